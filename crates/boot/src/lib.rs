@@ -1,1 +1,10 @@
-//! Being written.
+//! How a Squall process starts and stops.
+//!
+//! Every process does the same five things in the same order: read its configuration and refuse a bad
+//! one ([`config`]), write logs ([`telemetry`]), reach the database without insisting that it is there
+//! already ([`database`]), work, and end on a signal without losing anything ([`shutdown`]).
+
+pub mod config;
+pub mod telemetry;
+pub mod database;
+pub mod shutdown;

@@ -1,0 +1,47 @@
+//! The next migration file: its number follows the last one, its head says what a reviewer looks for.
+
+use anyhow::{Context, Result, bail};
+use std::{fs, io::Write, path::Path};
+
+/// Makes `NNNN_name.sql` in `folder` and says where it is.
+pub(crate) fn new(folder: &Path, name: &str) -> Result<String> {
+    if name.is_empty() || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_') {
+        bail!("{name:?} is not a name for a migration. Use snake case, such as add_issue_owner");
+    }
+    let path = folder.join(format!("{:04}_{name}.sql", last_number(folder)? + 1));
+    let mut file = fs::File::create_new(&path).with_context(|| format!("making {}", path.display()))?;
+    writeln!(file, "-- Say here why the schema changes. Change schema.sql in the same commit.\n\nset lock_timeout = '3s';")?;
+    Ok(format!("Made {}. Then: cargo xtask migrate verify", path.display()))
+}
+
+fn last_number(folder: &Path) -> Result<u32> {
+    let entries = fs::read_dir(folder).with_context(|| format!("reading the folder of migrations {}", folder.display()))?;
+    let mut last = 0;
+    for entry in entries {
+        let name = entry?.file_name();
+        let number = name.to_string_lossy().split('_').next().and_then(|digits| digits.parse().ok());
+        last = last.max(number.unwrap_or(0));
+    }
+    Ok(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::new;
+
+    #[test]
+    fn the_next_number_follows_the_last_one() {
+        let folder = tempfile::tempdir().unwrap();
+        new(folder.path(), "first").unwrap();
+        let said = new(folder.path(), "second_step").unwrap();
+        assert!(said.contains("0002_second_step.sql"), "{said}");
+    }
+
+    #[test]
+    fn a_name_that_is_no_file_name_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["", "../up", "Add Owner", "semi;colon"] {
+            assert!(new(folder.path(), name).is_err(), "{name:?} was taken");
+        }
+    }
+}
