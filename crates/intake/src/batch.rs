@@ -1,0 +1,193 @@
+//! A body cut into events: what can be kept is kept, what cannot is rejected by number and reason.
+//!
+//! The flow: cut the body into pieces (lines of NDJSON, items of an array, lines of text), read each
+//! piece ([`incoming`]), write what was read in the form of the inbox. One bad piece never costs its
+//! neighbours anything.
+
+mod incoming;
+
+use crate::raw_event::RawEvent;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+
+/// A longer message is cut, and an attribute says by how much. As large as the largest line a source reads.
+pub const MAX_MESSAGE_BYTES: usize = 1 << 20;
+
+/// Rejections told to the sender one by one; beyond these there is the total.
+pub const MAX_REJECTIONS_TOLD: usize = 100;
+
+/// How the pieces of a body are separated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// One JSON value a line.
+    Ndjson,
+    /// One JSON array of values.
+    Array,
+    /// One log line a line, as a program wrote it.
+    Lines,
+}
+
+/// One piece that was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Rejection {
+    /// The number of the line, or of the item in an array, from 1.
+    pub line: usize,
+    /// What is wrong with it and how it must look.
+    pub reason: String,
+}
+
+/// Events of one origin, written in the form of the inbox, with what was rejected on the way.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// One JSON [`RawEvent`] a line.
+    pub(crate) lines: Vec<u8>,
+    /// How many events `lines` holds.
+    events: usize,
+    rejected: usize,
+    rejections: Vec<Rejection>,
+}
+
+impl Batch {
+    /// Cuts `body` into events. Bytes that are no UTF-8 become replacement characters.
+    ///
+    /// # Errors
+    /// A sentence for the sender, when the body as a whole is not of the shape it claims.
+    pub fn parse(body: &[u8], shape: Shape) -> Result<Self, String> {
+        let mut batch = Self { lines: Vec::with_capacity(body.len() + body.len() / 8), ..Self::default() };
+        match shape {
+            Shape::Ndjson => batch.take_lines(body, Self::take_json),
+            Shape::Lines => batch.take_lines(body, |batch, _, line| {
+                if !line.trim().is_empty() {
+                    batch.push(RawEvent::line(line));
+                }
+            }),
+            Shape::Array => {
+                let text = String::from_utf8_lossy(body);
+                let items: Vec<&RawValue> = serde_json::from_str(&text)
+                    .map_err(|error| format!("The body is not a JSON array of events: {error}."))?;
+                for (index, item) in items.into_iter().enumerate() {
+                    batch.take_json(index + 1, Cow::Borrowed(item.get()));
+                }
+            }
+        }
+        Ok(batch)
+    }
+
+    /// Adds one event; a message too long is cut.
+    pub fn push(&mut self, mut event: RawEvent<'_>) {
+        incoming::make_storable(&mut event);
+        // A RawEvent holds nothing that cannot be written as JSON, and a Vec takes every write.
+        if serde_json::to_writer(&mut self.lines, &event).is_ok() {
+            self.lines.push(b'\n');
+            self.events += 1;
+        }
+    }
+
+    /// How many events were taken.
+    pub fn events(&self) -> usize {
+        self.events
+    }
+
+    /// How many bytes the events have in the form of the inbox.
+    pub fn bytes(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// How many pieces were rejected.
+    pub fn rejected(&self) -> usize {
+        self.rejected
+    }
+
+    /// The first [`MAX_REJECTIONS_TOLD`] rejections.
+    pub fn rejections(&self) -> &[Rejection] {
+        &self.rejections
+    }
+
+    fn take_lines<'a>(&mut self, body: &'a [u8], take: impl Fn(&mut Self, usize, Cow<'a, str>)) {
+        let body = body.strip_suffix(b"\n").unwrap_or(body);
+        if body.is_empty() {
+            return;
+        }
+        for (index, line) in body.split(|&byte| byte == b'\n').enumerate() {
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            take(self, index + 1, String::from_utf8_lossy(line));
+        }
+    }
+
+    fn take_json(&mut self, number: usize, json: Cow<'_, str>) {
+        if json.trim().is_empty() {
+            return;
+        }
+        match incoming::read(&json) {
+            Ok(event) => self.push(event),
+            Err(reason) => {
+                self.rejected += 1;
+                if self.rejections.len() < MAX_REJECTIONS_TOLD {
+                    self.rejections.push(Rejection { line: number, reason });
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_malformed_line_is_rejected_by_number_and_the_rest_is_kept() {
+        let body = b"{\"message\":\"first\"}\n{\"message\":\n\n{\"level\":\"info\"}\n{\"message\":\"last\"}\n";
+        let batch = Batch::parse(body, Shape::Ndjson).unwrap();
+        assert_eq!((batch.events(), batch.rejected()), (2, 2));
+        assert_eq!(batch.rejections().iter().map(|r| r.line).collect::<Vec<_>>(), [2, 4]);
+        assert!(batch.rejections()[0].reason.starts_with("not a JSON event"), "{:?}", batch.rejections()[0]);
+        assert!(batch.rejections()[1].reason.contains("message"), "{:?}", batch.rejections()[1]);
+    }
+
+    #[test]
+    fn an_array_is_cut_into_items_and_a_torn_one_is_refused_whole() {
+        let batch = Batch::parse(br#"[{"message":"a"}, 7, "a raw line"]"#, Shape::Array).unwrap();
+        assert_eq!((batch.events(), batch.rejections()[0].line), (2, 2));
+        assert!(Batch::parse(br#"[{"message":"a"}"#, Shape::Array).is_err());
+    }
+
+    #[test]
+    fn lines_of_text_keep_odd_bytes_in_a_readable_form() {
+        let batch = Batch::parse(b"caf\xe9 down\r\n\r\nwith \0 inside", Shape::Lines).unwrap();
+        assert_eq!(batch.events(), 2);
+        let stored = String::from_utf8(batch.lines).unwrap();
+        assert!(stored.contains("caf\u{fffd} down\"") && stored.contains("with \u{fffd} inside"), "{stored}");
+    }
+
+    #[test]
+    fn a_message_beyond_the_limit_is_cut_and_says_by_how_much() {
+        let line = "é".repeat(MAX_MESSAGE_BYTES);
+        let batch = Batch::parse(line.as_bytes(), Shape::Lines).unwrap();
+        let event: RawEvent<'_> = serde_json::from_slice(&batch.lines).unwrap();
+        assert_eq!(event.message.len(), MAX_MESSAGE_BYTES);
+        assert!(event.attributes.unwrap().get().contains("\"squall.cut_bytes\":1048576"));
+    }
+
+    proptest! {
+        #[test]
+        fn every_line_is_taken_or_rejected_and_nothing_panics(lines in prop::collection::vec("[^\r\n]{0,40}", 0..20)) {
+            let body = lines.join("\n");
+            let filled = lines.iter().filter(|line| !line.trim().is_empty()).count();
+            let json = Batch::parse(body.as_bytes(), Shape::Ndjson).unwrap();
+            prop_assert_eq!(json.events() + json.rejected(), filled);
+            prop_assert_eq!(Batch::parse(body.as_bytes(), Shape::Lines).unwrap().events(), filled);
+        }
+
+        #[test]
+        fn what_a_batch_holds_can_be_read_back(message in "\\PC{1,60}", level in "[a-zA-Z]{0,9}") {
+            let sent = serde_json::json!({ "message": message, "level": level, "shop": { "id": 7 } }).to_string();
+            let batch = Batch::parse(sent.as_bytes(), Shape::Ndjson).unwrap();
+            let event: RawEvent<'_> = serde_json::from_slice(&batch.lines).unwrap();
+            prop_assert_eq!(event.message.as_ref(), message.as_str());
+            let attributes = event.attributes.unwrap();
+            prop_assert_eq!(attributes.get(), "{\"shop\":{\"id\":7}}");
+        }
+    }
+}
