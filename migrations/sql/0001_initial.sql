@@ -60,6 +60,8 @@ create table projects (
     -- Counts the changes of the project's fingerprints: a worker whose copy of the template tree is
     -- older than this reads the changes before it writes one of its own.
     grouping_version bigint not null default 0,
+    -- Events of days before this one have been dropped by retention.
+    purged_before    date,
     created_at       timestamptz not null default now(),
     constraint projects_slug_key unique (slug)
 );
@@ -140,6 +142,8 @@ create table inbox (
     body         bytea not null,
     attempts     integer not null default 0,
     last_error   text,
+    -- A batch that failed is tried again alone, not before this time.
+    retry_at     timestamptz,
     -- A batch that failed too often is set aside with its reason and never holds up the others.
     set_aside_at timestamptz
 );

@@ -1,1 +1,172 @@
-//! Being written.
+//! Squall's real processes, run as an operator runs them, for tests that kill and restart them.
+//!
+//! A [`Stack`] has a PostgreSQL of its own, because that is killed too. The binaries are those that
+//! `cargo build` left beside the test; `cargo xtask test rust` builds them first.
+
+pub mod postgres;
+pub mod process;
+
+use anyhow::{Context, Result};
+use postgres::Postgres;
+use process::Process;
+use serde_json::Value;
+use sqlx::PgPool;
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+/// Longer than anything here takes on a busy machine; reaching it is a failure.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// A fresh database, a project with a key, and processes that can be killed.
+pub struct Stack {
+    /// The private server.
+    pub postgres: Postgres,
+    /// A folder that a file source watches: `*.log`.
+    pub watched: PathBuf,
+    /// The key of the project.
+    pub key: String,
+    address: String,
+    health: String,
+    api: Option<Process>,
+    worker: Option<Process>,
+    folder: tempfile::TempDir,
+}
+
+impl Stack {
+    /// Starts everything and waits until it is ready.
+    ///
+    /// # Errors
+    /// When a binary is missing or a process does not become ready.
+    pub async fn start() -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let watched = folder.path().join("watched");
+        std::fs::create_dir(&watched)?;
+        let postgres = Postgres::start().await?;
+        let url = postgres.url();
+        process::run("squall-migrate", &["run"], &[("DATABASE_URL", &url)])?;
+        let pattern = format!("{}/*.log", watched.display());
+        let seeded = process::run(
+            "squall-api",
+            &["seed", "--project", "acceptance", "--source", "files", "--watch", &pattern],
+            &[("DATABASE_URL", &url)],
+        )?;
+        let seeded: Value = serde_json::from_str(&seeded).with_context(|| format!("reading what seed said: {seeded}"))?;
+        let key = seeded["key"].as_str().context("seed gave no key")?.to_owned();
+        let address = format!("127.0.0.1:{}", process::free_port()?);
+        let health = format!("127.0.0.1:{}", process::free_port()?);
+        let mut stack = Self { postgres, watched, key, address, health, api: None, worker: None, folder };
+        stack.start_api().await?;
+        stack.start_worker().await?;
+        Ok(stack)
+    }
+
+    /// Starts the api and waits until it is ready.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub async fn start_api(&mut self) -> Result<()> {
+        let url = self.postgres.url();
+        let variables = [("DATABASE_URL", url.as_str()), ("SQUALL_LISTEN", &self.address)];
+        self.api = Some(Process::spawn("squall-api", &["serve"], &variables, self.folder.path())?);
+        wait_until_ready(&self.address).await
+    }
+
+    /// Starts the worker and waits until it is ready.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub async fn start_worker(&mut self) -> Result<()> {
+        let url = self.postgres.url();
+        let variables = [
+            ("DATABASE_URL", url.as_str()),
+            ("SQUALL_HEALTH_LISTEN", &self.health),
+            ("SQUALL_POLL_INTERVAL_MS", "50"),
+        ];
+        self.worker = Some(Process::spawn("squall-worker", &[], &variables, self.folder.path())?);
+        wait_until_ready(&self.health).await
+    }
+
+    /// Kills the api, as a machine that loses its power does.
+    pub fn kill_api(&mut self) {
+        self.api = None;
+    }
+
+    /// Kills the worker.
+    pub fn kill_worker(&mut self) {
+        self.worker = None;
+    }
+
+    /// Asks the api and the worker to stop, and waits until they have.
+    ///
+    /// # Errors
+    /// When one ends with a failure.
+    pub fn stop_gently(&mut self) -> Result<()> {
+        for process in [self.api.take(), self.worker.take()].into_iter().flatten() {
+            process.stop()?;
+        }
+        Ok(())
+    }
+
+    /// Sends a body to the ingestion endpoint; the status of the answer.
+    ///
+    /// # Errors
+    /// When no answer came, so that nobody knows whether the body was kept.
+    pub async fn ingest(&self, client: &reqwest::Client, body: String) -> Result<u16> {
+        let answer = client
+            .post(format!("http://{}/api/v1/ingest", self.address))
+            .bearer_auth(&self.key)
+            .header("content-type", "application/x-ndjson")
+            .body(body)
+            .send()
+            .await?;
+        Ok(answer.status().as_u16())
+    }
+
+    /// Waits until the inbox is empty and `sql` answers `expected`.
+    ///
+    /// # Errors
+    /// When that does not come about, with what it was last.
+    pub async fn wait_for(&self, pool: &PgPool, sql: &'static str, expected: i64) -> Result<()> {
+        let start = Instant::now();
+        loop {
+            let found: i64 = sqlx::query_scalar(sql).fetch_one(pool).await?;
+            let waiting: i64 = sqlx::query_scalar("select count(*) from inbox").fetch_one(pool).await?;
+            if found == expected && waiting == 0 {
+                return Ok(());
+            }
+            anyhow::ensure!(
+                start.elapsed() < PATIENCE,
+                "{sql} is {found} and not {expected}; {waiting} batches are in the inbox; logs: {}",
+                logs(self.folder.path())
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// The path of a log file that the file source watches.
+    pub fn log_file(&self, name: &str) -> PathBuf {
+        self.watched.join(name)
+    }
+}
+
+/// Asks `/readyz` until it says yes.
+async fn wait_until_ready(address: &str) -> Result<()> {
+    let start = Instant::now();
+    let client = reqwest::Client::new();
+    loop {
+        let answer = client.get(format!("http://{address}/readyz")).send().await;
+        if answer.is_ok_and(|answer| answer.status().is_success()) {
+            return Ok(());
+        }
+        anyhow::ensure!(start.elapsed() < PATIENCE, "{address} did not become ready");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn logs(folder: &Path) -> String {
+    let tail = |name| std::fs::read_to_string(folder.join(name)).unwrap_or_default();
+    let all = tail("squall-api.log") + &tail("squall-worker.log");
+    all.lines().rev().take(20).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,96 @@
+//! A child process that is killed when it is dropped.
+
+use anyhow::{Context, Result, ensure};
+use std::{
+    env,
+    fs::File,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+/// A running binary of ours.
+pub struct Process(Child);
+
+impl Process {
+    /// Starts a binary with its output appended to `<folder>/<binary>.log`.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn spawn(name: &str, args: &[&str], variables: &[(&str, &str)], folder: &Path) -> Result<Self> {
+        let log = File::options().create(true).append(true).open(folder.join(format!("{name}.log")))?;
+        let child = command(name, args, variables)?
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .with_context(|| format!("starting {name}"))?;
+        Ok(Self(child))
+    }
+
+    /// Sends SIGTERM and waits for the end.
+    ///
+    /// # Errors
+    /// When the process ends with a failure.
+    pub fn stop(mut self) -> Result<()> {
+        signal(self.0.id(), "TERM")?;
+        let status = self.0.wait()?;
+        ensure!(status.success(), "a process that was asked to stop ended with {status}");
+        Ok(())
+    }
+}
+
+impl Drop for Process {
+    /// SIGKILL: the process gets no chance to tidy up.
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Runs a binary to its end; what it printed.
+///
+/// # Errors
+/// When it fails, with what it said.
+pub fn run(name: &str, args: &[&str], variables: &[(&str, &str)]) -> Result<String> {
+    let output = command(name, args, variables)?.output().with_context(|| format!("running {name}"))?;
+    ensure!(output.status.success(), "{name} failed: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+/// Sends a signal to a process by its number.
+///
+/// # Errors
+/// When there is no such process.
+pub fn signal(pid: u32, name: &str) -> Result<()> {
+    let status = Command::new("kill").args(["-s", name, &pid.to_string()]).status()?;
+    ensure!(status.success(), "process {pid} could not be sent SIG{name}");
+    Ok(())
+}
+
+/// A port that was free a moment ago.
+///
+/// # Errors
+/// When the machine has none.
+pub fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+fn command(name: &str, args: &[&str], variables: &[(&str, &str)]) -> Result<Command> {
+    let mut command = Command::new(binary(name)?);
+    // The variables of the test run must not leak into the processes under test.
+    for (key, _) in env::vars().filter(|(key, _)| key.starts_with("SQUALL_") || key == "DATABASE_URL") {
+        command.env_remove(key);
+    }
+    command.args(args).envs(variables.iter().copied());
+    Ok(command)
+}
+
+/// The binary that cargo built beside this test.
+fn binary(name: &str) -> Result<PathBuf> {
+    let test = env::current_exe()?;
+    let folder = test.ancestors().nth(2).context("the test stands in no target folder")?;
+    let path = folder.join(name);
+    ensure!(path.exists(), "{} is not built: run `cargo build --workspace --bins`, or `cargo xtask test rust`", path.display());
+    Ok(path)
+}

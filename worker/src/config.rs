@@ -1,0 +1,71 @@
+//! What a person can set, checked before anything starts.
+
+use squall_boot::config::{ConfigError, Env, Knob};
+use std::{net::SocketAddr, time::Duration};
+
+/// The worker's configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The address of the database.
+    pub database_url: String,
+    /// Connections the pool may open.
+    pub pool_size: u32,
+    /// Where `/healthz` and `/readyz` answer.
+    pub health_listen: SocketAddr,
+    /// What to log.
+    pub log: String,
+    /// How often a file source looks at its files.
+    pub poll_interval: Duration,
+    /// How many bytes one poll of one source reads at most.
+    pub poll_bytes: usize,
+    /// How many events one turn of the digest takes at most, give or take one batch.
+    pub digest_events: usize,
+    /// How long counts by minute are kept.
+    pub counts_days: u32,
+}
+
+impl Config {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// Every value that cannot be used, together.
+    pub fn read(mut env: Env) -> Result<Self, ConfigError> {
+        let config = Self::describe(&mut env);
+        env.finish().map(|()| config)
+    }
+
+    /// Every variable with its default, for the docs.
+    pub fn knobs() -> Vec<Knob> {
+        let mut env = Env::from_lookup(|_| None);
+        Self::describe(&mut env);
+        env.knobs().to_vec()
+    }
+
+    fn describe(env: &mut Env) -> Self {
+        Self {
+            database_url: env.database_url(),
+            pool_size: narrow(env.count("SQUALL_POOL_SIZE", 8, 3..=200, "Connections to PostgreSQL a process may open.")),
+            health_listen: env.addr("SQUALL_HEALTH_LISTEN", "127.0.0.1:8644", "Where the worker's `/healthz` and `/readyz` answer."),
+            log: env.text("SQUALL_LOG", "info", "What to log: a level, or a list such as `info,sqlx=warn`."),
+            poll_interval: Duration::from_millis(env.count(
+                "SQUALL_POLL_INTERVAL_MS",
+                500,
+                50..=60_000,
+                "How often a file source looks at its files, in milliseconds.",
+            )),
+            poll_bytes: env.bytes("SQUALL_POLL_BYTES", "4MiB", 65_536..=268_435_456, "How much one poll of one source reads at most."),
+            digest_events: usize::try_from(env.count(
+                "SQUALL_DIGEST_EVENTS",
+                20_000,
+                1..=1_000_000,
+                "How many events one transaction of the digest takes at most.",
+            ))
+            .unwrap_or(20_000),
+            counts_days: narrow(env.count("SQUALL_COUNTS_DAYS", 90, 1..=3650, "How many days the counts by minute are kept.")),
+        }
+    }
+}
+
+fn narrow(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}

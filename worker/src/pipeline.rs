@@ -1,0 +1,92 @@
+//! The stages, in the order an event meets them.
+//!
+//! A stage looks in the database for a bounded amount of work, does it, and says whether it found any.
+//! Each runs in a loop of its own, so that a slow one holds up no other: at once again after work, after
+//! a notification or a pause when idle, after a longer pause when it failed.
+
+mod poll;
+mod digest;
+mod retain;
+
+use crate::config::Config;
+use sqlx::PgPool;
+use std::{sync::Arc, time::Duration};
+use tokio::sync::Notify;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use digest::Digest;
+pub use poll::Poll;
+pub use retain::Retain;
+
+/// What every stage needs.
+#[derive(Clone)]
+pub struct Context {
+    /// The database.
+    pub pool: PgPool,
+    /// What a person set.
+    pub config: Arc<Config>,
+    /// Rung when the inbox has something new.
+    pub inbox_filled: Arc<Notify>,
+}
+
+/// What one turn of a stage came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// So many things were done; there may be more.
+    Did(usize),
+    /// There was nothing to do.
+    Idle,
+}
+
+/// How long a stage waits after it failed, at first and at most; doubled each time in between.
+const FAILURE_PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(15));
+
+/// Runs every stage until `stop` is cancelled, and returns when each has finished its turn.
+pub async fn run(context: Context, stop: CancellationToken) {
+    let stages = TaskTracker::new();
+    stages.spawn(poll::supervise(context.clone(), stop.clone()));
+    stages.spawn(run_stage("digest", Digest::new(context.clone()), context.inbox_filled.clone(), stop.clone()));
+    stages.spawn(run_stage("retain", Retain::new(context.clone()), Arc::new(Notify::new()), stop.clone()));
+    stages.close();
+    stages.wait().await;
+}
+
+/// A stage: takes no input, acts on the state it reads, and bounds what it does in one turn.
+pub trait Stage {
+    /// How long to wait after an idle turn when nothing rings.
+    const PAUSE: Duration;
+
+    /// One turn. After an error nothing of it is kept and it can run again.
+    fn run_once(&mut self) -> impl Future<Output = anyhow::Result<Progress>> + Send;
+}
+
+async fn run_stage(name: &'static str, mut stage: impl Stage, wake: Arc<Notify>, stop: CancellationToken) {
+    let mut failure_pause = FAILURE_PAUSE.0;
+    while !stop.is_cancelled() {
+        let pause = match stage.run_once().await {
+            Ok(Progress::Did(_)) => {
+                failure_pause = FAILURE_PAUSE.0;
+                continue;
+            }
+            Ok(Progress::Idle) => {
+                failure_pause = FAILURE_PAUSE.0;
+                None
+            }
+            Err(error) => {
+                tracing::error!(stage = name, error = format!("{error:#}"), "A stage failed and tries again.");
+                failure_pause = (failure_pause * 2).min(FAILURE_PAUSE.1);
+                Some(failure_pause)
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = wake.notified(), if pause.is_none() => {}
+            () = tokio::time::sleep(pause.unwrap_or_else(|| pause_of(&stage))) => {}
+        }
+    }
+    tracing::info!(stage = name, "A stage has stopped.");
+}
+
+fn pause_of<S: Stage>(_: &S) -> Duration {
+    S::PAUSE
+}

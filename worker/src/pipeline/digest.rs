@@ -1,0 +1,91 @@
+//! From the inbox to issues: one transaction that does all of it or nothing.
+//!
+//! Claimed rows stay locked until the commit that also deletes them. A crash at any point therefore
+//! repeats a turn or finds it done, and nothing is lost or counted twice. What a turn learned about
+//! templates is kept in memory only once it is committed.
+//!
+//! A batch that fails is tried again alone and later, so that it holds up nobody; after
+//! [`MAX_ATTEMPTS`] it is set aside with its reason, where `/readyz` and the overview show it. A database
+//! that is away is nobody's fault and counts as no attempt.
+
+mod claim;
+mod decode;
+mod group;
+mod store;
+mod copy;
+
+use super::{Context, Progress, Stage};
+use crate::partitions::Partitions;
+use anyhow::Context as _;
+use claim::Claimed;
+use group::Memory;
+use std::time::Duration;
+
+/// Tries before a batch is set aside: enough to outlast a deadlock or a restart, not a bug.
+const MAX_ATTEMPTS: i32 = 5;
+
+/// The stage that empties the inbox.
+pub struct Digest {
+    context: Context,
+    memory: Memory,
+    partitions: Partitions,
+}
+
+impl Digest {
+    /// A digest that knows nothing yet; it learns the templates of a project when it meets its events.
+    pub fn new(context: Context) -> Self {
+        let partitions = Partitions::new(context.pool.clone());
+        Self { context, memory: Memory::default(), partitions }
+    }
+
+    async fn digest(&mut self, claimed: &mut Claimed) -> anyhow::Result<()> {
+        let project_ids = claimed.project_ids();
+        let projects = group::read_projects(&mut claimed.transaction, &project_ids).await?;
+        let events = decode::events(claimed.take_batches(), &projects).await?;
+        let times: Vec<i64> = events.iter().map(|event| event.occurred_at).collect();
+        self.partitions.ensure(&times).await?;
+        let grouped = self.memory.group(&mut claimed.transaction, &projects, events).await?;
+        store::events(&mut claimed.transaction, &grouped).await?;
+        store::counts(&mut claimed.transaction, &grouped).await?;
+        claim::release(&mut claimed.transaction, &claimed.ids).await
+    }
+}
+
+impl Stage for Digest {
+    const PAUSE: Duration = Duration::from_millis(250);
+
+    async fn run_once(&mut self) -> anyhow::Result<Progress> {
+        let Some(mut claimed) = claim::next(&self.context.pool, self.context.config.digest_events).await? else {
+            return Ok(Progress::Idle);
+        };
+        let ids = claimed.ids.clone();
+        let digested = match self.digest(&mut claimed).await {
+            Ok(()) => claimed.transaction.commit().await.context("committing what was digested"),
+            Err(error) => {
+                // An explicit end: the rows must be free before the failure is written on them.
+                let _ = claimed.transaction.rollback().await;
+                Err(error)
+            }
+        };
+        if let Err(error) = digested {
+            self.memory.forget();
+            if !is_outage(&error) {
+                claim::record_failure(&self.context.pool, &ids, &format!("{error:#}"), MAX_ATTEMPTS).await?;
+            }
+            return Err(error);
+        }
+        Ok(Progress::Did(ids.len()))
+    }
+}
+
+/// Whether the database was away, full or stopping, rather than unable to take these very events.
+fn is_outage(error: &anyhow::Error) -> bool {
+    error.chain().filter_map(|cause| cause.downcast_ref::<sqlx::Error>()).any(|error| match error {
+        sqlx::Error::Database(error) => {
+            // Classes 08 connection, 53 insufficient resources, 57 operator intervention, 58 system error.
+            error.code().is_some_and(|code| ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class)))
+        }
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Tls(_) => true,
+        _ => false,
+    })
+}

@@ -1,0 +1,143 @@
+//! Which rows of the inbox a turn works on, and what becomes of them.
+
+use anyhow::{Context, Result};
+use sqlx::{PgConnection, PgPool, Postgres, Transaction, types::chrono::DateTime};
+use std::mem;
+
+/// Rows looked at in one turn. A row that is not taken is unlocked by the commit.
+const LOOK_AT: i64 = 64;
+
+/// Rows of the inbox, locked by the transaction that will also delete them.
+pub(super) struct Claimed {
+    pub(super) transaction: Transaction<'static, Postgres>,
+    pub(super) ids: Vec<i64>,
+    batches: Vec<ClaimedBatch>,
+}
+
+/// One row of the inbox.
+pub(super) struct ClaimedBatch {
+    pub(super) id: i64,
+    pub(super) project_id: i64,
+    pub(super) source_id: i64,
+    pub(super) received_at: DateTime<sqlx::types::chrono::Utc>,
+    pub(super) codec: i16,
+    pub(super) body: Vec<u8>,
+}
+
+impl Claimed {
+    /// The projects the batches belong to, each once, in order.
+    pub(super) fn project_ids(&self) -> Vec<i64> {
+        let mut ids: Vec<i64> = self.batches.iter().map(|batch| batch.project_id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
+    /// Hands the batches over; the locks stay.
+    pub(super) fn take_batches(&mut self) -> Vec<ClaimedBatch> {
+        mem::take(&mut self.batches)
+    }
+}
+
+struct Ready {
+    id: i64,
+    events: i32,
+    attempts: i32,
+}
+
+/// Claims the oldest rows, about `limit` events of them; `None` when the inbox holds nothing to do.
+pub(super) async fn next(pool: &PgPool, limit: usize) -> Result<Option<Claimed>> {
+    let mut transaction = pool.begin().await.context("beginning a turn of the digest")?;
+    let ready = sqlx::query_as!(
+        Ready,
+        "select id, events, attempts from inbox
+         where set_aside_at is null and (retry_at is null or retry_at <= now())
+         order by id limit $1 for update skip locked",
+        LOOK_AT,
+    )
+    .fetch_all(&mut *transaction)
+    .await
+    .context("looking into the inbox")?;
+    let ids = choose(&ready, limit);
+    if ids.is_empty() {
+        return Ok(None);
+    }
+    let batches = sqlx::query_as!(
+        ClaimedBatch,
+        "select id, project_id, source_id, received_at, codec, body from inbox where id = any($1) order by id",
+        &ids,
+    )
+    .fetch_all(&mut *transaction)
+    .await
+    .context("reading the claimed batches")?;
+    Ok(Some(Claimed { transaction, ids, batches }))
+}
+
+/// The first rows, until they hold `limit` events. One that failed before goes alone: if it fails
+/// again, the reason is its own.
+fn choose(ready: &[Ready], limit: usize) -> Vec<i64> {
+    if let Some(first) = ready.first().filter(|first| first.attempts > 0) {
+        return vec![first.id];
+    }
+    let mut events = 0;
+    let untried = ready.iter().filter(|row| row.attempts == 0);
+    let taken = untried.take_while(|row| {
+        let fits = events < limit;
+        events += usize::try_from(row.events).unwrap_or(0);
+        fits
+    });
+    taken.map(|row| row.id).collect()
+}
+
+/// Takes digested rows out of the inbox.
+pub(super) async fn release(connection: &mut PgConnection, ids: &[i64]) -> Result<()> {
+    sqlx::query!("delete from inbox where id = any($1)", ids)
+        .execute(connection)
+        .await
+        .context("taking digested batches out of the inbox")?;
+    Ok(())
+}
+
+/// Writes a failure on the rows: later and alone, or set aside when they failed too often.
+pub(super) async fn record_failure(pool: &PgPool, ids: &[i64], reason: &str, max_attempts: i32) -> Result<()> {
+    let set_aside = sqlx::query_scalar!(
+        "update inbox set attempts = attempts + 1, last_error = left($2, 2000),
+             retry_at = now() + interval '1 second' * power(2, attempts),
+             set_aside_at = case when attempts + 1 >= $3 then now() end
+         where id = any($1) returning set_aside_at is not null as \"set_aside!\"",
+        ids,
+        reason,
+        max_attempts,
+    )
+    .fetch_all(pool)
+    .await
+    .context("writing a failure on the batches")?;
+    let count = set_aside.into_iter().filter(|&it| it).count();
+    if count > 0 {
+        tracing::error!(batches = count, reason, "Batches failed too often and were set aside.");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Ready, choose};
+
+    fn row(id: i64, events: i32, attempts: i32) -> Ready {
+        Ready { id, events, attempts }
+    }
+
+    #[test]
+    fn rows_are_taken_until_the_limit_and_at_least_one_always() {
+        let rows = [row(1, 60, 0), row(2, 60, 0), row(3, 60, 0)];
+        assert_eq!(choose(&rows, 100), [1, 2]);
+        assert_eq!(choose(&rows, 1), [1]);
+        assert!(choose(&[], 100).is_empty());
+    }
+
+    #[test]
+    fn a_row_that_failed_before_goes_alone() {
+        assert_eq!(choose(&[row(1, 5, 2), row(2, 5, 0)], 100), [1]);
+        assert_eq!(choose(&[row(1, 5, 0), row(2, 5, 2), row(3, 5, 0)], 100), [1, 3]);
+    }
+}

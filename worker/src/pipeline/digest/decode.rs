@@ -1,0 +1,162 @@
+//! From the bytes of the inbox to events that are understood: format, level, time, exception.
+//!
+//! Nothing here is an error but a batch that cannot be read at all: an odd message is data.
+
+mod exception;
+
+use super::{claim::ClaimedBatch, group::Projects};
+use anyhow::{Context, Result};
+use chrono::{DateTime, Utc};
+use exception::ReadException;
+use squall_grouping::{Exception, Level, format, infer_level};
+use squall_intake::{RawEvent, inbox};
+use std::borrow::Cow;
+
+/// An event of the future is moved to its receipt: clocks differ, but not by more than this.
+const FUTURE_MICROS: i64 = 5 * 60 * 1_000_000;
+
+const DAY_MICROS: i64 = 86_400_000_000;
+
+/// One event, understood and not yet grouped.
+pub(super) struct Event {
+    pub(super) project_id: i64,
+    pub(super) source_id: i64,
+    /// Microseconds since 1970.
+    pub(super) received_at: i64,
+    /// Microseconds since 1970; within what the project keeps, or the time of receipt.
+    pub(super) occurred_at: i64,
+    pub(super) level: Level,
+    pub(super) logger: Option<String>,
+    pub(super) message: String,
+    pub(super) exception: Option<Exception>,
+    /// The exception as it is stored.
+    pub(super) exception_json: Option<String>,
+    /// A JSON object.
+    pub(super) attributes: Option<String>,
+}
+
+impl Event {
+    /// What a person reads in a list: the template, or the exception with its message's template.
+    pub(super) fn title(&self, template: &str) -> String {
+        let title = match &self.exception {
+            Some(exception) => exception::title(exception),
+            None => template.to_owned(),
+        };
+        let mut title = if title.trim().is_empty() { "(empty message)".to_owned() } else { title };
+        title.truncate(title.floor_char_boundary(2000));
+        title
+    }
+
+    /// The place it comes from: the innermost frame of the application, or the logger.
+    pub(super) fn culprit(&self) -> Option<String> {
+        self.exception.as_ref().and_then(exception::culprit).or_else(|| self.logger.clone())
+    }
+}
+
+/// Reads every event of the batches, off the async threads.
+pub(super) async fn events(batches: Vec<ClaimedBatch>, projects: &Projects) -> Result<Vec<Event>> {
+    let kept_days: Vec<i32> = batches
+        .iter()
+        .map(|batch| projects.get(&batch.project_id).map_or(1, |project| project.retention_days))
+        .collect();
+    let decode = move || {
+        let mut events = Vec::new();
+        for (batch, kept_days) in batches.iter().zip(kept_days) {
+            decode_batch(batch, i64::from(kept_days), &mut events)
+                .map_err(anyhow::Error::msg)
+                .with_context(|| format!("reading batch {} of the inbox", batch.id))?;
+        }
+        Ok(events)
+    };
+    tokio::task::spawn_blocking(decode).await.context("reading batches of the inbox")?
+}
+
+fn decode_batch(batch: &ClaimedBatch, kept_days: i64, events: &mut Vec<Event>) -> Result<(), String> {
+    let lines = inbox::unpack(batch.codec, &batch.body)?;
+    let reference = jiff::Timestamp::from_microsecond(batch.received_at.timestamp_micros())
+        .map_err(|error| format!("the time of receipt is out of range: {error}"))?;
+    for line in lines.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
+        let raw: RawEvent<'_> = serde_json::from_slice(line).map_err(|error| format!("an event cannot be read: {error}"))?;
+        events.push(understand(batch, raw, reference, kept_days));
+    }
+    Ok(())
+}
+
+fn understand(batch: &ClaimedBatch, raw: RawEvent<'_>, reference: jiff::Timestamp, kept_days: i64) -> Event {
+    let received_at = batch.received_at.timestamp_micros();
+    let mut attributes = Attributes::new(raw.attributes.as_deref().map(|json| json.get()));
+    let (mut level, mut time) = (None, raw.occurred_at_ms.map(|ms| ms.saturating_mul(1000)));
+    if let Some(spelt) = &raw.level {
+        level = Level::parse(spelt.as_str());
+        if level.is_none() {
+            attributes.add_text("level", spelt.as_str());
+        }
+    }
+    let mut logger = raw.logger.map(|logger| logger.0.into_owned());
+    let message = if raw.raw {
+        let line = format::parse_line(&raw.message, reference);
+        level = level.or(line.level);
+        time = time.or(line.timestamp.map(jiff::Timestamp::as_microsecond));
+        logger = logger.or(line.logger.map(Cow::into_owned));
+        for (name, value) in line.attributes {
+            attributes.add(&name, &value.to_string());
+        }
+        line.message.into_owned()
+    } else {
+        raw.message.into_owned()
+    };
+    let ReadException { exception, json, message } = exception::read(raw.exception.as_deref(), message);
+    let level = level.unwrap_or_else(|| if exception.is_some() { Level::Error } else { infer_level(&message) });
+    let occurred_at = match time {
+        Some(time) if time > received_at + FUTURE_MICROS || time < received_at - kept_days * DAY_MICROS => {
+            let told = DateTime::<Utc>::from_timestamp_micros(time);
+            attributes.add_text("squall.original_time", &told.map_or_else(|| time.to_string(), |time| time.to_rfc3339()));
+            received_at
+        }
+        told => told.unwrap_or(received_at),
+    };
+    Event {
+        project_id: batch.project_id,
+        source_id: batch.source_id,
+        received_at,
+        occurred_at,
+        level,
+        logger,
+        message,
+        exception,
+        exception_json: json,
+        attributes: attributes.finish(),
+    }
+}
+
+/// A JSON object with members added to it, still as text.
+struct Attributes(String);
+
+impl Attributes {
+    fn new(object: Option<&str>) -> Self {
+        Self(object.and_then(|json| json.trim_end().strip_suffix('}')).unwrap_or_default().to_owned())
+    }
+
+    fn add(&mut self, name: &str, json: &str) {
+        let separator = if self.0.is_empty() || self.0 == "{" { "{" } else { "," };
+        if self.0 == "{" {
+            self.0.clear();
+        }
+        self.0.push_str(separator);
+        self.0.push_str(&serde_json::Value::from(name).to_string());
+        self.0.push(':');
+        self.0.push_str(json);
+    }
+
+    fn add_text(&mut self, name: &str, text: &str) {
+        self.add(name, &serde_json::Value::from(text).to_string());
+    }
+
+    fn finish(mut self) -> Option<String> {
+        if self.0.is_empty() {
+            return None;
+        }
+        self.0.push('}');
+        Some(self.0)
+    }
+}
