@@ -1,2 +1,109 @@
-//! Being written.
-fn main() {}
+//! `squall-api`: accepts events, answers questions, serves the dashboard.
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+use serde::Serialize;
+use squall_api::{
+    AppState, app,
+    config::Config,
+    openapi,
+    seed::{self, Seed},
+};
+use squall_boot::{
+    config::{self, Env},
+    database, shutdown, telemetry,
+};
+use std::{io::Write, process::ExitCode};
+
+/// Accepts events, answers questions, serves the dashboard.
+#[derive(Parser)]
+#[command(name = "squall-api", version, after_help = "Example:\n  DATABASE_URL=postgres://… squall-api serve")]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serves until it is asked to stop; the same as no command.
+    Serve,
+    /// Prints the API description (OpenAPI 3.1) as JSON.
+    Openapi,
+    /// Prints a one-time link that makes the first admin, as JSON; says so when there is one already.
+    SetupLink,
+    /// Makes a project with a key, and a file source and an admin if asked to. What is there stays.
+    Seed(Seed),
+    /// Prints every variable with its default as a Markdown table.
+    #[command(hide = true)]
+    ConfigTable,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Some(Command::Serve) | None => serve().await,
+        Some(Command::Openapi) => description().await,
+        Some(Command::SetupLink) => setup_link().await,
+        Some(Command::Seed(asked)) => seed(asked).await,
+        Some(Command::ConfigTable) => say(&config::markdown(&Config::knobs())),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("squall-api failed: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve() -> Result<()> {
+    let config = Config::read(Env::from_process())?;
+    telemetry::init("api", &config.log)?;
+    let stop = shutdown::token()?;
+    let pool = database::pool(&config.database_url, "squall-api", config.pool_size)?;
+    let listener = tokio::net::TcpListener::bind(config.listen).await.with_context(|| {
+        format!("listening on {}. Another process may have the port; set SQUALL_LISTEN to a free one", config.listen)
+    })?;
+    let graceful = config.graceful_timeout;
+    tracing::info!(address = %listener.local_addr()?, "The api listens.");
+    let state = AppState::new(pool.clone(), config);
+    let ended = stop.clone();
+    let serving = axum::serve(listener, app(state)).with_graceful_shutdown(async move { ended.cancelled().await });
+    tokio::select! {
+        served = serving => served.context("serving requests")?,
+        () = async { stop.cancelled().await; tokio::time::sleep(graceful).await } => {
+            tracing::warn!("Requests under way took longer than SQUALL_GRACEFUL_TIMEOUT and were cut off.");
+        }
+    }
+    pool.close().await;
+    tracing::info!("The api has stopped.");
+    Ok(())
+}
+
+async fn description() -> Result<()> {
+    // The description needs no database; the pool only fills its place and never connects.
+    let lookup = |name: &str| (name == "DATABASE_URL").then(|| "postgres://unused".to_owned());
+    let config = Config::read(Env::from_lookup(lookup))?;
+    let pool = database::pool(&config.database_url, "squall-api", 1)?;
+    say(&openapi::json(&AppState::new(pool, config))?)
+}
+
+async fn setup_link() -> Result<()> {
+    let config = Config::read(Env::from_process())?;
+    let pool = database::pool(&config.database_url, "squall-api", 1)?;
+    print(&seed::setup_link(&pool, &config.public_url).await?)
+}
+
+async fn seed(asked: Seed) -> Result<()> {
+    let config = Config::read(Env::from_process())?;
+    let pool = database::pool(&config.database_url, "squall-api", 1)?;
+    print(&seed::seed(&pool, &asked).await?)
+}
+
+fn print(value: &impl Serialize) -> Result<()> {
+    say(&(serde_json::to_string(value)? + "\n"))
+}
+
+fn say(text: &str) -> Result<()> {
+    std::io::stdout().write_all(text.as_bytes()).context("writing to standard output")
+}

@@ -1,0 +1,122 @@
+//! What a person can set, checked before anything starts.
+
+use squall_boot::config::{ConfigError, Env, Knob};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+/// The api's configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The address of the database.
+    pub database_url: String,
+    /// Connections the pool may open.
+    pub pool_size: u32,
+    /// Where the api listens.
+    pub listen: SocketAddr,
+    /// The address people open, without a slash at its end.
+    pub public_url: String,
+    /// The folder with the built web app.
+    pub web_root: Option<PathBuf>,
+    /// What to log.
+    pub log: String,
+    /// Longest time a request may take.
+    pub request_timeout: Duration,
+    /// Longest time the end of the process waits for requests under way.
+    pub graceful_timeout: Duration,
+    /// Largest body as it is sent.
+    pub max_body_bytes: usize,
+    /// Largest body after unpacking.
+    pub max_unpacked_bytes: usize,
+    /// How long a session lives without being used.
+    pub session_lifetime: Duration,
+}
+
+impl Config {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// Every value that cannot be used, together.
+    pub fn read(mut env: Env) -> Result<Self, ConfigError> {
+        let config = Self::describe(&mut env);
+        env.finish().map(|()| config)
+    }
+
+    /// Every variable with its default, for the docs.
+    pub fn knobs() -> Vec<Knob> {
+        let mut env = Env::from_lookup(|_| None);
+        Self::describe(&mut env);
+        env.knobs().to_vec()
+    }
+
+    fn describe(env: &mut Env) -> Self {
+        const MIB: u64 = 1 << 20;
+        let database_url = env.database_url();
+        let pool_size = env.count("SQUALL_POOL_SIZE", 8, 3..=200, "Connections to PostgreSQL a process may open.");
+        let listen = env.addr("SQUALL_LISTEN", "127.0.0.1:8642", "Where the api listens.");
+        let public_url = env.url("SQUALL_PUBLIC_URL", "http://127.0.0.1:8642", "The address people open in a browser.");
+        let web_root = env.path("SQUALL_WEB_ROOT", "The folder with the built web app; without it only the api answers.");
+        let mode = env.choice("SQUALL_ENV", "development", &["development", "production"], "Production refuses unsafe settings.");
+        let loopback = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
+        if mode == "production" && public_url.starts_with("http://") && !loopback.iter().any(|it| public_url.starts_with(it)) {
+            env.refuse(format!(
+                "SQUALL_PUBLIC_URL is {public_url:?}, which is not https. In production sessions must not travel in the \
+                 clear; put the api behind TLS and set its https address"
+            ));
+        }
+        Self {
+            database_url,
+            pool_size: u32::try_from(pool_size).unwrap_or(u32::MAX),
+            listen,
+            public_url,
+            web_root,
+            log: env.text("SQUALL_LOG", "info", "What to log: a level, or a list such as `info,sqlx=warn`."),
+            request_timeout: env.seconds("SQUALL_REQUEST_TIMEOUT", 30, 1..=600, "Longest time of a request, in seconds."),
+            graceful_timeout: env.seconds(
+                "SQUALL_GRACEFUL_TIMEOUT",
+                20,
+                1..=600,
+                "Longest time the end of the process waits for requests under way, in seconds.",
+            ),
+            max_body_bytes: env.bytes("SQUALL_MAX_BODY", "10MiB", 1024..=1024 * MIB, "Largest body as it is sent."),
+            max_unpacked_bytes: env.bytes("SQUALL_MAX_UNPACKED", "64MiB", 1024..=4096 * MIB, "Largest body after unpacking."),
+            session_lifetime: env.seconds(
+                "SQUALL_SESSION_LIFETIME",
+                14 * 86_400,
+                300..=31_536_000,
+                "How long a session lives without being used, in seconds.",
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &'static [(&'static str, &'static str)]) -> Result<Config, ConfigError> {
+        let lookup = |name: &str| {
+            let default = (name == "DATABASE_URL").then_some("postgres://u@h/d");
+            pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| *value).or(default).map(str::to_owned)
+        };
+        Config::read(Env::from_lookup(lookup))
+    }
+
+    #[test]
+    fn a_bad_value_stops_the_start_and_says_what_would_do() {
+        for (pairs, expected) in [
+            (&[("SQUALL_LISTEN", "8642")][..], "SQUALL_LISTEN is \"8642\", which is not an address such as 127.0.0.1:8642"),
+            (&[("SQUALL_MAX_BODY", "10MB")], "SQUALL_MAX_BODY is \"10MB\", which is not a size such as 10MiB"),
+            (&[("SQUALL_REQUEST_TIMEOUT", "0")], "a whole number from 1 to 600"),
+            (&[("SQUALL_WEB_ROOT", "/no/such/folder")], "a path that exists"),
+            (&[("SQUALL_ENV", "production"), ("SQUALL_PUBLIC_URL", "http://squall.example")], "not https"),
+        ] {
+            let said = read(pairs).unwrap_err().to_string();
+            assert!(said.contains(expected), "{said}");
+        }
+    }
+
+    #[test]
+    fn the_defaults_are_good() {
+        assert!(read(&[]).is_ok());
+        assert!(read(&[("SQUALL_ENV", "production"), ("SQUALL_PUBLIC_URL", "https://squall.example")]).is_ok());
+    }
+}

@@ -1,0 +1,140 @@
+//! What every request passes on its way in and out: id, log line, time limit, panic guard, headers.
+
+use crate::{
+    AppState,
+    access::SignedIn,
+    error::{ApiError, respond},
+};
+use axum::{
+    Router,
+    extract::{MatchedPath, Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    middleware::{Next, from_fn, from_fn_with_state},
+    response::{IntoResponse, Response},
+};
+use std::{fmt::Write as _, time::Instant};
+use tower_http::catch_panic::CatchPanicLayer;
+
+/// The header that carries the request id both ways.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Scripts, styles and pictures come from here and nowhere else, and nothing inline.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'self'; \
+     form-action 'self'; frame-ancestors 'none'";
+
+/// Swagger UI styles itself inline; its pages show nothing but the API description.
+const SWAGGER_POLICY: &str = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; \
+     script-src 'self' 'unsafe-inline'; object-src 'none'; frame-ancestors 'none'";
+
+/// Puts the layers round the routes.
+pub fn wrap(router: Router, state: &AppState) -> Router {
+    router
+        .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
+            ApiError::internal("the handler panicked; the line before this one has the place").into_response()
+        }))
+        .layer(from_fn_with_state(state.clone(), limit_time))
+        .layer(from_fn(finish))
+}
+
+/// The id of a request, as an extension of it.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub String);
+
+async fn limit_time(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(state.config.request_timeout, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => ApiError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "timeout",
+            "The request took too long and was given up. Send it again, or ask for less at once.",
+        )
+        .retry_after(5)
+        .into_response(),
+    }
+}
+
+async fn finish(mut request: Request, next: Next) -> Response {
+    let start = Instant::now();
+    let id = sane_id(request.headers()).unwrap_or_else(new_id);
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let method = request.method().clone();
+    let path = request.uri().path().to_owned();
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let mut response = next.run(request).await;
+    let user_id = response.extensions().get::<SignedIn>().map(|user| user.id);
+    let failure = response.extensions_mut().remove::<ApiError>().or_else(|| unshaped(&response));
+    let cause = failure.as_ref().and_then(|error| error.cause.clone());
+    if let Some(error) = failure {
+        let kept = response.headers().get(header::ALLOW).cloned();
+        response = respond(error, id.clone());
+        if let Some(allow) = kept {
+            response.headers_mut().insert(header::ALLOW, allow);
+        }
+    }
+    add_headers(response.headers_mut(), &path, &id);
+    let status = response.status().as_u16();
+    let millis = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let route = route.unwrap_or(path);
+    match (cause, status) {
+        (Some(cause), 500..) => {
+            tracing::error!(request_id = id, %method, route, status, millis, user_id, cause, "A request failed.");
+        }
+        (cause, _) => tracing::info!(request_id = id, %method, route, status, millis, user_id, cause, "A request was answered."),
+    }
+    response
+}
+
+/// A failed answer that some layer made without our body: the router's 405, a library's 4xx.
+fn unshaped(response: &Response) -> Option<ApiError> {
+    let status = response.status();
+    let json = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
+    if !(status.is_client_error() || status.is_server_error()) || json {
+        return None;
+    }
+    Some(match status {
+        StatusCode::METHOD_NOT_ALLOWED => ApiError::new(
+            status,
+            "method_not_allowed",
+            "This address does not take this method. The header Allow lists those it takes.",
+        ),
+        StatusCode::NOT_FOUND => ApiError::new(status, "not_found", "There is nothing at this address. Check it for a mistake."),
+        _ if status.is_client_error() => {
+            ApiError::new(status, "invalid_request", "The request cannot be used. See /api/docs for what this address takes.")
+        }
+        _ => ApiError { status, ..ApiError::internal("a layer answered without a body") },
+    })
+}
+
+fn add_headers(headers: &mut HeaderMap, path: &str, id: &str) {
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    let policy = if path.starts_with("/api/docs") { SWAGGER_POLICY } else { CONTENT_SECURITY_POLICY };
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, policy),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "same-origin"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if path.starts_with("/api/") && !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+}
+
+/// The client's id, if it is one that a log can hold.
+fn sane_id(headers: &HeaderMap) -> Option<String> {
+    let id = headers.get(REQUEST_ID)?.to_str().ok()?;
+    let sane = (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+    sane.then(|| id.to_owned())
+}
+
+fn new_id() -> String {
+    let bytes: [u8; 12] = crate::auth::random();
+    bytes.iter().fold(String::with_capacity(24), |mut id, byte| {
+        let _ = write!(id, "{byte:02x}");
+        id
+    })
+}
