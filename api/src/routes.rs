@@ -26,7 +26,7 @@ use crate::{
 use axum::middleware::from_fn_with_state;
 use utoipa::{OpenApi, openapi::security::SecurityRequirement};
 use utoipa_axum::{
-    router::{OpenApiRouter, UtoipaMethodRouter, UtoipaMethodRouterExt},
+    router::{OpenApiRouter, UtoipaMethodRouter},
     routes,
 };
 
@@ -76,7 +76,9 @@ pub fn router(state: &AppState) -> OpenApiRouter<AppState> {
                 operation.security = security(access);
             }
         }
-        router = router.routes(route.layer(from_fn_with_state((state.clone(), access), guard)));
+        // On the route and not on its fallback: a method that is not there is a 405 for everybody.
+        route.2 = route.2.route_layer(from_fn_with_state((state.clone(), access), guard));
+        router = router.routes(route);
     }
     router
 }

@@ -169,7 +169,8 @@ fn push_filter(query: &mut QueryBuilder<Postgres>, filter: &Filter, project_id: 
     if let Some(text) = filter.q.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
         // Words through the index, and any piece of the title: a search box is used for both.
         query.push(" and (i.search @@ to_tsquery('simple', ").push_bind(words(text));
-        query.push(") or i.title ilike ").push_bind(pattern(text)).push(")");
+        query.push(") or i.title ilike ").push_bind(pattern(text));
+        query.push(" or i.culprit ilike ").push_bind(pattern(text)).push(")");
     }
 }
 
