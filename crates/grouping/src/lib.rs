@@ -1,1 +1,20 @@
-//! Being written.
+//! From a log line to a stable group.
+//!
+//! The flow: [`multiline`] joins a stack trace to the line it belongs to; [`format`] takes a line's header
+//! apart; [`level`] and [`exception`] read what it says; [`grouper`] gives the message a group, by masking
+//! what varies and meeting the template tree.
+//!
+//! Everything here is pure: no clock, no database, no randomness. A message is never an error, and costs
+//! bounded time and memory whatever it holds.
+
+pub mod multiline;
+pub mod format;
+pub mod level;
+pub mod exception;
+pub mod grouper;
+mod mask;
+mod tree;
+
+pub use exception::{Exception, Frame};
+pub use grouper::{Assignment, Change, Fingerprint, Grouper, MAX_TEMPLATES, StoredTemplate, Subject, VERSION};
+pub use level::{Level, infer_level};

@@ -1,0 +1,164 @@
+//! The shop: its services, and what each of them writes.
+//!
+//! A service is a list of templates. A template is a message with `{placeholders}`, how often it is
+//! written, and, for some errors, the exception that comes with it. Everything a template says about
+//! *when* is its [`Mood`]; what a mood means is decided in [`crate::scenario`].
+
+mod gateway;
+mod checkout;
+mod catalog;
+mod payments;
+mod inventory;
+mod mailer;
+
+use crate::formats::Format;
+
+/// Every service of the shop, in the order a request meets them.
+pub(crate) static SERVICES: [&Service; 6] = [
+    &gateway::SERVICE,
+    &checkout::SERVICE,
+    &catalog::SERVICE,
+    &payments::SERVICE,
+    &inventory::SERVICE,
+    &mailer::SERVICE,
+];
+
+/// One service by its name.
+pub(crate) fn named(name: &str) -> Option<&'static Service> {
+    SERVICES.into_iter().find(|service| service.name == name)
+}
+
+/// One program of the shop.
+#[derive(Debug)]
+pub(crate) struct Service {
+    /// `checkout`; the stem of its log file too.
+    pub(crate) name: &'static str,
+    /// The version that runs.
+    pub(crate) release: &'static str,
+    /// On how many hosts it runs: `checkout-1`, `checkout-2`, …
+    pub(crate) hosts: u64,
+    /// How it writes lines of text.
+    pub(crate) format: Format,
+    /// What it writes.
+    pub(crate) templates: &'static [Template],
+}
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Level {
+    Debug,
+    Info,
+    Warning,
+    Error,
+    Fatal,
+}
+
+/// When a template is written.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Mood {
+    /// With the rhythm of the day.
+    Steady,
+    /// With the rhythm of the day, and so many times as often while the database is out.
+    Outage(f64),
+    /// Never before a new version goes out, some minutes after the start.
+    New,
+    /// Not any more since it was mended, some hours before the start.
+    Mended,
+}
+
+/// One message a service writes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Template {
+    pub(crate) level: Level,
+    pub(crate) logger: &'static str,
+    /// The message; its `{placeholders}` are those of [`crate::values`].
+    pub(crate) message: &'static str,
+    /// Its share of all lines, against the sum of all weights.
+    pub(crate) weight: f64,
+    pub(crate) mood: Mood,
+    /// The route that was served, as `http.route`.
+    pub(crate) route: Option<&'static str>,
+    pub(crate) exception: Option<Exception>,
+}
+
+/// What was thrown, as the language of the service prints it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Exception {
+    pub(crate) kind: &'static str,
+    pub(crate) message: &'static str,
+    /// The whole trace, kind and message included; placeholders are filled with the message's values.
+    pub(crate) trace: &'static str,
+}
+
+impl Template {
+    const fn new(level: Level, weight: f64, logger: &'static str, message: &'static str) -> Self {
+        Self { level, logger, message, weight, mood: Mood::Steady, route: None, exception: None }
+    }
+
+    const fn debug(weight: f64, logger: &'static str, message: &'static str) -> Self {
+        Self::new(Level::Debug, weight, logger, message)
+    }
+
+    const fn info(weight: f64, logger: &'static str, message: &'static str) -> Self {
+        Self::new(Level::Info, weight, logger, message)
+    }
+
+    const fn warning(weight: f64, logger: &'static str, message: &'static str) -> Self {
+        Self::new(Level::Warning, weight, logger, message)
+    }
+
+    const fn error(weight: f64, logger: &'static str, message: &'static str) -> Self {
+        Self::new(Level::Error, weight, logger, message)
+    }
+
+    const fn fatal(weight: f64, logger: &'static str, message: &'static str) -> Self {
+        Self::new(Level::Fatal, weight, logger, message)
+    }
+
+    const fn when(mut self, mood: Mood) -> Self {
+        self.mood = mood;
+        self
+    }
+
+    const fn on(mut self, route: &'static str) -> Self {
+        self.route = Some(route);
+        self
+    }
+
+    const fn throws(mut self, kind: &'static str, message: &'static str, trace: &'static str) -> Self {
+        self.exception = Some(Exception { kind, message, trace });
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::values::Values;
+    use std::collections::HashSet;
+
+    #[test]
+    fn the_shop_has_about_fifty_messages_and_twenty_errors() {
+        let all: Vec<&Template> = SERVICES.iter().flat_map(|service| service.templates).collect();
+        let errors = all.iter().filter(|template| template.level >= Level::Error).count();
+        assert!((40..=60).contains(&all.len()), "{} templates", all.len());
+        assert!((18..=26).contains(&errors), "{errors} errors");
+        let distinct: HashSet<_> = all.iter().map(|template| template.message).collect();
+        assert_eq!(distinct.len(), all.len());
+    }
+
+    #[test]
+    fn every_placeholder_is_known_and_every_trace_names_what_was_thrown() {
+        for template in SERVICES.iter().flat_map(|service| service.templates) {
+            let mut values = Values::new(crate::random::Random::of(1, 1));
+            let message = values.fill(template.message);
+            assert!(!message.contains(['{', '}']), "{message}");
+            if let Some(exception) = template.exception {
+                let trace = values.fill(exception.trace);
+                let thrown = values.fill(exception.message);
+                assert!(trace.contains(&thrown), "{thrown} is not in {trace}");
+                assert!(trace.lines().count() >= 4, "{trace}");
+            }
+        }
+    }
+}
