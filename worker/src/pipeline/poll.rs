@@ -1,6 +1,158 @@
-//! Being written.
-use super::Context;
-use tokio_util::sync::CancellationToken;
-/// Being written.
-pub struct Poll;
-pub(crate) async fn supervise(_context: Context, _stop: CancellationToken) {}
+//! Reading the sources that have to be asked: log files.
+//!
+//! [`supervise`] runs one task per source, so that a slow or failing one holds up no other, and claims
+//! each source for one worker. A task repeats [`Poll::poll_once`]: take up the source where its cursor
+//! stands ([`store`]), read what is new ([`file`]), save events and cursor in one transaction.
+//!
+//! Reading happens outside the transaction; saving asks that the cursor has not moved since. So after a
+//! crash, a lost answer to a commit or a claim lost to another worker, a poll is repeated or dropped as
+//! a whole: nothing is lost, and nothing is doubled.
+
+mod supervise;
+mod store;
+mod file;
+mod outbox;
+
+use super::{Context, Progress};
+use anyhow::{Result, anyhow};
+use chrono::{DateTime, TimeDelta, Utc};
+use file::FileSource;
+use outbox::Outbox;
+use serde_json::Value;
+use squall_intake::Origin;
+use std::time::Instant;
+use store::FinishedPoll;
+
+pub(crate) use supervise::supervise;
+
+/// An idle poll writes nothing, but that it succeeded is written from time to time, so that a person can tell
+/// an idle source from a dead worker.
+const SIGN_OF_LIFE: TimeDelta = TimeDelta::seconds(30);
+
+/// What a person should know about a source that goes on all the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Trouble {
+    /// A sentence that says what is wrong and what to do.
+    message: String,
+    /// Something could not be read; else it may be as it should be.
+    failed: bool,
+}
+
+/// One source of kind `file`, polled by hand or by its task.
+pub struct Poll {
+    context: Context,
+    source_id: i64,
+    source: Option<OpenSource>,
+}
+
+/// A source whose cursor is known.
+struct OpenSource {
+    project_id: i64,
+    settings: Value,
+    cursor: Value,
+    /// When its row was last written.
+    written_at: Option<DateTime<Utc>>,
+    last_error: Option<String>,
+    files: FileSource,
+    /// The cursor here may differ from the one that is saved.
+    is_stale: bool,
+}
+
+impl Poll {
+    /// A poll of a source, which knows nothing until it first runs.
+    pub fn new(context: Context, source_id: i64) -> Self {
+        Self { context, source_id, source: None }
+    }
+
+    /// Reads at most `poll_bytes` of what is new and saves it. `now` is when it happens.
+    ///
+    /// # Errors
+    /// When nothing could be read or saved; it is then on record, unless the database is away. Trouble with
+    /// some of the files is no error.
+    pub async fn poll_once(&mut self, now: DateTime<Utc>) -> Result<Progress> {
+        let started = Instant::now();
+        let Some(mut source) = self.take_up(now).await? else { return Ok(Progress::Idle) };
+        let budget = self.context.config.poll_bytes as u64;
+        let (mut source, read, outbox) = tokio::task::spawn_blocking(move || {
+            let mut outbox = Outbox::default();
+            let read = source.files.read(now, budget, &mut outbox);
+            (source, read, outbox)
+        })
+        .await?;
+        let events = outbox.events();
+        let message = read.trouble.as_ref().map(|trouble| &trouble.message);
+        let trouble_is_new = message.is_some() && message != source.last_error.as_ref();
+        let is_news = read.cursor.is_some() || message != source.last_error.as_ref();
+        let is_silent = source.written_at.is_none_or(|written_at| now - written_at >= SIGN_OF_LIFE);
+        if is_news || is_silent {
+            source.is_stale = true;
+            let new_cursor = read.cursor.as_ref().unwrap_or(&source.cursor);
+            let finished = FinishedPoll {
+                origin: Origin { project_id: source.project_id, source_id: self.source_id },
+                started_at: now,
+                duration: started.elapsed(),
+                events,
+                batches: &outbox.finish(),
+                bytes: read.bytes,
+                old_cursor: &source.cursor,
+                new_cursor,
+                trouble: read.trouble.as_ref(),
+                trouble_is_new,
+            };
+            let saved = store::save(&self.context.pool, &finished).await;
+            if !matches!(saved, Ok(true)) {
+                self.source = Some(source);
+                return saved.map(|_| Progress::Idle);
+            }
+            if let Some(trouble) = read.trouble.as_ref().filter(|_| trouble_is_new) {
+                tracing::warn!(
+                    source_id = self.source_id,
+                    message = trouble.message,
+                    "A source has trouble."
+                );
+            }
+            source.is_stale = false;
+            source.written_at = Some(now);
+            source.last_error = read.trouble.map(|trouble| trouble.message);
+            source.cursor = read.cursor.unwrap_or(source.cursor);
+        }
+        self.source = Some(source);
+        if events > 0 {
+            self.context.inbox_filled.notify_one();
+        }
+        Ok(if read.more { Progress::Did(events) } else { Progress::Idle })
+    }
+
+    /// The source with the cursor that is saved; `None` when it was disabled or deleted.
+    async fn take_up(&mut self, now: DateTime<Utc>) -> Result<Option<OpenSource>> {
+        if let Some(source) = self.source.take_if(|source| !source.is_stale) {
+            return Ok(Some(source));
+        }
+        let started = Instant::now();
+        let Some(saved) = store::load(&self.context.pool, self.source_id).await? else { return Ok(None) };
+        let files = match self.source.take() {
+            // Its files stay open, because one that was removed can be read no other way.
+            Some(stale) if stale.settings == saved.settings => {
+                let mut files = stale.files;
+                files.go_back_to(&saved.cursor).map(|()| files)
+            }
+            _ => FileSource::new(&saved.settings, &saved.cursor),
+        };
+        match files {
+            Ok(files) => Ok(Some(OpenSource {
+                project_id: saved.project_id,
+                settings: saved.settings,
+                cursor: saved.cursor,
+                written_at: saved.last_success_at,
+                last_error: saved.last_error,
+                files,
+                is_stale: false,
+            })),
+            Err(message) => {
+                store::record_failure(&self.context.pool, self.source_id, now, started.elapsed(), &message)
+                    .await?;
+                Err(anyhow!(message))
+            }
+        }
+    }
+}
