@@ -31,7 +31,9 @@ pub enum Access {
 }
 
 /// What a person may do; each role may do what the ones before it may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, sqlx::Type, ToSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, sqlx::Type, ToSchema,
+)]
 #[serde(rename_all = "lowercase")]
 #[sqlx(type_name = "user_role", rename_all = "lowercase")]
 pub enum Role {
@@ -73,7 +75,11 @@ impl Access {
 }
 
 /// Lets a request through to its handler, or answers why not.
-pub async fn guard(State((state, access)): State<(AppState, Access)>, mut request: Request, next: Next) -> Response {
+pub async fn guard(
+    State((state, access)): State<(AppState, Access)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     match admit(&state, access, &mut request).await {
         Err(error) => error.into_response(),
         Ok(signed_in) => {
@@ -86,7 +92,11 @@ pub async fn guard(State((state, access)): State<(AppState, Access)>, mut reques
     }
 }
 
-async fn admit(state: &AppState, access: Access, request: &mut Request) -> Result<Option<SignedIn>, ApiError> {
+async fn admit(
+    state: &AppState,
+    access: Access,
+    request: &mut Request,
+) -> Result<Option<SignedIn>, ApiError> {
     if access == Access::Ingest {
         let holder = state.keys.find(state, request.headers()).await?;
         request.extensions_mut().insert(holder);
@@ -102,7 +112,11 @@ async fn admit(state: &AppState, access: Access, request: &mut Request) -> Resul
     }
     let Some(needed) = access.role() else { return Ok(None) };
     let signed_in = auth::session(state, request.headers()).await?.ok_or_else(|| {
-        ApiError::new(StatusCode::UNAUTHORIZED, "unauthenticated", "Nobody is signed in. Sign in and try again.")
+        ApiError::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthenticated",
+            "Nobody is signed in. Sign in and try again.",
+        )
     })?;
     if signed_in.role < needed {
         let role = format!("{needed:?}").to_lowercase();
@@ -214,7 +228,8 @@ mod tests {
             (&[("origin", "null"), ("host", "squall:8642")], false),
             (&[("host", "squall:8642")], true),
         ] {
-            let headers = pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+            let headers =
+                pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
             assert_eq!(same_origin(&headers), allowed, "{pairs:?}");
         }
     }

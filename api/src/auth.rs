@@ -75,7 +75,10 @@ pub async fn hash_password(password: String) -> Result<String, ApiError> {
 }
 
 fn hash_now(password: &str) -> Result<String, String> {
-    Argon2::default().hash_password(password.as_bytes()).map(|hash| hash.to_string()).map_err(|error| error.to_string())
+    Argon2::default()
+        .hash_password(password.as_bytes())
+        .map(|hash| hash.to_string())
+        .map_err(|error| error.to_string())
 }
 
 /// Whether a password fits a stored hash. Without a hash it takes as long and says no.
@@ -96,7 +99,11 @@ pub async fn verify_password(password: String, stored: Option<String>) -> Result
 ///
 /// # Errors
 /// When the database is away.
-pub async fn begin_session(state: &AppState, user_id: i64, headers: &HeaderMap) -> Result<HeaderValue, ApiError> {
+pub async fn begin_session(
+    state: &AppState,
+    user_id: i64,
+    headers: &HeaderMap,
+) -> Result<HeaderValue, ApiError> {
     let token = token();
     let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     sqlx::query!(
@@ -118,7 +125,9 @@ pub async fn begin_session(state: &AppState, user_id: i64, headers: &HeaderMap) 
 /// When the database is away.
 pub async fn end_session(state: &AppState, headers: &HeaderMap) -> Result<HeaderValue, ApiError> {
     if let Some(token) = session_token(headers) {
-        sqlx::query!("delete from sessions where token_hash = $1", &sha256(token)).execute(&state.pool).await?;
+        sqlx::query!("delete from sessions where token_hash = $1", &sha256(token))
+            .execute(&state.pool)
+            .await?;
     }
     cookie(state, "", Duration::ZERO)
 }
@@ -163,6 +172,8 @@ fn session_token(headers: &HeaderMap) -> Option<&str> {
 fn cookie(state: &AppState, token: &str, lifetime: Duration) -> Result<HeaderValue, ApiError> {
     let secure = if state.config.public_url.starts_with("https://") { "; Secure" } else { "" };
     let age = lifetime.as_secs();
-    HeaderValue::from_str(&format!("{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age={age}{secure}"))
-        .map_err(ApiError::internal)
+    HeaderValue::from_str(&format!(
+        "{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age={age}{secure}"
+    ))
+    .map_err(ApiError::internal)
 }

@@ -50,13 +50,24 @@ impl Config {
     fn describe(env: &mut Env) -> Self {
         const MIB: u64 = 1 << 20;
         let database_url = env.database_url();
-        let pool_size = env.count("SQUALL_POOL_SIZE", 8, 3..=200, "Connections to PostgreSQL a process may open.");
+        let pool_size =
+            env.count("SQUALL_POOL_SIZE", 8, 3..=200, "Connections to PostgreSQL a process may open.");
         let listen = env.addr("SQUALL_LISTEN", "127.0.0.1:8642", "Where the api listens.");
-        let public_url = env.url("SQUALL_PUBLIC_URL", "http://127.0.0.1:8642", "The address people open in a browser.");
-        let web_root = env.path("SQUALL_WEB_ROOT", "The folder with the built web app; without it only the api answers.");
-        let mode = env.choice("SQUALL_ENV", "development", &["development", "production"], "Production refuses unsafe settings.");
+        let public_url =
+            env.url("SQUALL_PUBLIC_URL", "http://127.0.0.1:8642", "The address people open in a browser.");
+        let web_root = env
+            .path("SQUALL_WEB_ROOT", "The folder with the built web app; without it only the api answers.");
+        let mode = env.choice(
+            "SQUALL_ENV",
+            "development",
+            &["development", "production"],
+            "Production refuses unsafe settings.",
+        );
         let loopback = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
-        if mode == "production" && public_url.starts_with("http://") && !loopback.iter().any(|it| public_url.starts_with(it)) {
+        if mode == "production"
+            && public_url.starts_with("http://")
+            && !loopback.iter().any(|it| public_url.starts_with(it))
+        {
             env.refuse(format!(
                 "SQUALL_PUBLIC_URL is {public_url:?}, which is not https. In production sessions must not travel in the \
                  clear; put the api behind TLS and set its https address"
@@ -69,15 +80,30 @@ impl Config {
             public_url,
             web_root,
             log: env.text("SQUALL_LOG", "info", "What to log: a level, or a list such as `info,sqlx=warn`."),
-            request_timeout: env.seconds("SQUALL_REQUEST_TIMEOUT", 30, 1..=600, "Longest time of a request, in seconds."),
+            request_timeout: env.seconds(
+                "SQUALL_REQUEST_TIMEOUT",
+                30,
+                1..=600,
+                "Longest time of a request, in seconds.",
+            ),
             graceful_timeout: env.seconds(
                 "SQUALL_GRACEFUL_TIMEOUT",
                 20,
                 1..=600,
                 "Longest time the end of the process waits for requests under way, in seconds.",
             ),
-            max_body_bytes: env.bytes("SQUALL_MAX_BODY", "10MiB", 1024..=1024 * MIB, "Largest body as it is sent."),
-            max_unpacked_bytes: env.bytes("SQUALL_MAX_UNPACKED", "64MiB", 1024..=4096 * MIB, "Largest body after unpacking."),
+            max_body_bytes: env.bytes(
+                "SQUALL_MAX_BODY",
+                "10MiB",
+                1024..=1024 * MIB,
+                "Largest body as it is sent.",
+            ),
+            max_unpacked_bytes: env.bytes(
+                "SQUALL_MAX_UNPACKED",
+                "64MiB",
+                1024..=4096 * MIB,
+                "Largest body after unpacking.",
+            ),
             session_lifetime: env.seconds(
                 "SQUALL_SESSION_LIFETIME",
                 14 * 86_400,
@@ -103,8 +129,14 @@ mod tests {
     #[test]
     fn a_bad_value_stops_the_start_and_says_what_would_do() {
         for (pairs, expected) in [
-            (&[("SQUALL_LISTEN", "8642")][..], "SQUALL_LISTEN is \"8642\", which is not an address such as 127.0.0.1:8642"),
-            (&[("SQUALL_MAX_BODY", "10MB")], "SQUALL_MAX_BODY is \"10MB\", which is not a size such as 10MiB"),
+            (
+                &[("SQUALL_LISTEN", "8642")][..],
+                "SQUALL_LISTEN is \"8642\", which is not an address such as 127.0.0.1:8642",
+            ),
+            (
+                &[("SQUALL_MAX_BODY", "10MB")],
+                "SQUALL_MAX_BODY is \"10MB\", which is not a size such as 10MiB",
+            ),
             (&[("SQUALL_REQUEST_TIMEOUT", "0")], "a whole number from 1 to 600"),
             (&[("SQUALL_WEB_ROOT", "/no/such/folder")], "a path that exists"),
             (&[("SQUALL_ENV", "production"), ("SQUALL_PUBLIC_URL", "http://squall.example")], "not https"),
@@ -117,6 +149,8 @@ mod tests {
     #[test]
     fn the_defaults_are_good() {
         assert!(read(&[]).is_ok());
-        assert!(read(&[("SQUALL_ENV", "production"), ("SQUALL_PUBLIC_URL", "https://squall.example")]).is_ok());
+        assert!(
+            read(&[("SQUALL_ENV", "production"), ("SQUALL_PUBLIC_URL", "https://squall.example")]).is_ok()
+        );
     }
 }

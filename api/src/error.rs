@@ -54,7 +54,11 @@ impl ApiError {
 
     /// 404: the thing is not there, or not for this person to know.
     pub fn not_found(what: &str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not_found", format!("There is no such {what}. It may have been deleted."))
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            format!("There is no such {what}. It may have been deleted."),
+        )
     }
 
     /// 400: a value that cannot be used.
@@ -70,7 +74,9 @@ impl ApiError {
     /// 503: the database is away or full; the same request will succeed later.
     pub fn unavailable(cause: impl ToString) -> Self {
         let message = "The database cannot be reached or cannot write at the moment. Nothing of this request was kept; send it again.";
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "database_unavailable", message).caused_by(cause).retry_after(2)
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "database_unavailable", message)
+            .caused_by(cause)
+            .retry_after(2)
     }
 
     /// 500: a bug of ours.
@@ -115,7 +121,9 @@ impl IntoResponse for ApiError {
 pub fn respond(error: ApiError, request_id: String) -> Response {
     let body = ErrorBody { code: error.code, message: error.message, request_id, details: error.details };
     let mut response = (error.status, Json(body)).into_response();
-    if let Some(value) = error.retry_after.and_then(|seconds| HeaderValue::from_str(&seconds.to_string()).ok()) {
+    if let Some(value) =
+        error.retry_after.and_then(|seconds| HeaderValue::from_str(&seconds.to_string()).ok())
+    {
         response.headers_mut().insert(RETRY_AFTER, value);
     }
     response
@@ -129,10 +137,12 @@ fn of_constraint(name: &str) -> Option<ApiError> {
         "users_name_length" | "projects_name_length" | "sources_name_length" | "api_keys_name_length" => {
             ApiError::invalid("The name must have from 1 to 200 characters.")
         }
-        "projects_slug_key" => ApiError::conflict("There is a project with this slug already. Choose another one."),
-        "projects_slug_format" => {
-            ApiError::invalid("The slug must have from 1 to 50 characters: a–z, 0–9 and dashes inside, such as web-shop.")
+        "projects_slug_key" => {
+            ApiError::conflict("There is a project with this slug already. Choose another one.")
         }
+        "projects_slug_format" => ApiError::invalid(
+            "The slug must have from 1 to 50 characters: a–z, 0–9 and dashes inside, such as web-shop.",
+        ),
         "projects_retention" => ApiError::invalid("retention_days must be from 1 to 3650."),
         "sources_project_name_key" => ApiError::conflict("The project has a source with this name already."),
         _ => return None,
@@ -151,7 +161,9 @@ impl From<sqlx::Error> for ApiError {
                 }
                 database.constraint().and_then(of_constraint).unwrap_or_else(|| Self::internal(&error))
             }
-            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => Self::unavailable(&error),
+            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => {
+                Self::unavailable(&error)
+            }
             _ => Self::internal(&error),
         }
     }
@@ -169,7 +181,8 @@ impl From<BytesRejection> for ApiError {
     fn from(rejection: BytesRejection) -> Self {
         match rejection.status() {
             StatusCode::PAYLOAD_TOO_LARGE => too_large(),
-            _ => Self::invalid("The body could not be read to its end. Send it again.").caused_by(rejection.body_text()),
+            _ => Self::invalid("The body could not be read to its end. Send it again.")
+                .caused_by(rejection.body_text()),
         }
     }
 }
@@ -200,7 +213,11 @@ impl From<QueryRejection> for ApiError {
 
 impl From<PathRejection> for ApiError {
     fn from(rejection: PathRejection) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not_found", "There is nothing at this address. Check it for a mistake.")
-            .caused_by(rejection.body_text())
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            "There is nothing at this address. Check it for a mistake.",
+        )
+        .caused_by(rejection.body_text())
     }
 }

@@ -23,7 +23,8 @@ pub enum Level {
 
 impl Level {
     /// All levels, in order.
-    pub const ALL: [Self; 6] = [Self::Trace, Self::Debug, Self::Info, Self::Warning, Self::Error, Self::Fatal];
+    pub const ALL: [Self; 6] =
+        [Self::Trace, Self::Debug, Self::Info, Self::Warning, Self::Error, Self::Fatal];
 
     /// The level of a `severity` of the database.
     #[must_use]

@@ -17,7 +17,11 @@ use std::{io::Write, process::ExitCode};
 
 /// Accepts events, answers questions, serves the dashboard.
 #[derive(Parser)]
-#[command(name = "squall-api", version, after_help = "Example:\n  DATABASE_URL=postgres://… squall-api serve")]
+#[command(
+    name = "squall-api",
+    version,
+    after_help = "Example:\n  DATABASE_URL=postgres://… squall-api serve"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -62,13 +66,17 @@ async fn serve() -> Result<()> {
     let stop = shutdown::token()?;
     let pool = database::pool(&config.database_url, "squall-api", config.pool_size)?;
     let listener = tokio::net::TcpListener::bind(config.listen).await.with_context(|| {
-        format!("listening on {}. Another process may have the port; set SQUALL_LISTEN to a free one", config.listen)
+        format!(
+            "listening on {}. Another process may have the port; set SQUALL_LISTEN to a free one",
+            config.listen
+        )
     })?;
     let graceful = config.graceful_timeout;
     tracing::info!(address = %listener.local_addr()?, "The api listens.");
     let state = AppState::new(pool.clone(), config);
     let ended = stop.clone();
-    let serving = axum::serve(listener, app(state)).with_graceful_shutdown(async move { ended.cancelled().await });
+    let serving =
+        axum::serve(listener, app(state)).with_graceful_shutdown(async move { ended.cancelled().await });
     tokio::select! {
         served = serving => served.context("serving requests")?,
         () = async { stop.cancelled().await; tokio::time::sleep(graceful).await } => {

@@ -51,7 +51,7 @@ pub fn encode(position: &impl Serialize) -> Result<String, ApiError> {
 /// When the text is no position of this list.
 pub fn decode<T: DeserializeOwned>(cursor: &str) -> Result<T, ApiError> {
     let invalid = || ApiError::invalid("The cursor is not one of this list. Begin without a cursor.");
-    if !cursor.is_ascii() || cursor.len() % 2 != 0 {
+    if !cursor.is_ascii() || !cursor.len().is_multiple_of(2) {
         return Err(invalid());
     }
     let bytes: Option<Vec<u8>> =
@@ -63,7 +63,11 @@ pub fn decode<T: DeserializeOwned>(cursor: &str) -> Result<T, ApiError> {
 ///
 /// # Errors
 /// When the position cannot be written, which is a bug.
-pub fn cut<T, P: Serialize>(mut items: Vec<T>, limit: i64, position: impl Fn(&T) -> P) -> Result<Page<T>, ApiError> {
+pub fn cut<T, P: Serialize>(
+    mut items: Vec<T>,
+    limit: i64,
+    position: impl Fn(&T) -> P,
+) -> Result<Page<T>, ApiError> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = items.len() > limit;
     items.truncate(limit);

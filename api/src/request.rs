@@ -79,7 +79,9 @@ async fn finish(mut request: Request, next: Next) -> Response {
         (Some(cause), 500..) => {
             tracing::error!(request_id = id, %method, route, status, millis, user_id, cause, "A request failed.");
         }
-        (cause, _) => tracing::info!(request_id = id, %method, route, status, millis, user_id, cause, "A request was answered."),
+        (cause, _) => {
+            tracing::info!(request_id = id, %method, route, status, millis, user_id, cause, "A request was answered.")
+        }
     }
     response
 }
@@ -97,10 +99,14 @@ fn unshaped(response: &Response) -> Option<ApiError> {
             "method_not_allowed",
             "This address does not take this method. The header Allow lists those it takes.",
         ),
-        StatusCode::NOT_FOUND => ApiError::new(status, "not_found", "There is nothing at this address. Check it for a mistake."),
-        _ if status.is_client_error() => {
-            ApiError::new(status, "invalid_request", "The request cannot be used. See /api/docs for what this address takes.")
+        StatusCode::NOT_FOUND => {
+            ApiError::new(status, "not_found", "There is nothing at this address. Check it for a mistake.")
         }
+        _ if status.is_client_error() => ApiError::new(
+            status,
+            "invalid_request",
+            "The request cannot be used. See /api/docs for what this address takes.",
+        ),
         _ => ApiError { status, ..ApiError::internal("a layer answered without a body") },
     })
 }
@@ -127,7 +133,8 @@ fn add_headers(headers: &mut HeaderMap, path: &str, id: &str) {
 /// The client's id, if it is one that a log can hold.
 fn sane_id(headers: &HeaderMap) -> Option<String> {
     let id = headers.get(REQUEST_ID)?.to_str().ok()?;
-    let sane = (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+    let sane =
+        (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
     sane.then(|| id.to_owned())
 }
 

@@ -89,14 +89,22 @@ pub fn walk() -> Vec<(&'static str, String, Access)> {
     let mut all = Vec::new();
     for (access, (_, paths, _)) in table() {
         for (path, item) in paths.paths {
-            let methods = [("GET", &item.get), ("POST", &item.post), ("PATCH", &item.patch), ("DELETE", &item.delete)];
-            all.extend(methods.into_iter().filter(|(_, it)| it.is_some()).map(|(name, _)| (name, path.clone(), access)));
+            let methods =
+                [("GET", &item.get), ("POST", &item.post), ("PATCH", &item.patch), ("DELETE", &item.delete)];
+            all.extend(
+                methods
+                    .into_iter()
+                    .filter(|(_, it)| it.is_some())
+                    .map(|(name, _)| (name, path.clone(), access)),
+            );
         }
     }
     all
 }
 
-fn operations(item: &mut utoipa::openapi::PathItem) -> impl Iterator<Item = &mut utoipa::openapi::path::Operation> {
+fn operations(
+    item: &mut utoipa::openapi::PathItem,
+) -> impl Iterator<Item = &mut utoipa::openapi::path::Operation> {
     [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete].into_iter().flatten()
 }
 
@@ -105,6 +113,8 @@ fn security(access: Access) -> Option<Vec<SecurityRequirement>> {
     match access {
         Access::Public => None,
         Access::Ingest => Some(vec![SecurityRequirement::new("project_key", none)]),
-        Access::Viewer | Access::Member | Access::Admin => Some(vec![SecurityRequirement::new("session", none)]),
+        Access::Viewer | Access::Member | Access::Admin => {
+            Some(vec![SecurityRequirement::new("session", none)])
+        }
     }
 }

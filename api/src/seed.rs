@@ -1,9 +1,6 @@
 //! What `cargo xtask up` asks for before anybody has signed in: the first-run link, and the demo's project.
 
-use crate::{
-    access::Role,
-    auth, routes,
-};
+use crate::{access::Role, auth, routes};
 use anyhow::{Context, Result};
 use serde::Serialize;
 use sqlx::PgPool;
@@ -98,10 +95,14 @@ pub async fn seed(pool: &PgPool, asked: &Seed) -> Result<Seeded> {
         .await?;
     let project_id = match known {
         Some(id) => id,
-        None => routes::create_project(&mut transaction, &asked.project, &title(&asked.project), 30)
-            .await
-            .map_err(|error| anyhow::anyhow!("making the project {:?}: {}", asked.project, error.message))?
-            .id,
+        None => {
+            routes::create_project(&mut transaction, &asked.project, &title(&asked.project), 30)
+                .await
+                .map_err(|error| {
+                    anyhow::anyhow!("making the project {:?}: {}", asked.project, error.message)
+                })?
+                .id
+        }
     };
     let http_source_id =
         sqlx::query_scalar!("select id from sources where project_id = $1 and kind = 'http'", project_id)
@@ -140,7 +141,9 @@ pub async fn seed(pool: &PgPool, asked: &Seed) -> Result<Seeded> {
             .await?;
         if known.is_none() {
             let chosen = password.unwrap_or_else(|| auth::hex(&auth::random::<8>()));
-            let hash = auth::hash_password(chosen.clone()).await.map_err(|error| anyhow::anyhow!("{}", error.message))?;
+            let hash = auth::hash_password(chosen.clone())
+                .await
+                .map_err(|error| anyhow::anyhow!("{}", error.message))?;
             sqlx::query!(
                 "insert into users (email, name, password_hash, role) values (lower($1), 'Demo admin', $2, $3)",
                 email,
@@ -155,7 +158,14 @@ pub async fn seed(pool: &PgPool, asked: &Seed) -> Result<Seeded> {
     transaction.commit().await.context("writing what was made")?;
     write_secret(asked.key_file.as_deref(), Some(&key))?;
     write_secret(asked.password_file.as_deref(), password.as_deref())?;
-    Ok(Seeded { project: asked.project.clone(), key, source_id, http_source_id, email: asked.admin.clone(), password })
+    Ok(Seeded {
+        project: asked.project.clone(),
+        key,
+        source_id,
+        http_source_id,
+        email: asked.admin.clone(),
+        password,
+    })
 }
 
 fn title(slug: &str) -> String {
@@ -175,5 +185,6 @@ fn read_secret(file: Option<&Path>) -> Result<Option<String>> {
 fn write_secret(file: Option<&Path>, secret: Option<&str>) -> Result<()> {
     let (Some(file), Some(secret)) = (file, secret) else { return Ok(()) };
     let open = fs::File::options().create(true).write(true).truncate(true).mode(0o600).open(file);
-    open.and_then(|mut open| writeln!(open, "{secret}")).with_context(|| format!("writing {}", file.display()))
+    open.and_then(|mut open| writeln!(open, "{secret}"))
+        .with_context(|| format!("writing {}", file.display()))
 }

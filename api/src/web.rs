@@ -17,7 +17,11 @@ pub fn router(state: &AppState) -> Router {
 }
 
 async fn nothing() -> ApiError {
-    ApiError::new(StatusCode::NOT_FOUND, "not_found", "There is nothing at this address. Check it for a mistake, or see /api/docs.")
+    ApiError::new(
+        StatusCode::NOT_FOUND,
+        "not_found",
+        "There is nothing at this address. Check it for a mistake, or see /api/docs.",
+    )
 }
 
 async fn serve(State(state): State<AppState>, request: Request) -> Response {
@@ -30,7 +34,9 @@ async fn serve(State(state): State<AppState>, request: Request) -> Response {
     let is_file = path.rsplit('/').next().is_some_and(|name| name.contains('.'));
     let mut response = if is_file {
         match ServeDir::new(root).precompressed_gzip().oneshot(request).await {
-            Ok(response) if response.status() == StatusCode::NOT_FOUND => return nothing().await.into_response(),
+            Ok(response) if response.status() == StatusCode::NOT_FOUND => {
+                return nothing().await.into_response();
+            }
             Ok(response) => response.into_response(),
             Err(never) => match never {},
         }
@@ -41,7 +47,8 @@ async fn serve(State(state): State<AppState>, request: Request) -> Response {
         }
     };
     // Files under assets/ carry a hash of their content in their names.
-    let lifetime = if path.starts_with("/assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let lifetime =
+        if path.starts_with("/assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(lifetime));
     response
 }

@@ -1,4 +1,5 @@
 //! Who may do what, over all routes.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should end")]
 
 mod support;
 
@@ -94,9 +95,13 @@ async fn a_session_ends_with_signing_out_disabling_or_its_time(pool: PgPool) {
     let api = Api::new(pool.clone());
     let admin = api.sign_in_as("admin").await;
     let member = api.sign_in_as("member").await;
-    let id: i64 = sqlx::query_scalar("select id from users where role = 'member'").fetch_one(&pool).await.unwrap();
+    let id: i64 =
+        sqlx::query_scalar("select id from users where role = 'member'").fetch_one(&pool).await.unwrap();
     let path = format!("/api/v1/users/{id}");
-    assert_eq!(api.call("PATCH", &path, &admin, Some(json!({ "disabled": true }))).await.status, StatusCode::OK);
+    assert_eq!(
+        api.call("PATCH", &path, &admin, Some(json!({ "disabled": true }))).await.status,
+        StatusCode::OK
+    );
     assert_eq!(api.get("/api/v1/session", &member).await.code(), "unauthenticated");
     assert_eq!(api.sign_in("member@example.org", PASSWORD).await.code(), "invalid_credentials");
 
@@ -150,16 +155,21 @@ async fn a_key_is_shown_once_ingests_only_its_project_and_can_be_revoked(pool: P
     let secret = api.project_with_key(&admin, "shop").await;
     let keys = api.get("/api/v1/projects/shop/keys", &admin).await;
     assert!(!keys.body.to_string().contains(&secret), "a list shows a secret");
-    let stored: Vec<u8> = sqlx::query_scalar("select secret_hash from api_keys").fetch_one(&pool).await.unwrap();
+    let stored: Vec<u8> =
+        sqlx::query_scalar("select secret_hash from api_keys").fetch_one(&pool).await.unwrap();
     assert_ne!(stored, secret.as_bytes());
 
     // A key reads nothing.
-    let read = Request::get("/api/v1/issues").header("authorization", format!("Bearer {secret}")).body(Body::empty());
+    let read = Request::get("/api/v1/issues")
+        .header("authorization", format!("Bearer {secret}"))
+        .body(Body::empty());
     assert_eq!(api.send(read.unwrap()).await.code(), "unauthenticated");
 
     let id = keys.body["items"][0]["id"].as_i64().unwrap();
     let revoked = api.call("DELETE", &format!("/api/v1/projects/shop/keys/{id}"), &admin, None).await;
     assert_eq!(revoked.status, StatusCode::NO_CONTENT);
-    let sent = Request::post("/api/v1/ingest").header("x-squall-key", &secret).body(Body::from("{\"message\":\"x\"}"));
+    let sent = Request::post("/api/v1/ingest")
+        .header("x-squall-key", &secret)
+        .body(Body::from("{\"message\":\"x\"}"));
     assert_eq!(api.send(sent.unwrap()).await.code(), "unknown_key");
 }

@@ -1,4 +1,5 @@
 //! The front door: what it takes, what it rejects and how it says so.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should end")]
 
 mod support;
 
@@ -25,7 +26,8 @@ impl Door {
     }
 
     async fn send(&self, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
-        let mut request = Request::post("/api/v1/ingest").header("authorization", format!("Bearer {}", self.key));
+        let mut request =
+            Request::post("/api/v1/ingest").header("authorization", format!("Bearer {}", self.key));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -56,7 +58,10 @@ async fn every_shape_and_packing_is_taken(pool: PgPool) {
         (vec![kind("application/json; charset=utf-8")], array.to_vec()),
         (vec![kind("text/plain")], b"one\ntwo".to_vec()),
         (vec![kind("application/x-ndjson"), ("content-encoding", "gzip")], gzip(ndjson)),
-        (vec![kind("application/x-ndjson"), ("content-encoding", "zstd")], zstd::encode_all(&ndjson[..], 1).unwrap()),
+        (
+            vec![kind("application/x-ndjson"), ("content-encoding", "zstd")],
+            zstd::encode_all(&ndjson[..], 1).unwrap(),
+        ),
     ] {
         let answer = door.send(&headers, body).await;
         assert_eq!(answer.status, StatusCode::ACCEPTED, "{headers:?}: {answer:?}");
@@ -70,7 +75,10 @@ async fn a_bad_line_is_named_and_its_neighbours_are_kept(pool: PgPool) {
     let door = Door::open(pool).await;
     let answer = door.send(&[], "{\"message\":\"one\"}\n{\"message\":\n{\"message\":\"three\"}").await;
     assert_eq!(answer.status, StatusCode::ACCEPTED);
-    assert_eq!((answer.body["accepted"].as_i64(), answer.body["rejected"][0]["line"].as_i64()), (Some(2), Some(2)));
+    assert_eq!(
+        (answer.body["accepted"].as_i64(), answer.body["rejected"][0]["line"].as_i64()),
+        (Some(2), Some(2))
+    );
     assert_eq!(door.events().await, 2);
 }
 
@@ -93,7 +101,12 @@ async fn bombs_broken_packings_and_unknown_types_get_a_clear_answer(pool: PgPool
         (vec![("content-encoding", "gzip")], b"not gzip".to_vec(), 400, "invalid_encoding"),
         (vec![("content-encoding", "compress")], b"x".to_vec(), 415, "unsupported_media_type"),
         (vec![("content-type", "application/xml")], b"<x/>".to_vec(), 415, "unsupported_media_type"),
-        (vec![("content-type", "application/json")], b"{\"message\":\"no array\"}".to_vec(), 400, "invalid_json"),
+        (
+            vec![("content-type", "application/json")],
+            b"{\"message\":\"no array\"}".to_vec(),
+            400,
+            "invalid_json",
+        ),
         (vec![], vec![b'x'; 11 << 20], 413, "payload_too_large"),
     ] {
         let answer = door.send(&headers, body).await;

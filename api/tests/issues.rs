@@ -1,4 +1,5 @@
 //! What lists, pages, trends and totals say.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should end")]
 
 mod support;
 
@@ -63,7 +64,10 @@ async fn filters_and_search_narrow_the_list_and_its_totals(pool: PgPool) {
     issue(&pool, "cache is 90% full", 3, 5, now - TimeDelta::hours(2)).await;
     let resolved = issue(&pool, "order <*> lost", 5, 1, now - TimeDelta::hours(3)).await;
     let path = format!("/api/v1/issues/{resolved}");
-    assert_eq!(api.call("PATCH", &path, &admin, Some(json!({ "status": "resolved" }))).await.body["status"], "resolved");
+    assert_eq!(
+        api.call("PATCH", &path, &admin, Some(json!({ "status": "resolved" }))).await.body["status"],
+        "resolved"
+    );
     let since = (now - TimeDelta::hours(1)).to_rfc3339().replace('+', "%2B");
     for (query, expected) in [
         ("".to_owned(), vec!["connection to <*> refused", "cache is 90% full", "order <*> lost"]),
@@ -72,9 +76,15 @@ async fn filters_and_search_narrow_the_list_and_its_totals(pool: PgPool) {
         ("q=conn%20ref".into(), vec!["connection to <*> refused"]),
         ("q=90%25".into(), vec!["cache is 90% full"]),
         ("q=ache".into(), vec!["cache is 90% full"]),
-        ("q=shop.cart&sort=level".into(), vec!["order <*> lost", "connection to <*> refused", "cache is 90% full"]),
+        (
+            "q=shop.cart&sort=level".into(),
+            vec!["order <*> lost", "connection to <*> refused", "cache is 90% full"],
+        ),
         (format!("since={since}"), vec!["connection to <*> refused"]),
-        ("project=shop&sort=events".into(), vec!["connection to <*> refused", "cache is 90% full", "order <*> lost"]),
+        (
+            "project=shop&sort=events".into(),
+            vec!["connection to <*> refused", "cache is 90% full", "order <*> lost"],
+        ),
         ("source=999999".into(), vec![]),
     ] {
         let answer = api.get(&format!("/api/v1/issues?{query}"), &admin).await;
@@ -84,7 +94,15 @@ async fn filters_and_search_narrow_the_list_and_its_totals(pool: PgPool) {
     }
     let all = api.get("/api/v1/issues", &admin).await;
     assert_eq!(all.body["total"]["events"], 16);
-    assert_eq!(all.body["items"][0]["sparkline"].as_array().unwrap().iter().map(|n| n.as_i64().unwrap()).sum::<i64>(), 10);
+    assert_eq!(
+        all.body["items"][0]["sparkline"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|n| n.as_i64().unwrap())
+            .sum::<i64>(),
+        10
+    );
 }
 
 #[sqlx::test(migrator = "squall_migrations::MIGRATOR")]
@@ -94,14 +112,25 @@ async fn pages_have_no_gap_and_no_double_in_any_order_while_issues_arrive(pool: 
     let mut before = BTreeSet::new();
     for n in 0..25_i64 {
         // Equal keys on purpose: the id must decide.
-        before.insert(issue(&pool, &format!("issue {n}"), i16::try_from(n % 3 + 2).unwrap(), n / 5 + 1, now - TimeDelta::minutes(n / 4)).await);
+        before.insert(
+            issue(
+                &pool,
+                &format!("issue {n}"),
+                i16::try_from(n % 3 + 2).unwrap(),
+                n / 5 + 1,
+                now - TimeDelta::minutes(n / 4),
+            )
+            .await,
+        );
     }
     for sort in ["last_seen", "first_seen", "events", "level"] {
         let mut seen = Vec::new();
         let mut cursor = String::new();
         loop {
             let answer = api.get(&format!("/api/v1/issues?limit=4&sort={sort}{cursor}"), &admin).await;
-            seen.extend(answer.body["items"].as_array().unwrap().iter().map(|item| item["id"].as_i64().unwrap()));
+            seen.extend(
+                answer.body["items"].as_array().unwrap().iter().map(|item| item["id"].as_i64().unwrap()),
+            );
             let Some(next) = answer.body["next_cursor"].as_str() else { break };
             cursor = format!("&cursor={next}");
             // It sorts before everything, so that offsets would shift.
@@ -121,7 +150,10 @@ async fn a_cursor_of_another_order_is_refused(pool: PgPool) {
     }
     let first = api.get("/api/v1/issues?limit=1&sort=events", &admin).await;
     let cursor = first.body["next_cursor"].as_str().unwrap();
-    assert_eq!(api.get(&format!("/api/v1/issues?sort=level&cursor={cursor}"), &admin).await.code(), "invalid_request");
+    assert_eq!(
+        api.get(&format!("/api/v1/issues?sort=level&cursor={cursor}"), &admin).await.code(),
+        "invalid_request"
+    );
 }
 
 #[sqlx::test(migrator = "squall_migrations::MIGRATOR")]
@@ -166,7 +198,12 @@ async fn events_come_latest_first_and_page_through(pool: PgPool) {
     let cursor = first["next_cursor"].as_str().unwrap();
     let second = api.get(&format!("/api/v1/issues/{id}/events?limit=3&cursor={cursor}"), &admin).await.body;
     let messages = |body: &Value| -> Vec<String> {
-        body["items"].as_array().unwrap().iter().map(|event| event["message"].as_str().unwrap().to_owned()).collect()
+        body["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|event| event["message"].as_str().unwrap().to_owned())
+            .collect()
     };
     let mut all = [messages(&first), messages(&second)].concat();
     assert_eq!(second["next_cursor"], Value::Null);
@@ -180,14 +217,19 @@ async fn events_come_latest_first_and_page_through(pool: PgPool) {
 #[sqlx::test(migrator = "squall_migrations::MIGRATOR")]
 async fn a_source_is_added_checked_changed_and_deleted(pool: PgPool) {
     let (api, admin) = shop(&pool).await;
-    let add = |glob: &str| Some(json!({ "project": "shop", "kind": "file", "name": "app", "settings": { "glob": glob } }));
+    let add = |glob: &str| {
+        Some(json!({ "project": "shop", "kind": "file", "name": "app", "settings": { "glob": glob } }))
+    };
     for (glob, said) in [("app/*.log", "does not begin with /"), ("/var/log/{app", "cannot be read")] {
         let refused = api.call("POST", "/api/v1/sources", &admin, add(glob)).await;
         assert!(refused.body["message"].as_str().unwrap().contains(said), "{refused:?}");
     }
     let made = api.call("POST", "/api/v1/sources", &admin, add("/var/log/app/*.log")).await;
     assert_eq!((made.status, made.body["health"].as_str()), (StatusCode::CREATED, Some("waiting")));
-    assert_eq!(api.call("POST", "/api/v1/sources", &admin, add("/var/log/app/*.log")).await.code(), "conflict");
+    assert_eq!(
+        api.call("POST", "/api/v1/sources", &admin, add("/var/log/app/*.log")).await.code(),
+        "conflict"
+    );
     let path = format!("/api/v1/sources/{}", made.body["id"]);
     let disabled = api.call("PATCH", &path, &admin, Some(json!({ "enabled": false }))).await;
     assert_eq!(disabled.body["health"], "disabled");

@@ -11,7 +11,11 @@ use std::{path::PathBuf, process::ExitCode, str::FromStr};
 
 /// Brings a database to the schema of this version, and says how far it is.
 #[derive(Parser)]
-#[command(name = "squall-migrate", version, after_help = "Example:\n  DATABASE_URL=postgres://… squall-migrate run")]
+#[command(
+    name = "squall-migrate",
+    version,
+    after_help = "Example:\n  DATABASE_URL=postgres://… squall-migrate run"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -106,7 +110,10 @@ async fn status(json: bool) -> Result<()> {
 async fn prove() -> Result<()> {
     let differences = verify::differences(&database_url()?).await?;
     if differences.is_empty() {
-        return say(&format!("{} migrations replayed; they make the declared schema.", MIGRATOR.iter().count()));
+        return say(&format!(
+            "{} migrations replayed; they make the declared schema.",
+            MIGRATOR.iter().count()
+        ));
     }
     bail!(
         "the migrations do not make the declared schema. Below, `-` is only in schema.sql and `+` only in what the \
@@ -118,16 +125,17 @@ async fn prove() -> Result<()> {
 async fn connect() -> Result<PgPool> {
     let options = database_url()?;
     let address = format!("{}:{}", options.get_host(), options.get_port());
-    PgPool::connect_with(options)
-        .await
-        .with_context(|| format!("connecting to PostgreSQL at {address}. Check that it runs and that DATABASE_URL is right"))
+    PgPool::connect_with(options).await.with_context(|| {
+        format!("connecting to PostgreSQL at {address}. Check that it runs and that DATABASE_URL is right")
+    })
 }
 
 fn database_url() -> Result<PgConnectOptions> {
     let url = std::env::var("DATABASE_URL")
         .context("DATABASE_URL is not set. Set it to postgres://user:password@host:port/database")?;
-    PgConnectOptions::from_str(&url)
-        .context("DATABASE_URL is not a PostgreSQL address. It reads postgres://user:password@host:port/database")
+    PgConnectOptions::from_str(&url).context(
+        "DATABASE_URL is not a PostgreSQL address. It reads postgres://user:password@host:port/database",
+    )
 }
 
 fn say(text: &str) -> Result<()> {

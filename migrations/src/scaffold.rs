@@ -10,12 +10,16 @@ pub(crate) fn new(folder: &Path, name: &str) -> Result<String> {
     }
     let path = folder.join(format!("{:04}_{name}.sql", last_number(folder)? + 1));
     let mut file = fs::File::create_new(&path).with_context(|| format!("making {}", path.display()))?;
-    writeln!(file, "-- Say here why the schema changes. Change schema.sql in the same commit.\n\nset lock_timeout = '3s';")?;
+    writeln!(
+        file,
+        "-- Say here why the schema changes. Change schema.sql in the same commit.\n\nset lock_timeout = '3s';"
+    )?;
     Ok(format!("Made {}. Then: cargo xtask migrate verify", path.display()))
 }
 
 fn last_number(folder: &Path) -> Result<u32> {
-    let entries = fs::read_dir(folder).with_context(|| format!("reading the folder of migrations {}", folder.display()))?;
+    let entries = fs::read_dir(folder)
+        .with_context(|| format!("reading the folder of migrations {}", folder.display()))?;
     let mut last = 0;
     for entry in entries {
         let name = entry?.file_name();

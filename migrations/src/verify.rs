@@ -10,10 +10,8 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool, post
 /// # Errors
 /// When the server cannot be reached, may not create databases, or refuses a migration.
 pub async fn differences(server: &PgConnectOptions) -> Result<Vec<String>> {
-    let mut admin = server
-        .connect()
-        .await
-        .context("connecting to the server that holds the scratch databases")?;
+    let mut admin =
+        server.connect().await.context("connecting to the server that holds the scratch databases")?;
     let names = ["migrated", "declared"].map(|side| format!("squall_verify_{side}_{}", std::process::id()));
     for name in &names {
         create(&mut admin, name).await?;
@@ -32,7 +30,9 @@ async fn create(admin: &mut PgConnection, name: &str) -> Result<()> {
     sqlx::query(AssertSqlSafe(format!("create database {name} template template0")))
         .execute(admin)
         .await
-        .with_context(|| format!("creating the scratch database {name}: the role needs the right CREATEDB"))?;
+        .with_context(|| {
+            format!("creating the scratch database {name}: the role needs the right CREATEDB")
+        })?;
     Ok(())
 }
 
@@ -41,8 +41,12 @@ async fn compare(server: &PgConnectOptions, names: &[String; 2]) -> Result<Vec<S
     let migrated = PgPool::connect_with(migrated).await?;
     MIGRATOR.run(&migrated).await.context("replaying the migrations on an empty database")?;
     let declared = PgPool::connect_with(declared).await?;
-    sqlx::raw_sql(DECLARED_SCHEMA).execute(&declared).await.context("applying schema.sql to an empty database")?;
-    let differences = catalog::differences(&catalog::read(&declared).await?, &catalog::read(&migrated).await?);
+    sqlx::raw_sql(DECLARED_SCHEMA)
+        .execute(&declared)
+        .await
+        .context("applying schema.sql to an empty database")?;
+    let differences =
+        catalog::differences(&catalog::read(&declared).await?, &catalog::read(&migrated).await?);
     migrated.close().await;
     declared.close().await;
     Ok(differences)

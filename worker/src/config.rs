@@ -44,8 +44,17 @@ impl Config {
     fn describe(env: &mut Env) -> Self {
         Self {
             database_url: env.database_url(),
-            pool_size: narrow(env.count("SQUALL_POOL_SIZE", 8, 3..=200, "Connections to PostgreSQL a process may open.")),
-            health_listen: env.addr("SQUALL_HEALTH_LISTEN", "127.0.0.1:8644", "Where the worker's `/healthz` and `/readyz` answer."),
+            pool_size: narrow(env.count(
+                "SQUALL_POOL_SIZE",
+                8,
+                3..=200,
+                "Connections to PostgreSQL a process may open.",
+            )),
+            health_listen: env.addr(
+                "SQUALL_HEALTH_LISTEN",
+                "127.0.0.1:8644",
+                "Where the worker's `/healthz` and `/readyz` answer.",
+            ),
             log: env.text("SQUALL_LOG", "info", "What to log: a level, or a list such as `info,sqlx=warn`."),
             poll_interval: Duration::from_millis(env.count(
                 "SQUALL_POLL_INTERVAL_MS",
@@ -53,7 +62,12 @@ impl Config {
                 50..=60_000,
                 "How often a file source looks at its files, in milliseconds.",
             )),
-            poll_bytes: env.bytes("SQUALL_POLL_BYTES", "4MiB", 65_536..=268_435_456, "How much one poll of one source reads at most."),
+            poll_bytes: env.bytes(
+                "SQUALL_POLL_BYTES",
+                "4MiB",
+                65_536..=268_435_456,
+                "How much one poll of one source reads at most.",
+            ),
             digest_events: usize::try_from(env.count(
                 "SQUALL_DIGEST_EVENTS",
                 20_000,
@@ -61,7 +75,12 @@ impl Config {
                 "How many events one transaction of the digest takes at most.",
             ))
             .unwrap_or(20_000),
-            counts_days: narrow(env.count("SQUALL_COUNTS_DAYS", 90, 1..=3650, "How many days the counts by minute are kept.")),
+            counts_days: narrow(env.count(
+                "SQUALL_COUNTS_DAYS",
+                90,
+                1..=3650,
+                "How many days the counts by minute are kept.",
+            )),
         }
     }
 }

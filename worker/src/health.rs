@@ -23,7 +23,10 @@ pub async fn serve(address: SocketAddr, pool: PgPool, stop: CancellationToken) -
 
 fn router(pool: PgPool) -> Router {
     Router::new()
-        .route("/healthz", get(|| async { Json(json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") })) }))
+        .route(
+            "/healthz",
+            get(|| async { Json(json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") })) }),
+        )
         .route("/readyz", get(ready))
         .with_state(pool)
 }
@@ -33,7 +36,10 @@ async fn ready(State(pool): State<PgPool>) -> (StatusCode, Json<Value>) {
     match squall_migrations::found_version(&pool).await {
         Ok(Some(found)) if found >= expected => (StatusCode::OK, Json(json!({ "status": "ready" }))),
         Ok(found) => {
-            let message = format!("The schema is at version {}, version {expected} is needed.", found.unwrap_or_default());
+            let message = format!(
+                "The schema is at version {}, version {expected} is needed.",
+                found.unwrap_or_default()
+            );
             (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "not_ready", "message": message })))
         }
         Err(error) => {

@@ -15,7 +15,11 @@ use tokio_util::sync::CancellationToken;
 
 /// Reads sources, digests the inbox, forgets what is old.
 #[derive(Parser)]
-#[command(name = "squall-worker", version, after_help = "Example:\n  DATABASE_URL=postgres://… squall-worker")]
+#[command(
+    name = "squall-worker",
+    version,
+    after_help = "Example:\n  DATABASE_URL=postgres://… squall-worker"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -43,10 +47,20 @@ fn main() -> ExitCode {
     }
 }
 
-#[tokio::main]
-async fn serve() -> Result<()> {
+/// How long the end of the process waits for a read that cannot be cancelled, such as one of a dead mount.
+const BLOCKED_READS: Duration = Duration::from_secs(5);
+
+fn serve() -> Result<()> {
     let config = Config::read(config::Env::from_process())?;
     telemetry::init("worker", &config.log)?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
+    let served = runtime.block_on(run(config));
+    runtime.shutdown_timeout(BLOCKED_READS);
+    served
+}
+
+async fn run(config: Config) -> Result<()> {
     let stop = shutdown::token()?;
     let pool = database::pool(&config.database_url, "squall-worker", config.pool_size)?;
     let health = tokio::spawn(health::serve(config.health_listen, pool.clone(), stop.clone()));
@@ -82,7 +96,9 @@ async fn listen(pool: PgPool, inbox_filled: Arc<Notify>, stop: CancellationToken
     while !stop.is_cancelled() {
         match listen_once(&pool, &inbox_filled).await {
             Ok(()) => {}
-            Err(error) => tracing::warn!(error = %error, "Notifications from the database were lost; listening again."),
+            Err(error) => {
+                tracing::warn!(error = %error, "Notifications from the database were lost; listening again.")
+            }
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
     }

@@ -31,7 +31,9 @@ impl Partitions {
                 continue;
             }
             last = day_number;
-            let Some(day) = DateTime::from_timestamp_micros(micros).map(|time| time.date_naive()) else { continue };
+            let Some(day) = DateTime::from_timestamp_micros(micros).map(|time| time.date_naive()) else {
+                continue;
+            };
             self.ensure_day(day).await?;
         }
         Ok(())
@@ -49,7 +51,9 @@ impl Partitions {
         let name = name(day);
         let mut transaction = self.pool.begin().await?;
         // Two workers that make the same partition at once would deadlock on the parent without this lock.
-        sqlx::query!("select pg_advisory_xact_lock(hashtext('squall partitions'))").execute(&mut *transaction).await?;
+        sqlx::query!("select pg_advisory_xact_lock(hashtext('squall partitions'))")
+            .execute(&mut *transaction)
+            .await?;
         let make = format!(
             "create table if not exists {name} partition of events
              for values from ('{day} 00:00:00+00') to ('{until} 00:00:00+00')"

@@ -45,7 +45,12 @@ const FAILURE_PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duratio
 pub async fn run(context: Context, stop: CancellationToken) {
     let stages = TaskTracker::new();
     stages.spawn(poll::supervise(context.clone(), stop.clone()));
-    stages.spawn(run_stage("digest", Digest::new(context.clone()), context.inbox_filled.clone(), stop.clone()));
+    stages.spawn(run_stage(
+        "digest",
+        Digest::new(context.clone()),
+        context.inbox_filled.clone(),
+        stop.clone(),
+    ));
     stages.spawn(run_stage("retain", Retain::new(context.clone()), Arc::new(Notify::new()), stop.clone()));
     stages.close();
     stages.wait().await;
@@ -73,7 +78,11 @@ async fn run_stage(name: &'static str, mut stage: impl Stage, wake: Arc<Notify>,
                 None
             }
             Err(error) => {
-                tracing::error!(stage = name, error = format!("{error:#}"), "A stage failed and tries again.");
+                tracing::error!(
+                    stage = name,
+                    error = format!("{error:#}"),
+                    "A stage failed and tries again."
+                );
                 failure_pause = (failure_pause * 2).min(FAILURE_PAUSE.1);
                 Some(failure_pause)
             }

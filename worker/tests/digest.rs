@@ -3,9 +3,9 @@
 mod support;
 
 use chrono::{DateTime, Utc};
+use sqlx::PgPool;
 use squall_intake::batch::Shape::{Lines, Ndjson};
 use squall_worker::pipeline::{Digest, Progress, Stage};
-use sqlx::PgPool;
 use support::{context, digest_all, number, project, put};
 
 /// Sums of every count there is, which must always agree.
@@ -27,7 +27,8 @@ async fn totals(pool: &PgPool) -> Vec<i64> {
 async fn every_count_agrees_with_the_number_of_events(pool: PgPool) {
     let origin = project(&pool, "shop").await;
     for batch in 0..5 {
-        let lines: Vec<String> = (0..40).map(|n| format!("order {} failed at step {}", batch * 100 + n, n % 3)).collect();
+        let lines: Vec<String> =
+            (0..40).map(|n| format!("order {} failed at step {}", batch * 100 + n, n % 3)).collect();
         put(&pool, origin, Lines, &lines.join("\n")).await;
     }
     digest_all(&mut Digest::new(context(&pool))).await;
@@ -47,11 +48,12 @@ async fn an_event_keeps_what_its_sender_said(pool: PgPool) {
     });
     put(&pool, origin, Ndjson, &sent.to_string()).await;
     digest_all(&mut Digest::new(context(&pool))).await;
-    let row: (String, i16, String, serde_json::Value, serde_json::Value, DateTime<Utc>) =
-        sqlx::query_as("select message, level::smallint, logger, attributes, exception, occurred_at from events")
-            .fetch_one(&pool)
-            .await
-            .unwrap();
+    let row: (String, i16, String, serde_json::Value, serde_json::Value, DateTime<Utc>) = sqlx::query_as(
+        "select message, level::smallint, logger, attributes, exception, occurred_at from events",
+    )
+    .fetch_one(&pool)
+    .await
+    .unwrap();
     assert_eq!((row.0.as_str(), row.1, row.2.as_str()), ("card declined", 3, "pay"));
     assert_eq!(row.3, serde_json::json!({ "service.name": "checkout", "amount": 12.5 }));
     assert_eq!(row.4["frames"][0]["function"], "charge");
@@ -65,10 +67,13 @@ async fn an_event_keeps_what_its_sender_said(pool: PgPool) {
 async fn a_time_that_is_not_kept_or_not_yet_come_becomes_the_time_of_receipt(pool: PgPool) {
     let origin = project(&pool, "shop").await;
     let future = (Utc::now() + chrono::TimeDelta::days(2)).to_rfc3339();
-    let body = format!("{{\"message\":\"old\",\"timestamp\":\"2005-06-14T15:16:01Z\"}}\n{{\"message\":\"new\",\"timestamp\":\"{future}\"}}");
+    let body = format!(
+        "{{\"message\":\"old\",\"timestamp\":\"2005-06-14T15:16:01Z\"}}\n{{\"message\":\"new\",\"timestamp\":\"{future}\"}}"
+    );
     put(&pool, origin, Ndjson, &body).await;
     digest_all(&mut Digest::new(context(&pool))).await;
-    let moved = "select count(*) from events where occurred_at = received_at and attributes ? 'squall.original_time'";
+    let moved =
+        "select count(*) from events where occurred_at = received_at and attributes ? 'squall.original_time'";
     assert_eq!(number(&pool, moved).await, 2);
 }
 
@@ -90,7 +95,8 @@ async fn several_digests_at_once_double_nothing_and_agree_on_issues(pool: PgPool
     let origin = project(&pool, "shop").await;
     for batch in 0..40 {
         let lines: Vec<String> = (0..50).map(|n| format!("worker {n} lost lease {}", batch * n)).collect();
-        let more: Vec<String> = (0..10).map(|n| format!("cannot open table {}", ["a", "b", "c"][n % 3])).collect();
+        let more: Vec<String> =
+            (0..10).map(|n| format!("cannot open table {}", ["a", "b", "c"][n % 3])).collect();
         put(&pool, origin, Lines, &format!("{}\n{}", lines.join("\n"), more.join("\n"))).await;
     }
     let mut context = context(&pool);
@@ -116,7 +122,10 @@ async fn several_digests_at_once_double_nothing_and_agree_on_issues(pool: PgPool
 async fn a_turn_that_fails_before_its_commit_leaves_no_trace(pool: PgPool) {
     let origin = project(&pool, "shop").await;
     put(&pool, origin, Lines, "one line\nanother line").await;
-    sqlx::query("alter table source_minutes add constraint broken check (events < 0)").execute(&pool).await.unwrap();
+    sqlx::query("alter table source_minutes add constraint broken check (events < 0)")
+        .execute(&pool)
+        .await
+        .unwrap();
     let mut digest = Digest::new(context(&pool));
     assert!(digest.run_once().await.is_err());
     assert_eq!(totals(&pool).await, [0; 5]);
@@ -143,8 +152,10 @@ async fn a_batch_that_cannot_be_read_is_set_aside_with_its_reason_and_holds_up_n
         let _ = digest.run_once().await;
     }
     assert_eq!(totals(&pool).await, [1; 5]);
-    let reason: String =
-        sqlx::query_scalar("select last_error from inbox where set_aside_at is not null").fetch_one(&pool).await.unwrap();
+    let reason: String = sqlx::query_scalar("select last_error from inbox where set_aside_at is not null")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
     assert!(reason.contains("codec 99"), "{reason}");
 }
 
@@ -161,7 +172,10 @@ async fn a_database_that_is_away_is_no_attempt_of_the_batch(pool: PgPool) {
     .execute(&pool)
     .await
     .unwrap();
-    sqlx::query("create trigger cut before insert on issue_minutes execute function cut()").execute(&pool).await.unwrap();
+    sqlx::query("create trigger cut before insert on issue_minutes execute function cut()")
+        .execute(&pool)
+        .await
+        .unwrap();
     assert!(digest.run_once().await.is_err());
     assert_eq!(number(&pool, "select attempts::bigint from inbox").await, 0);
     sqlx::query("drop trigger cut on issue_minutes").execute(&pool).await.unwrap();

@@ -47,7 +47,8 @@ async fn what_could_not_be_saved_is_read_again(pool: PgPool) {
     watched.append("app.log", lines(0..5));
     // The cursor is written last; when that fails, the events before it must not stay.
     sqlx::raw_sql(
-        "create function refuse() returns trigger language plpgsql as $$ begin raise exception 'no space left'; end $$;
+        "create function refuse() returns trigger language plpgsql as
+         $$ begin raise exception 'no space left'; end $$;
          create trigger refuse before update of cursor on sources for each row execute function refuse();",
     )
     .execute(&pool)

@@ -3,9 +3,9 @@
 mod support;
 
 use chrono::{DateTime, Days, Utc};
+use sqlx::PgPool;
 use squall_intake::batch::Shape::Ndjson;
 use squall_worker::pipeline::{Digest, Retain, Stage};
-use sqlx::PgPool;
 use support::{context, digest_all, number, project, put};
 
 #[sqlx::test(migrator = "squall_migrations::MIGRATOR")]
@@ -23,8 +23,22 @@ async fn events_go_by_day_when_no_project_keeps_them_and_issues_stay(pool: PgPoo
     Retain::at(context(&pool), in_15_days).run_once().await.unwrap();
 
     // `short` keeps 30 days: 20 + 15 is past that. `long` keeps 40: 35 + 15 is past, 20 + 15 is not.
-    assert_eq!(number(&pool, "select count(*) from events e join projects p on p.id = e.project_id and p.slug = 'short'").await, 1);
-    assert_eq!(number(&pool, "select count(*) from events e join projects p on p.id = e.project_id and p.slug = 'long'").await, 1);
+    assert_eq!(
+        number(
+            &pool,
+            "select count(*) from events e join projects p on p.id = e.project_id and p.slug = 'short'"
+        )
+        .await,
+        1
+    );
+    assert_eq!(
+        number(
+            &pool,
+            "select count(*) from events e join projects p on p.id = e.project_id and p.slug = 'long'"
+        )
+        .await,
+        1
+    );
     assert_eq!(number(&pool, "select count(*) from issues").await, 2);
     assert_eq!(number(&pool, "select sum(events)::bigint from issues").await, 4);
 }
@@ -32,7 +46,10 @@ async fn events_go_by_day_when_no_project_keeps_them_and_issues_stay(pool: PgPoo
 #[sqlx::test(migrator = "squall_migrations::MIGRATOR")]
 async fn today_and_tomorrow_have_partitions_before_anything_arrives(pool: PgPool) {
     Retain::new(context(&pool)).run_once().await.unwrap();
-    assert_eq!(number(&pool, "select count(*) from pg_inherits where inhparent = 'events'::regclass").await, 2);
+    assert_eq!(
+        number(&pool, "select count(*) from pg_inherits where inhparent = 'events'::regclass").await,
+        2
+    );
 }
 
 #[sqlx::test(migrator = "squall_migrations::MIGRATOR")]
@@ -47,7 +64,11 @@ async fn old_counts_and_spent_sessions_are_forgotten(pool: PgPool) {
         sqlx::query(sql).execute(&pool).await.unwrap();
     }
     Retain::new(context(&pool)).run_once().await.unwrap();
-    for table in ["select count(*) from issue_minutes", "select count(*) from source_minutes", "select count(*) from sessions"] {
+    for table in [
+        "select count(*) from issue_minutes",
+        "select count(*) from source_minutes",
+        "select count(*) from sessions",
+    ] {
         assert_eq!(number(&pool, table).await, 1, "{table}");
     }
 }

@@ -127,7 +127,12 @@ impl From<EventRow> for Event {
     }
 }
 
-async fn read(state: &AppState, issue_id: i64, before: Option<Position>, limit: i64) -> Result<Vec<EventRow>, ApiError> {
+async fn read(
+    state: &AppState,
+    issue_id: i64,
+    before: Option<Position>,
+    limit: i64,
+) -> Result<Vec<EventRow>, ApiError> {
     // The issue's own times say which partitions can hold its events.
     let seen = sqlx::query!("select first_seen, last_seen from issues where id = $1", issue_id)
         .fetch_optional(&state.pool)

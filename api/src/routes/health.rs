@@ -80,7 +80,13 @@ pub(super) async fn readyz(State(state): State<AppState>) -> (StatusCode, Json<R
 async fn check(state: &AppState) -> Checks {
     let expected = squall_migrations::expected_version();
     let found = squall_migrations::found_version(&state.pool).await;
-    let unknown = || QueueCheck { ok: false, message: "Not known.".into(), waiting: 0, oldest_seconds: 0, set_aside: 0 };
+    let unknown = || QueueCheck {
+        ok: false,
+        message: "Not known.".into(),
+        waiting: 0,
+        oldest_seconds: 0,
+        set_aside: 0,
+    };
     match found {
         Err(error) => {
             tracing::debug!(error = %error, "The database did not answer a readiness check.");
@@ -94,7 +100,10 @@ async fn check(state: &AppState) -> Checks {
             let ok = found.is_some_and(|found| found >= expected);
             let message = match ok {
                 true => "The schema is the one this version needs.".into(),
-                false => format!("The schema is at version {}, version {expected} is needed: run squall-migrate run.", found.unwrap_or(0)),
+                false => format!(
+                    "The schema is at version {}, version {expected} is needed: run squall-migrate run.",
+                    found.unwrap_or(0)
+                ),
             };
             Checks {
                 database: Check { ok: true, message: "The database answers.".into() },

@@ -67,11 +67,11 @@ pub(super) async fn ingest(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, axum::Json<Receipt>), ApiError> {
     let shape = shape(&headers)?;
-    let encoding = Encoding::parse(headers.get(header::CONTENT_ENCODING).and_then(|value| value.to_str().ok()))?;
+    let encoding =
+        Encoding::parse(headers.get(header::CONTENT_ENCODING).and_then(|value| value.to_str().ok()))?;
     let unpacked = unpack(&body?, encoding, state.config.max_unpacked_bytes)?.into_owned();
-    let batch = Batch::parse(&unpacked, shape).map_err(|reason| {
-        ApiError::new(StatusCode::BAD_REQUEST, "invalid_json", reason)
-    })?;
+    let batch = Batch::parse(&unpacked, shape)
+        .map_err(|reason| ApiError::new(StatusCode::BAD_REQUEST, "invalid_json", reason))?;
     let receipt = Receipt {
         accepted: batch.events(),
         rejected: batch.rejections().iter().map(RejectedLine::from).collect(),
@@ -91,19 +91,26 @@ pub(super) async fn ingest(
 }
 
 fn shape(headers: &HeaderMap) -> Result<Shape, ApiError> {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("application/x-ndjson");
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("application/x-ndjson");
     let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match kind.as_str() {
         // curl --data says form-urlencoded unless it is told otherwise.
-        "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/x-www-form-urlencoded" | "" => {
-            Ok(Shape::Ndjson)
-        }
+        "application/x-ndjson"
+        | "application/ndjson"
+        | "application/jsonl"
+        | "application/x-www-form-urlencoded"
+        | "" => Ok(Shape::Ndjson),
         "application/json" => Ok(Shape::Array),
         "text/plain" => Ok(Shape::Lines),
         other => Err(ApiError::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "unsupported_media_type",
-            format!("The content type {other:?} is not known. Send application/x-ndjson, application/json (an array) or text/plain."),
+            format!(
+                "The content type {other:?} is not known. Send application/x-ndjson, application/json (an array) or text/plain."
+            ),
         )),
     }
 }
@@ -118,7 +125,9 @@ impl From<BodyError> for ApiError {
     fn from(error: BodyError) -> Self {
         let message = error.to_string();
         match error {
-            BodyError::UnknownEncoding(_) => Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message),
+            BodyError::UnknownEncoding(_) => {
+                Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message)
+            }
             BodyError::Broken(_) => Self::new(StatusCode::BAD_REQUEST, "invalid_encoding", message),
             BodyError::TooLarge(_) => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", message),
         }

@@ -112,7 +112,10 @@ pub(super) struct Range {
     get, path = "/api/v1/issues", tag = "issues", operation_id = "list_issues", params(Filter),
     responses((status = 200, body = IssuePage), (status = 400, body = ErrorBody), (status = 404, body = ErrorBody))
 )]
-pub(super) async fn list(State(state): State<AppState>, Query(filter): Query<Filter>) -> Result<axum::Json<IssuePage>, ApiError> {
+pub(super) async fn list(
+    State(state): State<AppState>,
+    Query(filter): Query<Filter>,
+) -> Result<axum::Json<IssuePage>, ApiError> {
     Ok(axum::Json(listing::page(&state, filter).await?))
 }
 
@@ -121,7 +124,10 @@ pub(super) async fn list(State(state): State<AppState>, Query(filter): Query<Fil
     get, path = "/api/v1/issues/{id}", tag = "issues", operation_id = "show_issue", params(("id" = i64, Path)),
     responses((status = 200, body = IssueDetail), (status = 404, body = ErrorBody))
 )]
-pub(super) async fn show(State(state): State<AppState>, Path(id): Path<i64>) -> Result<axum::Json<IssueDetail>, ApiError> {
+pub(super) async fn show(
+    State(state): State<AppState>,
+    Path(id): Path<i64>,
+) -> Result<axum::Json<IssueDetail>, ApiError> {
     let issue = listing::one(&state, id).await?;
     let fingerprints = sqlx::query_as!(
         FingerprintEntry,
@@ -154,13 +160,18 @@ pub(super) async fn change(
     Json(asked): Json<ChangeIssue>,
 ) -> Result<axum::Json<Issue>, ApiError> {
     let mut transaction = state.pool.begin().await?;
-    let changed = sqlx::query!("update issues set status = $2, status_at = now() where id = $1", id, asked.status as Status)
-        .execute(&mut *transaction)
-        .await?;
+    let changed = sqlx::query!(
+        "update issues set status = $2, status_at = now() where id = $1",
+        id,
+        asked.status as Status
+    )
+    .execute(&mut *transaction)
+    .await?;
     if changed.rows_affected() == 0 {
         return Err(ApiError::not_found("issue"));
     }
-    audit(&mut transaction, by.id, "issue.status", &format!("{id}: {:?}", asked.status).to_lowercase()).await?;
+    audit(&mut transaction, by.id, "issue.status", &format!("{id}: {:?}", asked.status).to_lowercase())
+        .await?;
     transaction.commit().await?;
     Ok(axum::Json(listing::one(&state, id).await?))
 }
@@ -240,7 +251,9 @@ mod tests {
     #[test]
     fn a_stretch_is_cut_into_readable_steps_that_end_with_now() {
         let now = DateTime::from_timestamp(1_795_178_096, 0).unwrap();
-        for (hours, seconds, count) in [(1, 60, 60), (6, 300, 72), (24, 900, 96), (168, 7200, 84), (2160, 86_400, 90)] {
+        for (hours, seconds, count) in
+            [(1, 60, 60), (6, 300, 72), (24, 900, 96), (168, 7200, 84), (2160, 86_400, 90)]
+        {
             let steps = Steps::of(Some(hours), now).unwrap();
             assert_eq!(steps.seconds, seconds, "{hours} hours");
             assert_eq!((steps.until - steps.from).num_seconds() / seconds, count, "{hours} hours");

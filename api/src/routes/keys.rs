@@ -47,7 +47,10 @@ pub(super) struct AddKey {
     get, path = "/api/v1/projects/{slug}/keys", tag = "keys", operation_id = "list_keys", params(("slug" = String, Path)),
     responses((status = 200, body = Page<Key>), (status = 404, body = ErrorBody))
 )]
-pub(super) async fn list(State(state): State<AppState>, Path(slug): Path<String>) -> Result<axum::Json<Page<Key>>, ApiError> {
+pub(super) async fn list(
+    State(state): State<AppState>,
+    Path(slug): Path<String>,
+) -> Result<axum::Json<Page<Key>>, ApiError> {
     let project_id = super::projects::id_of(&state, Some(&slug)).await?;
     let keys = sqlx::query_as!(
         Key,

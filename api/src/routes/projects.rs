@@ -49,9 +49,12 @@ pub(super) struct ChangeProject {
     responses((status = 200, body = Page<Project>), (status = 401, body = ErrorBody))
 )]
 pub(super) async fn list(State(state): State<AppState>) -> Result<axum::Json<Page<Project>>, ApiError> {
-    let projects = sqlx::query_as!(Project, "select id, slug, name, retention_days, created_at from projects order by name, id")
-        .fetch_all(&state.pool)
-        .await?;
+    let projects = sqlx::query_as!(
+        Project,
+        "select id, slug, name, retention_days, created_at from projects order by name, id"
+    )
+    .fetch_all(&state.pool)
+    .await?;
     Ok(axum::Json(Page::whole(projects)))
 }
 
@@ -67,7 +70,8 @@ pub(super) async fn add(
 ) -> Result<(StatusCode, axum::Json<Project>), ApiError> {
     let slug = asked.slug.unwrap_or_else(|| slug_of(&asked.name));
     let mut transaction = state.pool.begin().await?;
-    let project = create(&mut transaction, &slug, asked.name.trim(), asked.retention_days.unwrap_or(30)).await?;
+    let project =
+        create(&mut transaction, &slug, asked.name.trim(), asked.retention_days.unwrap_or(30)).await?;
     audit(&mut transaction, by.id, "project.add", &project.slug).await?;
     transaction.commit().await?;
     Ok((StatusCode::CREATED, axum::Json(project)))
@@ -78,12 +82,19 @@ pub(super) async fn add(
     get, path = "/api/v1/projects/{slug}", tag = "projects", operation_id = "show_project", params(("slug" = String, Path)),
     responses((status = 200, body = Project), (status = 404, body = ErrorBody))
 )]
-pub(super) async fn show(State(state): State<AppState>, Path(slug): Path<String>) -> Result<axum::Json<Project>, ApiError> {
-    sqlx::query_as!(Project, "select id, slug, name, retention_days, created_at from projects where slug = $1", slug)
-        .fetch_optional(&state.pool)
-        .await?
-        .map(axum::Json)
-        .ok_or_else(|| ApiError::not_found("project"))
+pub(super) async fn show(
+    State(state): State<AppState>,
+    Path(slug): Path<String>,
+) -> Result<axum::Json<Project>, ApiError> {
+    sqlx::query_as!(
+        Project,
+        "select id, slug, name, retention_days, created_at from projects where slug = $1",
+        slug
+    )
+    .fetch_optional(&state.pool)
+    .await?
+    .map(axum::Json)
+    .ok_or_else(|| ApiError::not_found("project"))
 }
 
 /// Changes a project.
@@ -152,7 +163,8 @@ pub(super) async fn id_of(state: &AppState, slug: Option<&str>) -> Result<Option
 }
 
 fn slug_of(name: &str) -> String {
-    let dashed: String = name.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let dashed: String =
+        name.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
     let words: Vec<&str> = dashed.split('-').filter(|word| !word.is_empty()).collect();
     let mut slug = words.join("-");
     slug.truncate(50);
@@ -165,7 +177,9 @@ mod tests {
 
     #[test]
     fn a_slug_is_made_from_a_name() {
-        for (name, expected) in [("Web Shop", "web-shop"), ("  Año 2026! ", "a-o-2026"), ("---", ""), ("a", "a")] {
+        for (name, expected) in
+            [("Web Shop", "web-shop"), ("  Año 2026! ", "a-o-2026"), ("---", ""), ("a", "a")]
+        {
             assert_eq!(slug_of(name), expected, "{name}");
         }
     }

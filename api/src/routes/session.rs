@@ -48,14 +48,19 @@ pub(super) async fn sign_in(
         )
         .retry_after(seconds));
     }
-    let found = sqlx::query!("select id, password_hash from users where email = $1 and disabled_at is null", email)
-        .fetch_optional(&state.pool)
-        .await?;
+    let found =
+        sqlx::query!("select id, password_hash from users where email = $1 and disabled_at is null", email)
+            .fetch_optional(&state.pool)
+            .await?;
     let (id, hash) = found.map(|user| (user.id, user.password_hash)).unzip();
     let fits = auth::verify_password(asked.password, hash).await?;
     let Some(id) = id.filter(|_| fits) else {
         state.sign_ins.failed(&email, Instant::now());
-        return Err(ApiError::new(StatusCode::UNAUTHORIZED, "invalid_credentials", "Email or password is wrong."));
+        return Err(ApiError::new(
+            StatusCode::UNAUTHORIZED,
+            "invalid_credentials",
+            "Email or password is wrong.",
+        ));
     };
     state.sign_ins.succeeded(&email);
     let cookie = auth::begin_session(&state, id, &headers).await?;

@@ -33,9 +33,10 @@ pub(super) struct SetUp {
 /// Says whether the first admin is still to be made.
 #[utoipa::path(get, path = "/api/v1/setup", tag = "setup", operation_id = "setup_state", responses((status = 200, body = SetupState)))]
 pub(super) async fn needed(State(state): State<AppState>) -> Result<axum::Json<SetupState>, ApiError> {
-    let needed = sqlx::query_scalar!("select not exists (select from users where role = 'admin') as \"needed!\"")
-        .fetch_one(&state.pool)
-        .await?;
+    let needed =
+        sqlx::query_scalar!("select not exists (select from users where role = 'admin') as \"needed!\"")
+            .fetch_one(&state.pool)
+            .await?;
     Ok(axum::Json(SetupState { needed }))
 }
 
@@ -62,7 +63,11 @@ pub(super) async fn set_up(
         .fetch_one(&mut *transaction)
         .await?;
     if admin {
-        return Err(ApiError::new(StatusCode::CONFLICT, "setup_done", "This Squall has an admin already. Sign in instead."));
+        return Err(ApiError::new(
+            StatusCode::CONFLICT,
+            "setup_done",
+            "This Squall has an admin already. Sign in instead.",
+        ));
     }
     let spent = sqlx::query_scalar!(
         "delete from setup_tokens where token_hash = $1 and expires_at > now() returning true as \"found!\"",
@@ -77,7 +82,9 @@ pub(super) async fn set_up(
             "The link is wrong or too old. Run `squall-api setup-link`, or `cargo xtask up` again, for a new one.",
         ));
     }
-    let user = super::users::insert(&mut transaction, &asked.email, &asked.name, &hash, crate::access::Role::Admin).await?;
+    let user =
+        super::users::insert(&mut transaction, &asked.email, &asked.name, &hash, crate::access::Role::Admin)
+            .await?;
     sqlx::query!("delete from setup_tokens").execute(&mut *transaction).await?;
     transaction.commit().await?;
     let cookie = auth::begin_session(&state, user.id, &headers).await?;

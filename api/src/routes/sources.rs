@@ -120,7 +120,10 @@ pub(super) struct ChangeSource {
     get, path = "/api/v1/sources", tag = "sources", operation_id = "list_sources", params(Filter),
     responses((status = 200, body = Page<Source>), (status = 404, body = ErrorBody))
 )]
-pub(super) async fn list(State(state): State<AppState>, Query(filter): Query<Filter>) -> Result<axum::Json<Page<Source>>, ApiError> {
+pub(super) async fn list(
+    State(state): State<AppState>,
+    Query(filter): Query<Filter>,
+) -> Result<axum::Json<Page<Source>>, ApiError> {
     let project_id = projects::id_of(&state, filter.project.as_deref()).await?;
     Ok(axum::Json(Page::whole(read(&state, project_id, None).await?)))
 }
@@ -136,7 +139,10 @@ pub(super) async fn add(
     Json(asked): Json<AddSource>,
 ) -> Result<(StatusCode, axum::Json<Source>), ApiError> {
     if asked.kind != "file" {
-        return Err(ApiError::invalid(format!("The kind {:?} is not known. Sources of kind \"file\" can be added.", asked.kind)));
+        return Err(ApiError::invalid(format!(
+            "The kind {:?} is not known. Sources of kind \"file\" can be added.",
+            asked.kind
+        )));
     }
     check(&asked.settings)?;
     let project_id = projects::id_of(&state, Some(&asked.project)).await?;
@@ -159,7 +165,10 @@ pub(super) async fn add(
     get, path = "/api/v1/sources/{id}", tag = "sources", operation_id = "show_source", params(("id" = i64, Path)),
     responses((status = 200, body = Source), (status = 404, body = ErrorBody))
 )]
-pub(super) async fn show(State(state): State<AppState>, Path(id): Path<i64>) -> Result<axum::Json<Source>, ApiError> {
+pub(super) async fn show(
+    State(state): State<AppState>,
+    Path(id): Path<i64>,
+) -> Result<axum::Json<Source>, ApiError> {
     Ok(axum::Json(one(&state, id).await?))
 }
 
@@ -181,10 +190,14 @@ pub(super) async fn change(
         .await?
         .ok_or_else(|| ApiError::not_found("source"))?;
     if kind != "file" && asked.settings.is_some() {
-        return Err(ApiError::invalid("Only a file source has a glob. This source takes what is pushed to the project."));
+        return Err(ApiError::invalid(
+            "Only a file source has a glob. This source takes what is pushed to the project.",
+        ));
     }
     if kind == "http" && asked.enabled == Some(false) {
-        return Err(ApiError::invalid("What is pushed is let in by project keys. Revoke the keys instead of disabling this source."));
+        return Err(ApiError::invalid(
+            "What is pushed is let in by project keys. Revoke the keys instead of disabling this source.",
+        ));
     }
     let mut transaction = state.pool.begin().await?;
     sqlx::query!(
@@ -214,10 +227,11 @@ pub(super) async fn delete(
     Path(id): Path<i64>,
 ) -> Result<StatusCode, ApiError> {
     let mut transaction = state.pool.begin().await?;
-    let kind = sqlx::query_scalar!("select kind::text as \"kind!\" from sources where id = $1 for update", id)
-        .fetch_optional(&mut *transaction)
-        .await?
-        .ok_or_else(|| ApiError::not_found("source"))?;
+    let kind =
+        sqlx::query_scalar!("select kind::text as \"kind!\" from sources where id = $1 for update", id)
+            .fetch_optional(&mut *transaction)
+            .await?
+            .ok_or_else(|| ApiError::not_found("source"))?;
     if kind == "http" {
         return Err(ApiError::invalid("The source for what is pushed belongs to its project and stays."));
     }
@@ -232,7 +246,10 @@ pub(super) async fn delete(
     get, path = "/api/v1/sources/{id}/polls", tag = "sources", operation_id = "list_polls", params(("id" = i64, Path)),
     responses((status = 200, body = Page<PollEntry>), (status = 404, body = ErrorBody))
 )]
-pub(super) async fn polls(State(state): State<AppState>, Path(id): Path<i64>) -> Result<axum::Json<Page<PollEntry>>, ApiError> {
+pub(super) async fn polls(
+    State(state): State<AppState>,
+    Path(id): Path<i64>,
+) -> Result<axum::Json<Page<PollEntry>>, ApiError> {
     one(&state, id).await?;
     let polls = sqlx::query_as!(
         PollEntry,
@@ -253,9 +270,9 @@ fn check(settings: &FileSettings) -> Result<(), ApiError> {
             settings.glob
         )));
     }
-    globset::Glob::new(&settings.glob)
-        .map(|_| ())
-        .map_err(|error| ApiError::invalid(format!("The glob cannot be read: {error}. It looks like /var/log/app/*.log.")))
+    globset::Glob::new(&settings.glob).map(|_| ()).map_err(|error| {
+        ApiError::invalid(format!("The glob cannot be read: {error}. It looks like /var/log/app/*.log."))
+    })
 }
 
 async fn one(state: &AppState, id: i64) -> Result<Source, ApiError> {
@@ -312,7 +329,10 @@ async fn read(state: &AppState, project_id: Option<i64>, id: Option<i64>) -> Res
 fn files(cursor: &Value) -> Vec<ReadFile> {
     let entries = cursor.get("files").and_then(Value::as_array).into_iter().flatten();
     let files = entries.filter_map(|entry| {
-        Some(ReadFile { path: entry.get("path")?.as_str()?.to_owned(), read_bytes: entry.get("offset")?.as_i64()? })
+        Some(ReadFile {
+            path: entry.get("path")?.as_str()?.to_owned(),
+            read_bytes: entry.get("offset")?.as_i64()?,
+        })
     });
     files.collect()
 }

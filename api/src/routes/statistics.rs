@@ -89,7 +89,10 @@ const TOP: i64 = 10;
     get, path = "/api/v1/statistics", tag = "statistics", operation_id = "show_statistics", params(Scope),
     responses((status = 200, body = Statistics), (status = 400, body = ErrorBody), (status = 404, body = ErrorBody))
 )]
-pub(super) async fn show(State(state): State<AppState>, Query(scope): Query<Scope>) -> Result<axum::Json<Statistics>, ApiError> {
+pub(super) async fn show(
+    State(state): State<AppState>,
+    Query(scope): Query<Scope>,
+) -> Result<axum::Json<Statistics>, ApiError> {
     let project_id = projects::id_of(&state, scope.project.as_deref()).await?;
     let steps = Steps::of(scope.hours, Utc::now())?;
     let before = Steps { from: steps.from - (steps.until - steps.from), until: steps.from, ..steps };
@@ -124,11 +127,18 @@ pub(super) async fn show(State(state): State<AppState>, Query(scope): Query<Scop
             rejected: now.rejected,
         },
         previous: Previous { events: events_before, errors: errors_before, issues_new: issues_before },
-        top_issues: top.into_iter().map(|(issue, events_in_window)| TopIssue { issue, events_in_window }).collect(),
+        top_issues: top
+            .into_iter()
+            .map(|(issue, events_in_window)| TopIssue { issue, events_in_window })
+            .collect(),
     }))
 }
 
-async fn window(state: &AppState, project_id: Option<i64>, steps: Steps) -> Result<(i64, i64, i64), ApiError> {
+async fn window(
+    state: &AppState,
+    project_id: Option<i64>,
+    steps: Steps,
+) -> Result<(i64, i64, i64), ApiError> {
     let row = sqlx::query!(
         "select coalesce(sum(events), 0)::bigint as \"events!\",
                 coalesce(sum(events) filter (where level >= 4), 0)::bigint as \"errors!\",

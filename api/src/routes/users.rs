@@ -112,9 +112,11 @@ pub(super) async fn change(
     .fetch_optional(&mut *transaction)
     .await?
     .ok_or_else(|| ApiError::not_found("user"))?;
-    let admins = sqlx::query_scalar!("select count(*) as \"count!\" from users where role = 'admin' and disabled_at is null")
-        .fetch_one(&mut *transaction)
-        .await?;
+    let admins = sqlx::query_scalar!(
+        "select count(*) as \"count!\" from users where role = 'admin' and disabled_at is null"
+    )
+    .fetch_one(&mut *transaction)
+    .await?;
     if admins == 0 {
         return Err(ApiError::conflict("This is the last admin. Make somebody else admin first."));
     }
@@ -161,9 +163,19 @@ pub(super) async fn find(state: &AppState, id: i64) -> Result<User, ApiError> {
 }
 
 /// Notes who did what.
-pub(super) async fn audit(connection: &mut PgConnection, user_id: i64, action: &str, subject: &str) -> Result<(), ApiError> {
-    sqlx::query!("insert into audit_log (user_id, action, subject) values ($1, $2, $3)", user_id, action, subject)
-        .execute(connection)
-        .await?;
+pub(super) async fn audit(
+    connection: &mut PgConnection,
+    user_id: i64,
+    action: &str,
+    subject: &str,
+) -> Result<(), ApiError> {
+    sqlx::query!(
+        "insert into audit_log (user_id, action, subject) values ($1, $2, $3)",
+        user_id,
+        action,
+        subject
+    )
+    .execute(connection)
+    .await?;
     Ok(())
 }

@@ -1,5 +1,9 @@
 //! The api in process, and people who are signed in to it.
-#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(
+    clippy::unwrap_used,
+    dead_code,
+    reason = "each test file uses a part of it, and ends where it cannot go on"
+)]
 
 use axum::{
     Router,
@@ -41,7 +45,12 @@ impl Api {
     pub fn with(pool: PgPool, variables: &'static [(&'static str, &'static str)]) -> Self {
         let lookup = |name: &str| {
             let database = (name == "DATABASE_URL").then_some("postgres://unused");
-            variables.iter().find(|(key, _)| *key == name).map(|(_, value)| *value).or(database).map(str::to_owned)
+            variables
+                .iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| *value)
+                .or(database)
+                .map(str::to_owned)
         };
         let config = Config::read(Env::from_lookup(lookup)).unwrap();
         Self { router: app(AppState::new(pool.clone(), config)), pool }
@@ -51,7 +60,8 @@ impl Api {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.unwrap();
-        let body = serde_json::from_slice(&bytes).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into()));
+        let body = serde_json::from_slice(&bytes)
+            .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into()));
         Answer { status: parts.status, headers: parts.headers, body }
     }
 
@@ -73,13 +83,15 @@ impl Api {
     pub async fn sign_in_as(&self, role: &str) -> String {
         let hash = auth::hash_password(PASSWORD.to_owned()).await.unwrap();
         let email = format!("{role}@example.org");
-        sqlx::query("insert into users (email, name, password_hash, role) values ($1, $2, $3, $2::user_role)")
-            .bind(&email)
-            .bind(role)
-            .bind(hash)
-            .execute(&self.pool)
-            .await
-            .unwrap();
+        sqlx::query(
+            "insert into users (email, name, password_hash, role) values ($1, $2, $3, $2::user_role)",
+        )
+        .bind(&email)
+        .bind(role)
+        .bind(hash)
+        .execute(&self.pool)
+        .await
+        .unwrap();
         let answer = self.sign_in(&email, PASSWORD).await;
         assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
         cookie_of(&answer)
@@ -92,7 +104,9 @@ impl Api {
 
     /// Makes a project with a key; the key's secret.
     pub async fn project_with_key(&self, admin: &str, slug: &str) -> String {
-        let made = self.call("POST", "/api/v1/projects", admin, Some(serde_json::json!({ "name": slug, "slug": slug }))).await;
+        let made = self
+            .call("POST", "/api/v1/projects", admin, Some(serde_json::json!({ "name": slug, "slug": slug })))
+            .await;
         assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
         let path = format!("/api/v1/projects/{slug}/keys");
         let key = self.call("POST", &path, admin, Some(serde_json::json!({ "name": "test" }))).await;

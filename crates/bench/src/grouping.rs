@@ -35,8 +35,13 @@ pub struct Args {
 }
 
 /// Goals: name, figure.
-const GOALS: [(&str, f64); 5] =
-    [("content GA", 0.93), ("content FGA", 0.92), ("raw GA", 0.85), ("raw FGA", f64::NAN), ("lines/s", 500_000.0)];
+const GOALS: [(&str, f64); 5] = [
+    ("content GA", 0.93),
+    ("content FGA", 0.92),
+    ("raw GA", 0.85),
+    ("raw FGA", f64::NAN),
+    ("lines/s", 500_000.0),
+];
 
 struct Row {
     name: String,
@@ -52,7 +57,8 @@ struct Row {
 /// When the folder has no labelled logs, or a file cannot be read or written.
 pub fn run(args: &Args) -> Result<()> {
     let systems = labelled::read(&args.data)?;
-    let rows: Vec<Row> = systems.iter().map(|system| measure(system, args.predictions.as_deref())).collect::<Result<_>>()?;
+    let rows: Vec<Row> =
+        systems.iter().map(|system| measure(system, args.predictions.as_deref())).collect::<Result<_>>()?;
     let text = if args.json { json_of(&rows)? } else { table_of(&rows) };
     std::io::stdout().write_all(text.as_bytes()).context("writing to standard output")
 }
@@ -70,7 +76,9 @@ fn measure(system: &System, predictions: Option<&Path>) -> Result<Row> {
         name: system.name.clone(),
         content: score::score(&content, &system.labels),
         raw: score::score(&raw, &system.labels),
-        content_speed: speed(system.contents.len(), || drop(groups(system.contents.iter().map(String::as_str)))),
+        content_speed: speed(system.contents.len(), || {
+            drop(groups(system.contents.iter().map(String::as_str)))
+        }),
         raw_speed: speed(system.raw_lines.len(), || {
             drop(groups(system.raw_lines.iter().map(|line| parse_line(line, now).message)));
         }),
@@ -80,7 +88,9 @@ fn measure(system: &System, predictions: Option<&Path>) -> Result<Row> {
 /// The group of each message, in the order they come.
 fn groups<T: AsRef<str>>(messages: impl Iterator<Item = T>) -> Vec<squall_grouping::Fingerprint> {
     let mut grouper = Grouper::new();
-    messages.map(|message| grouper.assign(&Subject { message: message.as_ref(), exception: None }).fingerprint).collect()
+    messages
+        .map(|message| grouper.assign(&Subject { message: message.as_ref(), exception: None }).fingerprint)
+        .collect()
 }
 
 /// Lines a second on one core: the median of several rounds, each with a grouper that knows nothing.
@@ -126,8 +136,16 @@ fn table_of(rows: &[Row]) -> String {
     for row in rows {
         table.push_str(&format!(
             "{:width$}       {:.3}  {:.3}  {:>6}/{:<4}  {:>10.0}  |   {:.3}  {:.3}  {:>6}  {:>10.0}\n",
-            row.name, row.content.ga, row.content.fga, row.content.groups, row.content.labels, row.content_speed, row.raw.ga, row.raw.fga,
-            row.raw.groups, row.raw_speed,
+            row.name,
+            row.content.ga,
+            row.content.fga,
+            row.content.groups,
+            row.content.labels,
+            row.content_speed,
+            row.raw.ga,
+            row.raw.fga,
+            row.raw.groups,
+            row.raw_speed,
         ));
     }
     table.push_str("\naverage of all systems, one setting, streaming\n");

@@ -5,9 +5,12 @@
 
 use std::{fmt, fmt::Write as _, net::SocketAddr, ops::RangeInclusive, path::PathBuf, time::Duration};
 
+/// Where variables come from: the process, or a test.
+type Lookup = Box<dyn Fn(&str) -> Option<String>>;
+
 /// Reads variables, remembers what was wrong, and what could have been set.
 pub struct Env {
-    lookup: Box<dyn Fn(&str) -> Option<String>>,
+    lookup: Lookup,
     problems: Vec<String>,
     knobs: Vec<Knob>,
 }
@@ -72,7 +75,11 @@ impl Env {
     /// The address of the database, which has no default.
     pub fn database_url(&mut self) -> String {
         const SHAPE: &str = "postgres://user:password@host:port/database";
-        match self.get("DATABASE_URL", None, "The PostgreSQL database: postgres://user:password@host:port/database.") {
+        match self.get(
+            "DATABASE_URL",
+            None,
+            "The PostgreSQL database: postgres://user:password@host:port/database.",
+        ) {
             None => {
                 self.problems.push(format!("DATABASE_URL is not set. Set it to {SHAPE}"));
                 String::new()
@@ -99,9 +106,11 @@ impl Env {
         let parse = |text: &str| {
             let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
             let host = rest.trim_end_matches('/');
-            (!host.is_empty() && !host.contains(['/', '?', '#', ' '])).then(|| text.trim_end_matches('/').to_owned())
+            (!host.is_empty() && !host.contains(['/', '?', '#', ' ']))
+                .then(|| text.trim_end_matches('/').to_owned())
         };
-        self.parsed(name, default, about, "an address such as https://squall.example.org", parse).unwrap_or_default()
+        self.parsed(name, default, about, "an address such as https://squall.example.org", parse)
+            .unwrap_or_default()
     }
 
     /// A whole number of seconds within bounds.
@@ -138,7 +147,9 @@ impl Env {
     ) -> usize {
         let shape = format!("a size such as 10MiB, from {} to {} bytes", bounds.start(), bounds.end());
         let parse = |text: &str| parse_bytes(text).filter(|size| bounds.contains(size));
-        self.parsed(name, default, about, &shape, parse).and_then(|size| usize::try_from(size).ok()).unwrap_or(0)
+        self.parsed(name, default, about, &shape, parse)
+            .and_then(|size| usize::try_from(size).ok())
+            .unwrap_or(0)
     }
 
     /// One word of a few.
@@ -200,7 +211,10 @@ impl Env {
 pub fn markdown(knobs: &[Knob]) -> String {
     let mut table = String::from("| variable | default | what it is for |\n| --- | --- | --- |\n");
     for Knob { name, default, about } in knobs {
-        let default = default.as_deref().filter(|text| !text.is_empty()).map_or("–".into(), |text| format!("`{text}`"));
+        let default = default
+            .as_deref()
+            .filter(|text| !text.is_empty())
+            .map_or("–".into(), |text| format!("`{text}`"));
         let _ = writeln!(table, "| `{name}` | {default} | {about} |");
     }
     table
@@ -223,12 +237,15 @@ mod tests {
     use super::*;
 
     fn env(pairs: &'static [(&'static str, &'static str)]) -> Env {
-        Env::from_lookup(|name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+        Env::from_lookup(|name| {
+            pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        })
     }
 
     #[test]
     fn every_problem_is_told_at_once_and_the_password_never() {
-        let mut env = env(&[("DATABASE_URL", "mysql://root:hunter2@db"), ("A", "80"), ("B", "0"), ("C", "x")]);
+        let mut env =
+            env(&[("DATABASE_URL", "mysql://root:hunter2@db"), ("A", "80"), ("B", "0"), ("C", "x")]);
         env.database_url();
         env.addr("A", "127.0.0.1:1", "");
         env.count("B", 5, 1..=9, "");
@@ -242,14 +259,18 @@ mod tests {
 
     #[test]
     fn sizes_read_with_and_without_a_unit() {
-        for (text, expected) in [("10", Some(10)), ("2KiB", Some(2048)), ("1 MiB", Some(1 << 20)), ("1MB", None), ("", None)] {
+        for (text, expected) in
+            [("10", Some(10)), ("2KiB", Some(2048)), ("1 MiB", Some(1 << 20)), ("1MB", None), ("", None)]
+        {
             assert_eq!(parse_bytes(text), expected, "{text}");
         }
     }
 
     #[test]
     fn an_address_keeps_no_slash_and_no_path() {
-        for (text, good) in [("https://a.b/", true), ("http://a:1", true), ("a.b", false), ("https://a/b", false)] {
+        for (text, good) in
+            [("https://a.b/", true), ("http://a:1", true), ("a.b", false), ("https://a/b", false)]
+        {
             let mut env = Env::from_lookup(move |_| Some(text.to_owned()));
             let url = env.url("U", "http://x", "");
             assert_eq!(env.finish().is_ok(), good, "{text}");

@@ -23,7 +23,10 @@ pub fn token() -> Result<CancellationToken> {
                 tracing::info!(signal = name, "The process was asked to stop and finishes what it began.");
                 cancelled.cancel();
             } else {
-                tracing::warn!(signal = name, "The process was asked to stop a second time and stops at once.");
+                tracing::warn!(
+                    signal = name,
+                    "The process was asked to stop a second time and stops at once."
+                );
                 std::process::exit(130);
             }
         }

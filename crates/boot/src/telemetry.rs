@@ -7,9 +7,14 @@ use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitEx
 /// # Errors
 /// When the filter cannot be read, or logging was started before.
 pub fn init(service: &'static str, filter: &str) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(filter)
-        .map_err(|error| anyhow::anyhow!("SQUALL_LOG is {filter:?}, which is not a log filter such as info,sqlx=warn: {error}"))?;
-    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false).with_target(true);
+    let filter = EnvFilter::try_new(filter).map_err(|error| {
+        anyhow::anyhow!("SQUALL_LOG is {filter:?}, which is not a log filter such as info,sqlx=warn: {error}")
+    })?;
+    let lines = tracing_subscriber::fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_target(true);
     tracing_subscriber::registry().with(filter).with(lines).try_init()?;
     tracing::info!(service, version = env!("CARGO_PKG_VERSION"), "The process starts.");
     std::panic::set_hook(Box::new(|panic| {

@@ -26,6 +26,27 @@ impl From<Level> for i16 {
     }
 }
 
+/// A number that is no level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnknownLevel(pub i16);
+
+impl std::fmt::Display for UnknownLevel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} is no level", self.0)
+    }
+}
+
+impl std::error::Error for UnknownLevel {}
+
+impl TryFrom<i16> for Level {
+    type Error = UnknownLevel;
+
+    fn try_from(number: i16) -> Result<Self, UnknownLevel> {
+        let levels = [Self::Trace, Self::Debug, Self::Info, Self::Warning, Self::Error, Self::Fatal];
+        levels.into_iter().find(|level| i16::from(*level) == number).ok_or(UnknownLevel(number))
+    }
+}
+
 impl Level {
     /// Reads a level as loggers, syslog and the numbers of pino and bunyan spell it.
     #[must_use]
@@ -36,12 +57,16 @@ impl Level {
         }
         let lower = text.to_ascii_lowercase();
         Some(match lower.as_str() {
-            "trace" | "trc" | "verbose" | "vrb" | "finest" | "finer" | "silly" | "all" | "t" | "v" | "10" => Self::Trace,
+            "trace" | "trc" | "verbose" | "vrb" | "finest" | "finer" | "silly" | "all" | "t" | "v" | "10" => {
+                Self::Trace
+            }
             "debug" | "dbg" | "fine" | "config" | "d" | "20" | "debug1" | "debug2" | "debug3" => Self::Debug,
-            "info" | "inf" | "information" | "informational" | "notice" | "note" | "log" | "i" | "n" | "30" | "default" => Self::Info,
+            "info" | "inf" | "information" | "informational" | "notice" | "note" | "log" | "i" | "n"
+            | "30" | "default" => Self::Info,
             "warn" | "wrn" | "warning" | "w" | "40" => Self::Warning,
             "error" | "err" | "eror" | "e" | "severe" | "failure" | "50" => Self::Error,
-            "fatal" | "ftl" | "critical" | "crit" | "crt" | "alert" | "emerg" | "emergency" | "panic" | "f" | "c" | "60" => Self::Fatal,
+            "fatal" | "ftl" | "critical" | "crit" | "crt" | "alert" | "emerg" | "emergency" | "panic"
+            | "f" | "c" | "60" => Self::Fatal,
             _ => return None,
         })
     }
@@ -50,7 +75,10 @@ impl Level {
     pub(crate) fn parse_word(text: &str) -> Option<Self> {
         let word = text.len() >= 3 && text.bytes().all(|byte| byte.is_ascii_alphabetic());
         // As a word of a sentence these are no levels; loggers write them in capitals.
-        let ambiguous = matches!(text, "all" | "All" | "log" | "note" | "Note" | "fine" | "default" | "config" | "failure" | "notice");
+        let ambiguous = matches!(
+            text,
+            "all" | "All" | "log" | "note" | "Note" | "fine" | "default" | "config" | "failure" | "notice"
+        );
         if word && !ambiguous { Self::parse(text) } else { None }
     }
 
@@ -80,9 +108,12 @@ pub fn infer_level(message: &str) -> Level {
         lower.make_ascii_lowercase();
         let suggested = match &*lower {
             b"fatal" | b"panic" | b"panicked" | b"emergency" => Level::Fatal,
-            b"error" | b"errors" | b"exception" | b"failed" | b"failure" | b"fail" | b"fails" | b"critical" | b"crashed"
-            | b"refused" | b"unreachable" | b"cannot" | b"denied" | b"corrupt" | b"corrupted" => Level::Error,
-            b"warn" | b"warning" | b"timeout" | b"retry" | b"retrying" | b"deprecated" | b"invalid" => Level::Warning,
+            b"error" | b"errors" | b"exception" | b"failed" | b"failure" | b"fail" | b"fails"
+            | b"critical" | b"crashed" | b"refused" | b"unreachable" | b"cannot" | b"denied" | b"corrupt"
+            | b"corrupted" => Level::Error,
+            b"warn" | b"warning" | b"timeout" | b"retry" | b"retrying" | b"deprecated" | b"invalid" => {
+                Level::Warning
+            }
             _ => continue,
         };
         level = level.max(suggested);

@@ -16,5 +16,7 @@ mod mask;
 mod tree;
 
 pub use exception::{Exception, Frame};
-pub use grouper::{Assignment, Change, Fingerprint, Grouper, MAX_TEMPLATES, StoredTemplate, Subject, VERSION};
+pub use grouper::{
+    Assignment, Change, Fingerprint, Grouper, MAX_TEMPLATES, StoredTemplate, Subject, VERSION,
+};
 pub use level::{Level, infer_level};

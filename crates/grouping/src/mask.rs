@@ -60,7 +60,9 @@ pub(crate) fn join<'a>(tokens: impl IntoIterator<Item = Token<'a>>) -> String {
     for token in tokens {
         // Two words need white space between them, whatever stood there.
         let apart = last.is_some_and(|last| !token.glued || !(last.is_delimiter() || token.is_delimiter()));
-        if apart {
+        // What masking brought side by side must not be read back as a wildcard.
+        let by_chance = last.is_some_and(|last| last.text == "<") && token.text.starts_with('*');
+        if apart || by_chance {
             text.push(' ');
         }
         text.push_str(token.text);
@@ -83,7 +85,24 @@ fn first_line(message: &str) -> &str {
 }
 
 fn is_delimiter(byte: u8) -> bool {
-    matches!(byte, b'=' | b':' | b',' | b';' | b'(' | b')' | b'[' | b']' | b'{' | b'}' | b'<' | b'>' | b'"' | b'\'' | b'|' | b'`')
+    matches!(
+        byte,
+        b'=' | b':'
+            | b','
+            | b';'
+            | b'('
+            | b')'
+            | b'['
+            | b']'
+            | b'{'
+            | b'}'
+            | b'<'
+            | b'>'
+            | b'"'
+            | b'\''
+            | b'|'
+            | b'`'
+    )
 }
 
 fn split<'a>(text: &'a str, into: &mut Vec<Token<'a>>, mask: bool) {
@@ -97,10 +116,18 @@ fn split<'a>(text: &'a str, into: &mut Vec<Token<'a>>, mask: bool) {
             glued = false;
             continue;
         }
+        if bytes[at..].starts_with(b"..") {
+            // Leaders of dots, as in `enabled......1`, say nothing.
+            at += bytes[at..].iter().take_while(|&&byte| byte == b'.').count();
+            glued = false;
+            continue;
+        }
         if text[at..].starts_with(WILDCARD) {
             into.push(Token { text: WILDCARD, glued });
             at += WILDCARD.len();
-        } else if let Some(length) = mask.then(|| value(&text[at..], glued)).flatten() {
+        } else if let Some(length) =
+            mask.then(|| value(&text[at..], glued, at > 0 && bytes[at - 1] == b'=')).flatten()
+        {
             into.push(Token { text: WILDCARD, glued });
             at += length;
         } else if is_delimiter(byte) {
@@ -119,24 +146,32 @@ fn split<'a>(text: &'a str, into: &mut Vec<Token<'a>>, mask: bool) {
 
 /// Length of the run without white space and delimiters.
 fn word(bytes: &[u8]) -> usize {
-    bytes.iter().position(|&byte| byte.is_ascii_whitespace() || byte == 0 || is_delimiter(byte)).unwrap_or(bytes.len())
+    let ends = |at: usize, byte: u8| {
+        byte.is_ascii_whitespace() || byte == 0 || is_delimiter(byte) || bytes[at..].starts_with(b"..")
+    };
+    bytes.iter().enumerate().position(|(at, &byte)| ends(at, byte)).unwrap_or(bytes.len())
 }
 
 /// Length of a value that spans delimiters: a quotation, an address with a scheme, a signed number.
-fn value(text: &str, glued: bool) -> Option<usize> {
+fn value(text: &str, glued: bool, keyed: bool) -> Option<usize> {
     let bytes = text.as_bytes();
     let run = || bytes.iter().position(|byte| byte.is_ascii_whitespace()).unwrap_or(bytes.len());
     match bytes[0] {
-        quote @ (b'"' | b'\'' | b'`') if !glued || quote == b'"' => {
+        quote @ (b'"' | b'\'' | b'`') if !glued || quote == b'"' || keyed => {
             // A quotation ends before a word begins, else the mark is an apostrophe.
             let end = 1 + bytes[1..].iter().position(|&byte| byte == quote)?;
             let closes = bytes.get(end + 1).is_none_or(|next| !next.is_ascii_alphanumeric());
-            (end > 1 && closes).then_some(end + 1)
+            // Several words are a sentence or a request, whose words say something, unless they are given as a value.
+            let one = keyed || !bytes[1..end].contains(&b' ');
+            (end > 1 && closes && one).then_some(end + 1)
         }
-        b'<' | b'>' | b'~' | b'+' if bytes.get(1).is_some_and(u8::is_ascii_digit) => Some(1 + word(&bytes[1..])),
+        b'<' | b'>' | b'~' | b'+' if bytes.get(1).is_some_and(u8::is_ascii_digit) => {
+            Some(1 + word(&bytes[1..]))
+        }
         b'a'..=b'z' | b'A'..=b'Z' => {
             let scheme = bytes.iter().take(12).position(|&byte| byte == b':')?;
-            let is_address = bytes[scheme..].starts_with(b"://") && bytes[..scheme].iter().all(u8::is_ascii_alphanumeric);
+            let is_address =
+                bytes[scheme..].starts_with(b"://") && bytes[..scheme].iter().all(u8::is_ascii_alphanumeric);
             let is_drive = scheme == 1 && bytes.get(2) == Some(&b'\\');
             if !is_address && !is_drive {
                 return None;
@@ -166,8 +201,9 @@ fn is_value(piece: &str) -> bool {
     let path = (bytes[0] == b'/' && bytes.len() > 1) || slashes > 1;
     let inner = piece.trim_matches('.');
     let dots = dots - (piece.len() - inner.len());
-    let name = dots > 0 && !odd && slashes == 0 && !inner.contains("..") && (dots > 1 || !upper);
-    path || name
+    let name = dots > 0 && !odd && (slashes == 0 || dots > 1) && (dots > 1 || !upper);
+    let literal = matches!(piece, "true" | "false" | "True" | "False" | "TRUE" | "FALSE" | "null" | "nil");
+    path || name || literal
 }
 
 /// Masks what only its neighbours give away.
@@ -179,8 +215,10 @@ fn mask_context(tokens: &mut [Token<'_>]) {
         let before = at.checked_sub(1).map(|before| tokens[before]);
         let after = tokens.get(at + 1).copied();
         let behind_equals = tokens[at].glued && before.is_some_and(|before| before.text == "=");
-        let wildcard_beside = before.is_some_and(|it| it.is_wildcard()) || after.is_some_and(|it| it.is_wildcard());
-        let date_beside = |other: Option<Token<'_>>| other.is_some_and(|it| it.is_wildcard() || is_date_word(it.text));
+        let wildcard_beside =
+            before.is_some_and(|it| it.is_wildcard()) || after.is_some_and(|it| it.is_wildcard());
+        let date_beside =
+            |other: Option<Token<'_>>| other.is_some_and(|it| it.is_wildcard() || is_date_word(it.text));
         let of_date = is_date_word(tokens[at].text) && (date_beside(before) || date_beside(after));
         let unit = before.is_some_and(|it| it.is_wildcard()) && is_unit(tokens[at].text);
         let hex = is_hex(tokens[at].text)
@@ -202,13 +240,52 @@ fn near_wildcard(tokens: &[Token<'_>], at: usize) -> bool {
 fn is_date_word(text: &str) -> bool {
     matches!(
         text,
-        "Mon" | "Tue" | "Wed" | "Thu" | "Fri" | "Sat" | "Sun" | "Jan" | "Feb" | "Mar" | "Apr" | "May" | "Jun" | "Jul" | "Aug"
-            | "Sep" | "Oct" | "Nov" | "Dec" | "UTC" | "GMT" | "AM" | "PM"
+        "Mon"
+            | "Tue"
+            | "Wed"
+            | "Thu"
+            | "Fri"
+            | "Sat"
+            | "Sun"
+            | "Jan"
+            | "Feb"
+            | "Mar"
+            | "Apr"
+            | "May"
+            | "Jun"
+            | "Jul"
+            | "Aug"
+            | "Sep"
+            | "Oct"
+            | "Nov"
+            | "Dec"
+            | "UTC"
+            | "GMT"
+            | "AM"
+            | "PM"
     )
 }
 
 fn is_unit(text: &str) -> bool {
-    matches!(text, "B" | "KB" | "kB" | "MB" | "GB" | "TB" | "KiB" | "MiB" | "GiB" | "ns" | "us" | "ms" | "s" | "sec" | "secs" | "min" | "%")
+    matches!(
+        text,
+        "B" | "KB"
+            | "kB"
+            | "MB"
+            | "GB"
+            | "TB"
+            | "KiB"
+            | "MiB"
+            | "GiB"
+            | "ns"
+            | "us"
+            | "ms"
+            | "s"
+            | "sec"
+            | "secs"
+            | "min"
+            | "%"
+    )
 }
 
 fn is_hex(text: &str) -> bool {
@@ -221,11 +298,20 @@ fn collapse(tokens: &mut Vec<Token<'_>>) {
     for at in 0..tokens.len() {
         let token = tokens[at];
         if token.is_wildcard() && kept > 0 {
-            // One mark parts the values of a list, two stand in an address of IPv6.
-            let is_mark = |token: &Token<'_>| matches!(token.text, ":" | "," | "|" | "-");
-            let marks = tokens[..kept].iter().rev().take(2).take_while(|token| is_mark(token)).count();
-            if marks > 0 && kept > marks && tokens[kept - marks - 1].is_wildcard() {
-                kept -= marks;
+            let joined = kept > 1
+                && matches!(tokens[kept - 1].text, ":" | "," | "|")
+                && tokens[kept - 2].is_wildcard();
+            if joined {
+                kept -= 1;
+                continue;
+            }
+            // `fe80::1`
+            let colons = kept > 2
+                && tokens[kept - 1].text == ":"
+                && tokens[kept - 2].text == ":"
+                && tokens[kept - 3].is_wildcard();
+            if colons {
+                kept -= 2;
                 continue;
             }
             if tokens[kept - 1].is_wildcard() {
@@ -265,7 +351,8 @@ pub(crate) type Owned = (Cow<'static, str>, bool);
 /// Tokens that outlive their message.
 pub(crate) fn owned(tokens: &[Token<'_>]) -> Box<[Owned]> {
     let owned = tokens.iter().map(|token| {
-        let text = if token.is_wildcard() { Cow::Borrowed(WILDCARD) } else { Cow::Owned(token.text.to_owned()) };
+        let text =
+            if token.is_wildcard() { Cow::Borrowed(WILDCARD) } else { Cow::Owned(token.text.to_owned()) };
         (text, token.glued)
     });
     owned.collect()

@@ -1,39 +1,49 @@
-//! Which lines belong to the line before: stack traces and what else programs print below a record.
+//! Stack traces, joined to the line they belong to.
 //!
-//! Conservative on purpose: a line with a header of its own always begins a record, and a line without one
-//! continues only when it looks like a piece of a trace, is indented below one, or is the end of a trace
-//! that has begun. An ordinary log therefore has as many records as lines.
+//! Lines come one by one; a record is handed on when the line after it begins another. The reading is
+//! conservative: a line with a header of its own (a time, a level, a JSON object) always begins a record,
+//! and a line without one only continues a record if it looks like a part of a stack trace, or is indented
+//! below a line with a header. An empty line that is not inside a trace ends a record and is dropped.
 
-use crate::format::begins_record;
+use crate::{format, level::Level};
 
-/// A record never grows beyond this; what follows begins a new one.
+/// Bytes of one record; what comes beyond begins another.
 const MAX_BYTES: usize = 1 << 20;
 
-/// Nor beyond so many lines: the longest traces of the JVM have about a thousand.
-const MAX_LINES: usize = 2000;
+/// Lines of one record; deep recursions have about so many frames.
+const MAX_LINES: usize = 500;
 
-/// Joins lines to records. It holds one record, which is complete when the next one begins.
+/// Joins lines to records.
 #[derive(Debug, Default)]
 pub struct Assembler {
-    record: Option<String>,
-    lines: usize,
-    trace: Trace,
+    record: Option<Record>,
 }
 
-/// What kind of trace the record at hand is in, which decides what may follow.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Trace {
-    /// None.
-    #[default]
-    Outside,
-    /// Lines of this trace are indented; `Caused by:` and the like are not.
-    Inside,
-    /// Python: frames are indented, and the exception's line ends it.
+#[derive(Debug)]
+struct Record {
+    text: String,
+    lines: usize,
+    /// Its first line has a time, a level or a brace.
+    headed: bool,
+    block: Block,
+}
+
+/// The trace that the end of a record is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Block {
+    None,
+    /// Lines of `at …`.
+    Calls,
+    /// Behind `Traceback`, before the exception.
     Python,
-    /// Go: calls stand at the margin, places are indented, and a blank line parts goroutines.
-    Goroutine,
-    /// Rust: the message stands below `panicked at`.
+    /// Behind the exception; another traceback may follow.
+    PythonRaised,
+    /// A panic of Go and its goroutines.
+    Go,
+    /// Behind `panicked at`, before the message.
     RustPanic,
+    /// Behind the message.
+    Rust,
 }
 
 impl Assembler {
@@ -43,173 +53,188 @@ impl Assembler {
         Self::default()
     }
 
-    /// Takes a line, without its end; the record before it, when the line begins a new one.
+    /// Takes the next line; returns the record before it if the line begins another.
     pub fn push(&mut self, line: &str) -> Option<String> {
-        let fits = |record: &String| self.lines < MAX_LINES && record.len() + line.len() < MAX_BYTES;
-        if self.record.as_ref().is_some_and(fits)
-            && let Some(trace) = self.continues(line)
+        let line = line.trim_end_matches(['\n', '\r']);
+        if let Some(record) = &mut self.record
+            && record.has_room(line)
+            && let Some(block) = record.continued_by(line)
         {
-            self.trace = trace;
-            self.lines += 1;
-            if let Some(record) = &mut self.record {
-                record.push('\n');
-                record.push_str(line);
-            }
+            record.text.push('\n');
+            record.text.push_str(line);
+            record.lines += 1;
+            record.block = block;
             return None;
         }
-        self.lines = 1;
-        self.trace = begins_trace(line);
-        self.record.replace(line.to_owned())
+        let before = self.flush();
+        if !line.trim().is_empty() {
+            self.record = Some(Record {
+                text: line.to_owned(),
+                lines: 1,
+                headed: has_header(line),
+                block: opened_by(line),
+            });
+        }
+        before
     }
 
-    /// The record at hand, when nothing more is to come.
+    /// Returns what is held, when no more lines come for a while.
     pub fn flush(&mut self) -> Option<String> {
-        self.lines = 0;
-        self.trace = Trace::Outside;
-        self.record.take()
-    }
-
-    /// Whether a line belongs to the record at hand, and what may follow it.
-    fn continues(&self, line: &str) -> Option<Trace> {
-        let trimmed = line.trim_start();
-        let indented = line.len() > trimmed.len();
-        if trimmed.is_empty() {
-            return matches!(self.trace, Trace::Goroutine | Trace::Inside).then_some(self.trace);
-        }
-        if indented && is_frame(trimmed) {
-            return Some(if self.trace == Trace::Outside { Trace::Inside } else { self.trace });
-        }
-        if trimmed.starts_with("Caused by: ") || trimmed.starts_with("Suppressed: ") || is_more(trimmed) {
-            return Some(Trace::Inside);
-        }
-        if trimmed == "Traceback (most recent call last):" {
-            return Some(Trace::Python);
-        }
-        let joins_python = trimmed.starts_with("During handling of the above exception")
-            || trimmed.starts_with("The above exception was the direct cause");
-        if joins_python {
-            return Some(Trace::Python);
-        }
-        match self.trace {
-            Trace::Python if indented => Some(Trace::Python),
-            // The line of the exception itself: `KeyError: 'order'`.
-            Trace::Python if is_exception(trimmed) => Some(Trace::Inside),
-            Trace::Goroutine if indented || is_call(trimmed) => Some(Trace::Goroutine),
-            Trace::RustPanic if !begins_record(line) => Some(Trace::Inside),
-            Trace::Outside | Trace::Inside if !indented && trimmed.starts_with("goroutine ") && trimmed.ends_with(':') => Some(Trace::Goroutine),
-            Trace::Inside if trimmed.starts_with("stack backtrace:") || trimmed.starts_with("note: ") => Some(Trace::Inside),
-            // A trace may follow the exception's line, which follows the log's own line.
-            Trace::Outside if !indented && is_exception(trimmed) && !begins_record(line) => Some(Trace::Inside),
-            Trace::Outside if trimmed.starts_with("panic: ") && !begins_record(line) => Some(Trace::Inside),
-            Trace::Inside if trimmed.starts_with("[signal ") => Some(Trace::Inside),
-            Trace::Inside if indented && !begins_record(trimmed) => Some(Trace::Inside),
-            _ => None,
-        }
+        let mut text = self.record.take()?.text;
+        text.truncate(text.trim_end().len());
+        Some(text)
     }
 }
 
-fn begins_trace(line: &str) -> Trace {
-    let line = line.trim_end();
-    if line.ends_with("Traceback (most recent call last):") {
-        Trace::Python
-    } else if line.contains("panicked at ") && line.ends_with(':') {
-        Trace::RustPanic
-    } else if line.starts_with("panic: ") {
-        Trace::Inside
-    } else if line.starts_with("goroutine ") && line.ends_with(':') {
-        Trace::Goroutine
-    } else {
-        Trace::Outside
+impl Record {
+    fn has_room(&self, line: &str) -> bool {
+        self.lines < MAX_LINES && self.text.len() + line.len() < MAX_BYTES
+    }
+
+    /// The block after the line, if the line continues the record.
+    fn continued_by(&self, line: &str) -> Option<Block> {
+        let indented = line.starts_with([' ', '\t']);
+        let trimmed = line.trim();
+        match self.block {
+            Block::Python if indented || trimmed.is_empty() => return Some(Block::Python),
+            Block::Python if !has_header(line) && is_raised(trimmed) => return Some(Block::PythonRaised),
+            Block::PythonRaised if trimmed.is_empty() || is_chained(trimmed) => {
+                return Some(Block::PythonRaised);
+            }
+            Block::PythonRaised if trimmed.starts_with("Traceback (most recent") => {
+                return Some(Block::Python);
+            }
+            Block::Go if trimmed.is_empty() || is_go(line) => return Some(Block::Go),
+            Block::RustPanic if !has_header(line) => return Some(Block::Rust),
+            Block::Rust if is_rust(line) => return Some(Block::Rust),
+            _ => {}
+        }
+        if trimmed.is_empty() || (!indented && has_header(line)) {
+            return None;
+        }
+        if is_call(trimmed) && indented || is_cause(trimmed) {
+            return Some(Block::Calls);
+        }
+        if self.headed {
+            let traced = trimmed.starts_with("Traceback (most recent call last)");
+            if traced {
+                return Some(Block::Python);
+            }
+            if trimmed.starts_with("goroutine ") || trimmed.starts_with("panic: ") {
+                return Some(Block::Go);
+            }
+            if is_thrown(trimmed) || line.starts_with('\t') || line.starts_with("    ") {
+                return Some(self.block);
+            }
+        }
+        None
     }
 }
 
-/// `at package.Class.method(File.java:1)`, `at name (file:1:2)`, `File "x.py", line 3, in f`, `3: name`.
-fn is_frame(trimmed: &str) -> bool {
-    trimmed.strip_prefix("at ").is_some_and(|call| call.contains(['(', ':', '.', '/']))
-        || trimmed.starts_with("File \"")
-        || is_more(trimmed)
-        || trimmed.starts_with("--- End of ")
-        || trimmed.split_once(": ").is_some_and(|(index, _)| !index.is_empty() && index.len() <= 3 && index.bytes().all(|byte| byte.is_ascii_digit()))
-}
-
-/// `... 12 more`
-fn is_more(trimmed: &str) -> bool {
-    trimmed.strip_prefix("... ").is_some_and(|rest| rest.ends_with(" more") || rest.ends_with(" common frames omitted"))
-}
-
-/// `java.net.ConnectException: refused`, `KeyError: 'order'`, `SystemExit`: a type at the margin.
-fn is_exception(line: &str) -> bool {
-    let kind = line.split(':').next().unwrap_or(line);
-    let name = kind.rsplit('.').next().unwrap_or(kind);
-    let typed = !name.is_empty()
-        && kind.len() <= 160
-        && name.as_bytes()[0].is_ascii_uppercase()
-        && kind.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._$".contains(&byte));
-    let named_so = ["Error", "Exception", "Exit", "Interrupt", "Warning", "Throwable", "Failure", "Timeout", "Refused"];
-    typed && named_so.iter().any(|end| name.ends_with(end))
-}
-
-/// `main.handle(0xc000012345)`, `created by net/http.(*Server).Serve`
-fn is_call(line: &str) -> bool {
-    line.starts_with("created by ")
+/// The block that a record's first line opens.
+fn opened_by(line: &str) -> Block {
+    if line.contains("Traceback (most recent call last)") {
+        Block::Python
+    } else if line.contains("panicked at ") {
+        if line.contains("panicked at '") { Block::Rust } else { Block::RustPanic }
+    } else if line.starts_with("panic: ")
+        || line.starts_with("fatal error: ")
         || line.starts_with("goroutine ")
-        || line.starts_with("exit status ")
-        || (line.ends_with(')') && line.contains('(') && line.contains('.') && !line.contains(": "))
+    {
+        Block::Go
+    } else {
+        Block::None
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn records(text: &str) -> Vec<String> {
-        let mut assembler = Assembler::new();
-        let mut records: Vec<String> = text.split('\n').filter_map(|line| assembler.push(line)).collect();
-        records.extend(assembler.flush());
-        records
+/// A time, a level or a brace begins the line.
+fn has_header(line: &str) -> bool {
+    let bare = line.trim_start_matches(['[', '<']);
+    if line.starts_with('{') || format::begins_with_time(bare) {
+        return true;
     }
+    let end = bare.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(bare.len());
+    let (word, rest) = bare.split_at(end);
+    let capitals = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_uppercase());
+    let bracketed = bare.len() < line.len() && rest.starts_with(']');
+    let pair = line.starts_with("time=") || line.starts_with("level=") || line.starts_with("ts=");
+    let priority =
+        line.starts_with('<') && bare.split_once('>').is_some_and(|(number, _)| number.parse::<u8>().is_ok());
+    let level = (capitals || bracketed)
+        && rest.starts_with([' ', ':', ']', '|'])
+        && Level::parse_word(word).is_some();
+    level || pair || priority || is_glog(bare)
+}
 
-    #[test]
-    fn a_trace_belongs_to_the_line_above_it() {
-        let traces = [
-            "2026-11-20 10:00:00 ERROR [main] a.B: broke\njava.lang.IllegalStateException: no\n\tat a.B.c(B.java:1)\n\tat a.B.d(B.java:2)\nCaused by: java.io.IOException: disk\n\tat a.E.f(E.java:3)\n\t... 2 more",
-            "2026-11-20 10:00:00,000 ERROR root broke\nTraceback (most recent call last):\n  File \"a.py\", line 1, in f\n    g()\nKeyError: 'order'",
-            "Error: broke\n    at f (/app/a.js:1:2)\n    at async g (/app/b.js:3:4)",
-            "panic: broke\n\ngoroutine 1 [running]:\nmain.f(0xc000)\n\t/app/a.go:1 +0x1d\nmain.main()\n\t/app/a.go:2 +0x2e",
-            "thread 'main' panicked at src/main.rs:1:2:\nit broke\nnote: run with `RUST_BACKTRACE=1` environment variable to display a backtrace",
-            "2026-11-20 10:00:00 fail: broke\nSystem.InvalidOperationException: no\n   at A.B.C(String d) in /app/A.cs:line 7\n   --- End of inner exception stack trace ---",
-        ];
-        for trace in traces {
-            assert_eq!(records(trace), [trace], "{trace}");
-            let next = "2026-11-20 10:00:01 INFO next";
-            assert_eq!(records(&format!("{trace}\n{next}")), [trace, next], "{trace}");
-        }
-    }
+fn is_glog(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.len() > 6
+        && b"IWEF".contains(&bytes[0])
+        && bytes[1..5].iter().all(u8::is_ascii_digit)
+        && bytes[5] == b' '
+}
 
-    #[test]
-    fn lines_with_headers_are_records_of_their_own() {
-        let lines = [
-            "2026-11-20 10:00:00 INFO one",
-            "Nov 20 10:00:00 host app[1]: two",
-            "{\"msg\":\"three\"}",
-            "plain four",
-            "  indented five",
-            "ERROR six",
-            "10:00:00 seven",
-            "at eight o'clock",
-            "",
-            "Warning: nine",
-        ];
-        let text = lines.join("\n");
-        assert_eq!(records(&text).len(), lines.len(), "{:?}", records(&text));
-    }
+/// `at com.app.Main.run(Main.java:3)`, `at run (/app/main.js:3:1)`, `at App.Main.Run() in Main.cs:line 3`.
+fn is_call(trimmed: &str) -> bool {
+    trimmed.strip_prefix("at ").is_some_and(|call| call.contains(['(', ':', '.', '<']))
+}
 
-    proptest! {
-        #[test]
-        fn no_line_is_lost_or_changed(lines in prop::collection::vec("(\tat a\\.b\\(c\\)|Caused by: x|Traceback \\(most recent call last\\):|goroutine 1 \\[running\\]:|[a-zA-Z: ]{0,12})", 0..30)) {
-            let text = lines.join("\n");
-            let joined = records(&text).join("\n");
-            prop_assert_eq!(joined, lines.join("\n"));
-        }
-    }
+fn is_cause(trimmed: &str) -> bool {
+    let omitted = trimmed.strip_prefix("... ").is_some_and(|rest| {
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        digits > 0 && (rest[digits..].starts_with(" more") || rest[digits..].starts_with(" common frames"))
+    });
+    let inner =
+        ["Caused by: ", "Suppressed: ", "---> ", "--- End of "].iter().any(|mark| trimmed.starts_with(mark));
+    omitted || inner
+}
+
+/// `java.io.IOException: message`: the name of something thrown, alone or before a colon.
+fn is_thrown(trimmed: &str) -> bool {
+    let name = trimmed.split(':').next().unwrap_or_default().trim_end();
+    let named =
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._$".contains(&byte));
+    named && ["Exception", "Error", "Throwable", "Fault", "Failure"].iter().any(|kind| name.ends_with(kind))
+}
+
+/// The last line of a traceback: `KeyError: 'x'`, `app.errors.Missing`.
+fn is_raised(trimmed: &str) -> bool {
+    let name = trimmed.split(':').next().unwrap_or_default();
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._".contains(&byte))
+}
+
+fn is_chained(trimmed: &str) -> bool {
+    trimmed.starts_with("During handling of the above exception")
+        || trimmed.starts_with("The above exception was the direct cause")
+}
+
+fn is_go(line: &str) -> bool {
+    let marked = [
+        "goroutine ",
+        "created by ",
+        "[signal ",
+        "exit status ",
+        "panic: ",
+        "\t",
+        "runtime: ",
+        "runtime stack:",
+        "...additional",
+    ]
+    .iter()
+    .any(|mark| line.starts_with(mark));
+    // `main.(*Server).run(0xc000, {0x1, 0x2})`
+    let call = line.ends_with(')')
+        && line
+            .split('(')
+            .next()
+            .is_some_and(|name| !name.is_empty() && name.contains('.') && !name.contains(' '));
+    marked || call
+}
+
+fn is_rust(line: &str) -> bool {
+    let trimmed = line.trim_start();
+    let digits = trimmed.bytes().take_while(u8::is_ascii_digit).count();
+    let numbered = trimmed.len() < line.len() && digits > 0 && trimmed[digits..].starts_with(": ");
+    let named = ["note: ", "stack backtrace:"].iter().any(|mark| line.starts_with(mark));
+    numbered || named || (trimmed.len() < line.len() && trimmed.starts_with("at "))
 }

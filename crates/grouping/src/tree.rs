@@ -14,8 +14,11 @@ use std::{
     hash::{Hash, Hasher},
 };
 
-/// Share of equal tokens below which two messages never merge.
-const MIN_SIMILARITY: f32 = 0.6;
+/// Percentage of equal words below which two messages never merge.
+const MIN_SIMILARITY: usize = 60;
+
+/// Tokens of templates that one message is compared with at most, about 100 µs.
+const MAX_COMPARISONS: usize = 20_000;
 
 /// Messages whose template is remembered; a memory of what the tree would say, forgotten when full.
 const MEMORY: usize = 50_000;
@@ -37,6 +40,9 @@ pub(crate) struct Tree {
     templates: Vec<Box<[Owned]>>,
     leaves: FxHashMap<u64, Leaf>,
     memory: FxHashMap<u64, (u32, u32)>,
+    /// Templates behind the first [`compared`] of their leaf: they are met by the same tokens only, and
+    /// never become more general.
+    exact: FxHashMap<u64, usize>,
 }
 
 #[derive(Default)]
@@ -70,7 +76,11 @@ impl Tree {
         {
             return Some(Place::Known(index as usize));
         }
-        let found = self.leaves.get(&key).and_then(|leaf| self.best(leaf, tokens));
+        let found = self
+            .leaves
+            .get(&key)
+            .and_then(|leaf| self.best(leaf, tokens))
+            .or_else(|| self.same(whole, tokens));
         let place = match found {
             Some((index, true)) => Place::Known(index),
             Some((index, false)) => {
@@ -95,7 +105,11 @@ impl Tree {
         let index = self.templates.len();
         self.templates.push(mask::owned(tokens));
         let leaf = self.leaves.entry(leaf_key(tokens)).or_default();
-        leaf.members.push(index);
+        if leaf.members.len() < compared(tokens.len()) {
+            leaf.members.push(index);
+        } else {
+            self.exact.insert(whole_key(tokens), index);
+        }
         leaf.generation += 1;
         index
     }
@@ -112,11 +126,23 @@ impl Tree {
         }
     }
 
+    /// The template of exactly these tokens, among those that are not compared.
+    fn same(&self, whole: u64, tokens: &[Token<'_>]) -> Option<(usize, bool)> {
+        let index = *self.exact.get(&whole)?;
+        let template = self.templates.get(index)?;
+        let equal = template.len() == tokens.len()
+            && template.iter().zip(tokens).all(|((text, _), token)| text == token.text);
+        equal.then_some((index, true))
+    }
+
     /// The template most alike, and whether it fits as it is. Among equals the oldest.
     fn best(&self, leaf: &Leaf, tokens: &[Token<'_>]) -> Option<(usize, bool)> {
         let mut best: Option<(usize, bool, usize)> = None;
         for &index in &leaf.members {
-            let Some((fits, equal)) = self.templates.get(index).and_then(|template| alike(template, tokens)) else { continue };
+            let Some((fits, equal)) = self.templates.get(index).and_then(|template| alike(template, tokens))
+            else {
+                continue;
+            };
             if best.is_none_or(|(_, best_fits, best_equal)| (fits, equal) > (best_fits, best_equal)) {
                 best = Some((index, fits, equal));
             }
@@ -125,9 +151,14 @@ impl Tree {
     }
 }
 
+/// How many templates of a leaf a message of so many tokens is compared with.
+fn compared(tokens: usize) -> usize {
+    (MAX_COMPARISONS / tokens.max(1)).min(1000)
+}
+
 /// Whether a message can belong to a template: if it fits as it is, and how many words are equal.
 fn alike(template: &[Owned], tokens: &[Token<'_>]) -> Option<(bool, usize)> {
-    let (mut equal, mut words, mut fits) = (0, 0, true);
+    let (mut equal, mut words, mut different, mut fits) = (0, 0, 0, true);
     for (at, ((text, _), token)) in template.iter().zip(tokens).enumerate() {
         if text == token.text {
             equal += 1;
@@ -138,11 +169,10 @@ fn alike(template: &[Owned], tokens: &[Token<'_>]) -> Option<(bool, usize)> {
             if !may_differ(at.checked_sub(1).and_then(|before| template.get(before)), text, token) {
                 return None;
             }
-            fits = false;
+            (fits, different) = (false, different + 1);
         }
     }
-    #[expect(clippy::cast_precision_loss, reason = "a message has few tokens")]
-    let similar = equal as f32 >= tokens.len() as f32 * MIN_SIMILARITY;
+    let similar = words * 100 >= (words + different) * MIN_SIMILARITY;
     (fits || (similar && words > 0)).then_some((fits, equal))
 }
 
@@ -157,6 +187,10 @@ fn may_differ(before: Option<&Owned>, text: &str, token: &Token<'_>) -> bool {
     if !is_word(token.text) {
         return false;
     }
+    // States and verbs of protocols are written in capitals; `from NEW to DONE` is not `from NEW to KILLED`.
+    if is_constant(text) || is_constant(token.text) {
+        return false;
+    }
     let introduced = before.is_some_and(|(before, _)| introduces_value(before));
     introduced || (looks_like_name(text) && looks_like_name(token.text))
 }
@@ -169,9 +203,36 @@ fn is_word(text: &str) -> bool {
 fn introduces_value(word: &str) -> bool {
     matches!(
         word,
-        "for" | "from" | "to" | "by" | "user" | "host" | "hostname" | "name" | "named" | "device" | "interface" | "file" | "job"
-            | "task" | "service" | "process" | "class" | "module" | "plugin" | "package" | "server" | "node" | "\"" | "'"
+        "for"
+            | "from"
+            | "to"
+            | "by"
+            | "user"
+            | "host"
+            | "hostname"
+            | "name"
+            | "named"
+            | "device"
+            | "interface"
+            | "file"
+            | "job"
+            | "task"
+            | "service"
+            | "process"
+            | "class"
+            | "module"
+            | "plugin"
+            | "package"
+            | "server"
+            | "node"
+            | "\""
+            | "'"
     )
+}
+
+/// Written in capitals, as constants are.
+fn is_constant(text: &str) -> bool {
+    text.len() > 1 && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
 }
 
 /// Written as programs write names: with an underline, a dash or a capital inside.

@@ -138,7 +138,8 @@ mod tests {
 
     #[test]
     fn a_malformed_line_is_rejected_by_number_and_the_rest_is_kept() {
-        let body = b"{\"message\":\"first\"}\n{\"message\":\n\n{\"level\":\"info\"}\n{\"message\":\"last\"}\n";
+        let body =
+            b"{\"message\":\"first\"}\n{\"message\":\n\n{\"level\":\"info\"}\n{\"message\":\"last\"}\n";
         let batch = Batch::parse(body, Shape::Ndjson).unwrap();
         assert_eq!((batch.events(), batch.rejected()), (2, 2));
         assert_eq!(batch.rejections().iter().map(|r| r.line).collect::<Vec<_>>(), [2, 4]);

@@ -47,7 +47,11 @@ impl Encoding {
 ///
 /// # Errors
 /// [`BodyError::Broken`] or [`BodyError::TooLarge`].
-pub fn unpack(packed: &[u8], encoding: Encoding, limit: usize) -> Result<std::borrow::Cow<'_, [u8]>, BodyError> {
+pub fn unpack(
+    packed: &[u8],
+    encoding: Encoding,
+    limit: usize,
+) -> Result<std::borrow::Cow<'_, [u8]>, BodyError> {
     let unpacked = match encoding {
         Encoding::Identity if packed.len() > limit => return Err(BodyError::TooLarge(limit)),
         Encoding::Identity => return Ok(packed.into()),
@@ -94,10 +98,16 @@ mod tests {
     #[test]
     fn a_bomb_stops_at_the_limit_and_a_body_at_the_limit_passes() {
         let zeros = vec![0u8; 1 << 20];
-        for (encoding, packed) in
-            [(Encoding::Gzip, gzip(&zeros)), (Encoding::Zstd, zstd::encode_all(&zeros[..], 1).unwrap()), (Encoding::Identity, zeros)]
-        {
-            assert_eq!(unpack(&packed, encoding, (1 << 20) - 1), Err(BodyError::TooLarge((1 << 20) - 1)), "{encoding:?}");
+        for (encoding, packed) in [
+            (Encoding::Gzip, gzip(&zeros)),
+            (Encoding::Zstd, zstd::encode_all(&zeros[..], 1).unwrap()),
+            (Encoding::Identity, zeros),
+        ] {
+            assert_eq!(
+                unpack(&packed, encoding, (1 << 20) - 1),
+                Err(BodyError::TooLarge((1 << 20) - 1)),
+                "{encoding:?}"
+            );
             assert!(unpack(&packed, encoding, 1 << 20).is_ok(), "{encoding:?}");
         }
     }

@@ -102,7 +102,10 @@ pub async fn insert(connection: &mut PgConnection, origin: Origin, batch: &Batch
     insert_rejected(connection, rejected.as_slice()).await
 }
 
-async fn write_all(pool: PgPool, submissions: std::sync::Arc<tokio::sync::Mutex<mpsc::Receiver<Submission>>>) {
+async fn write_all(
+    pool: PgPool,
+    submissions: std::sync::Arc<tokio::sync::Mutex<mpsc::Receiver<Submission>>>,
+) {
     loop {
         let gathered = {
             let mut submissions = submissions.lock().await;
@@ -172,7 +175,8 @@ fn join(gathered: Vec<Submission>) -> (Vec<Answer>, Result<Vec<Row>, sqlx::Error
             }
         }
     }
-    let rows = by_origin.into_iter().map(|(origin, (events, lines))| Row::pack(origin, events, &lines)).collect();
+    let rows =
+        by_origin.into_iter().map(|(origin, (events, lines))| Row::pack(origin, events, &lines)).collect();
     (answers, rows, rejected)
 }
 
@@ -192,7 +196,8 @@ struct Row {
 
 impl Row {
     fn pack(origin: Origin, events: usize, lines: &[u8]) -> Result<Self, sqlx::Error> {
-        let body = zstd::bulk::compress(lines, ZSTD_LEVEL).map_err(|error| sqlx::Error::Encode(error.into()))?;
+        let body =
+            zstd::bulk::compress(lines, ZSTD_LEVEL).map_err(|error| sqlx::Error::Encode(error.into()))?;
         let bounded = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
         Ok(Self { origin, events: bounded(events), bytes: bounded(lines.len()), body })
     }
@@ -221,7 +226,9 @@ impl Rejected {
 /// When the codec is unknown (a newer version wrote it) or the body is damaged.
 pub fn unpack(codec: i16, body: &[u8]) -> Result<Vec<u8>, String> {
     if codec != CODEC_ZSTD_NDJSON {
-        return Err(format!("the batch is written in codec {codec}, which this version does not know; deploy the newer worker"));
+        return Err(format!(
+            "the batch is written in codec {codec}, which this version does not know; deploy the newer worker"
+        ));
     }
     zstd::decode_all(body).map_err(|error| format!("the batch is damaged: {error}"))
 }
@@ -232,8 +239,13 @@ fn is_foreign_key(error: &sqlx::Error) -> bool {
 
 async fn gone(pool: &PgPool, answers: &[Answer]) -> Result<Vec<Origin>, sqlx::Error> {
     let sources: Vec<i64> = answers.iter().map(|(origin, _)| origin.source_id).collect();
-    let alive = sqlx::query_scalar!("select id from sources where id = any($1)", &sources).fetch_all(pool).await?;
-    Ok(answers.iter().map(|(origin, _)| *origin).filter(|origin| !alive.contains(&origin.source_id)).collect())
+    let alive =
+        sqlx::query_scalar!("select id from sources where id = any($1)", &sources).fetch_all(pool).await?;
+    Ok(answers
+        .iter()
+        .map(|(origin, _)| *origin)
+        .filter(|origin| !alive.contains(&origin.source_id))
+        .collect())
 }
 
 async fn insert_rows(connection: &mut PgConnection, rows: &[Row]) -> Result<(), sqlx::Error> {

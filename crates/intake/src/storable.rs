@@ -66,7 +66,10 @@ fn hazard(json: &str) -> Option<Hazard> {
             b'}' | b']' => depth = depth.saturating_sub(1),
             // Outside a string an `e` after a digit is an exponent; `true` and `false` end in one too.
             b'e' | b'E' if at > 0 && (bytes[at - 1].is_ascii_digit() || bytes[at - 1] == b'.') => {
-                let digits = bytes[at + 1..].iter().skip_while(|b| matches!(b, b'+' | b'-')).take_while(|b| b.is_ascii_digit());
+                let digits = bytes[at + 1..]
+                    .iter()
+                    .skip_while(|b| matches!(b, b'+' | b'-'))
+                    .take_while(|b| b.is_ascii_digit());
                 if digits.count() > MAX_EXPONENT_DIGITS {
                     return Some(Hazard::Shape);
                 }

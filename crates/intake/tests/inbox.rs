@@ -1,19 +1,21 @@
 //! What the inbox acknowledges is in the database, and nothing else is.
 
-use squall_intake::{Batch, Inbox, InboxError, Origin, batch::Shape, inbox};
 use sqlx::PgPool;
+use squall_intake::{Batch, Inbox, InboxError, Origin, batch::Shape, inbox};
 
 async fn origin(pool: &PgPool) -> Origin {
-    let project_id = sqlx::query_scalar("insert into projects (slug, name) values ('shop', 'Shop') returning id")
-        .fetch_one(pool)
-        .await
-        .unwrap();
-    let source_id =
-        sqlx::query_scalar("insert into sources (project_id, kind, name) values ($1, 'http', 'HTTP') returning id")
-            .bind(project_id)
+    let project_id =
+        sqlx::query_scalar("insert into projects (slug, name) values ('shop', 'Shop') returning id")
             .fetch_one(pool)
             .await
             .unwrap();
+    let source_id = sqlx::query_scalar(
+        "insert into sources (project_id, kind, name) values ($1, 'http', 'HTTP') returning id",
+    )
+    .bind(project_id)
+    .fetch_one(pool)
+    .await
+    .unwrap();
     Origin { project_id, source_id }
 }
 

@@ -52,7 +52,8 @@ impl Stack {
             &["seed", "--project", "acceptance", "--source", "files", "--watch", &pattern],
             &[("DATABASE_URL", &url)],
         )?;
-        let seeded: Value = serde_json::from_str(&seeded).with_context(|| format!("reading what seed said: {seeded}"))?;
+        let seeded: Value =
+            serde_json::from_str(&seeded).with_context(|| format!("reading what seed said: {seeded}"))?;
         let key = seeded["key"].as_str().context("seed gave no key")?.to_owned();
         let address = format!("127.0.0.1:{}", process::free_port()?);
         let health = format!("127.0.0.1:{}", process::free_port()?);

@@ -27,17 +27,20 @@ impl Postgres {
     /// # Errors
     /// When `DATABASE_URL` leads nowhere or its server's binaries cannot be run from here.
     pub async fn start() -> Result<Self> {
-        let url = std::env::var("DATABASE_URL").context("DATABASE_URL is not set: run `cargo xtask test rust`")?;
+        let url =
+            std::env::var("DATABASE_URL").context("DATABASE_URL is not set: run `cargo xtask test rust`")?;
         let pool = PgPool::connect(&url).await.context("connecting to the test server")?;
-        let binaries: String =
-            sqlx::query_scalar("select setting from pg_config() where name = 'BINDIR'").fetch_one(&pool).await?;
+        let binaries: String = sqlx::query_scalar("select setting from pg_config() where name = 'BINDIR'")
+            .fetch_one(&pool)
+            .await?;
         let data: String = sqlx::query_scalar("show data_directory").fetch_one(&pool).await?;
         pool.close().await;
         let metadata = std::fs::metadata(&data).with_context(|| format!("finding the owner of {data}"))?;
         let owner = (metadata.uid(), metadata.gid());
         // Under /tmp, since a socket's path is short and every user may enter.
         let folder = tempfile::Builder::new().prefix("squall-pg-").tempdir_in("/tmp")?;
-        std::os::unix::fs::chown(folder.path(), Some(owner.0), Some(owner.1)).context("giving the folder to PostgreSQL")?;
+        std::os::unix::fs::chown(folder.path(), Some(owner.0), Some(owner.1))
+            .context("giving the folder to PostgreSQL")?;
         let port = crate::process::free_port()?;
         let mut postgres = Self { binaries: binaries.into(), owner, folder, port, server: None };
         postgres.initialise()?;
@@ -70,7 +73,10 @@ impl Postgres {
         // Backends that outlive a killed postmaster hold its memory for a moment; the new one then refuses.
         loop {
             let data = self.data();
-            let settings = [format!("port={}", self.port), format!("unix_socket_directories={}", self.folder.path().display())];
+            let settings = [
+                format!("port={}", self.port),
+                format!("unix_socket_directories={}", self.folder.path().display()),
+            ];
             let mut server = self.command("postgres");
             server.arg("-D").arg(&data).args(["-c", &settings[0], "-c", &settings[1]]);
             // Durable on purpose: this server is killed, and what it acknowledged must be there.
@@ -120,5 +126,7 @@ impl Drop for Postgres {
 
 /// The user this process runs as: the owner of `/proc/self`, without a system call of our own.
 fn effective_user(fallback: &Path) -> u32 {
-    std::fs::metadata("/proc/self").or_else(|_| std::fs::metadata(fallback)).map_or(0, |metadata| metadata.uid())
+    std::fs::metadata("/proc/self")
+        .or_else(|_| std::fs::metadata(fallback))
+        .map_or(0, |metadata| metadata.uid())
 }

@@ -91,6 +91,10 @@ fn binary(name: &str) -> Result<PathBuf> {
     let test = env::current_exe()?;
     let folder = test.ancestors().nth(2).context("the test stands in no target folder")?;
     let path = folder.join(name);
-    ensure!(path.exists(), "{} is not built: run `cargo build --workspace --bins`, or `cargo xtask test rust`", path.display());
+    ensure!(
+        path.exists(),
+        "{} is not built: run `cargo build --workspace --bins`, or `cargo xtask test rust`",
+        path.display()
+    );
     Ok(path)
 }

@@ -1,8 +1,8 @@
 //! `kill -9` of any process at any moment loses nothing acknowledged and counts nothing twice.
 
 use anyhow::Result;
-use squall_acceptance::Stack;
 use sqlx::PgPool;
+use squall_acceptance::Stack;
 use std::{collections::BTreeSet, fmt::Write as _, fs::File, io::Write as _};
 
 /// Events a batch; small, so that many commits fall between two kills.
@@ -28,9 +28,10 @@ fn batch(first: usize) -> String {
 
 /// Every number that was acknowledged is stored once; one that was not, once or never.
 async fn nothing_lost_and_nothing_doubled(pool: &PgPool, acknowledged: &BTreeSet<usize>) -> Result<()> {
-    let stored: Vec<i64> = sqlx::query_scalar("select (attributes->>'n')::bigint from events where attributes ? 'n' order by 1")
-        .fetch_all(pool)
-        .await?;
+    let stored: Vec<i64> =
+        sqlx::query_scalar("select (attributes->>'n')::bigint from events where attributes ? 'n' order by 1")
+            .fetch_all(pool)
+            .await?;
     let distinct: BTreeSet<usize> = stored.iter().map(|n| usize::try_from(*n).unwrap_or_default()).collect();
     assert_eq!(stored.len(), distinct.len(), "events were stored twice");
     let lost: Vec<_> = acknowledged.difference(&distinct).collect();
@@ -81,7 +82,11 @@ async fn whoever_is_killed_what_was_acknowledged_is_stored_once() -> Result<()> 
     }
     let pool = PgPool::connect(&stack.postgres.url()).await?;
     stack.wait_for(&pool, "select count(*) from inbox", 0).await?;
-    assert!(acknowledged.len() > 30 * BATCH, "too little was acknowledged to prove anything: {}", acknowledged.len());
+    assert!(
+        acknowledged.len() > 30 * BATCH,
+        "too little was acknowledged to prove anything: {}",
+        acknowledged.len()
+    );
     nothing_lost_and_nothing_doubled(&pool, &acknowledged).await
 }
 
@@ -93,7 +98,11 @@ async fn a_watched_file_is_counted_once_through_kills_of_the_worker() -> Result<
     let mut lines = 0;
     for round in 0..12 {
         for n in 0..250 {
-            writeln!(file, "2026-11-20 10:00:00,123 ERROR [main] shop.Cart: order {} lost in round {round}", n * 7)?;
+            writeln!(
+                file,
+                "2026-11-20 10:00:00,123 ERROR [main] shop.Cart: order {} lost in round {round}",
+                n * 7
+            )?;
             lines += 1;
         }
         if round % 3 == 1 {

@@ -55,7 +55,8 @@ impl Stage for Digest {
     const PAUSE: Duration = Duration::from_millis(250);
 
     async fn run_once(&mut self) -> anyhow::Result<Progress> {
-        let Some(mut claimed) = claim::next(&self.context.pool, self.context.config.digest_events).await? else {
+        let Some(mut claimed) = claim::next(&self.context.pool, self.context.config.digest_events).await?
+        else {
             return Ok(Progress::Idle);
         };
         let ids = claimed.ids.clone();
@@ -83,9 +84,13 @@ fn is_outage(error: &anyhow::Error) -> bool {
     error.chain().filter_map(|cause| cause.downcast_ref::<sqlx::Error>()).any(|error| match error {
         sqlx::Error::Database(error) => {
             // Classes 08 connection, 53 insufficient resources, 57 operator intervention, 58 system error.
-            error.code().is_some_and(|code| ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class)))
+            error
+                .code()
+                .is_some_and(|code| ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class)))
         }
-        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Tls(_) => true,
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Tls(_) => {
+            true
+        }
         _ => false,
     })
 }

@@ -52,8 +52,14 @@ impl Stage for Retain {
         let counts_end = midnight(today - Days::new(self.context.config.counts_days.into()));
         let mut gone = forget_counts(pool, counts_end).await?;
         gone += forget_polls(pool).await?;
-        gone += sqlx::query!("delete from sessions where expires_at < $1", now).execute(pool).await?.rows_affected();
-        gone += sqlx::query!("delete from setup_tokens where expires_at < $1", now).execute(pool).await?.rows_affected();
+        gone += sqlx::query!("delete from sessions where expires_at < $1", now)
+            .execute(pool)
+            .await?
+            .rows_affected();
+        gone += sqlx::query!("delete from setup_tokens where expires_at < $1", now)
+            .execute(pool)
+            .await?
+            .rows_affected();
         Ok(if gone >= u64::try_from(SLICE).unwrap_or(u64::MAX) { Progress::Did(1) } else { Progress::Idle })
     }
 }
@@ -89,15 +95,24 @@ async fn purge_short_retentions(pool: &PgPool, today: NaiveDate) -> Result<()> {
         if project.purged_before.is_some_and(|purged| purged >= first_kept) {
             continue;
         }
-        let aged = days.iter().filter(|day| **day < first_kept && project.purged_before.is_none_or(|done| **day >= done));
+        let aged = days
+            .iter()
+            .filter(|day| **day < first_kept && project.purged_before.is_none_or(|done| **day >= done));
         for day in aged {
-            sqlx::query(AssertSqlSafe(format!("delete from {} where project_id = $1", partitions::name(*day))))
-                .bind(project.id)
-                .execute(pool)
-                .await
-                .with_context(|| format!("deleting the events of {day} that project {} keeps no longer", project.id))?;
+            sqlx::query(AssertSqlSafe(format!(
+                "delete from {} where project_id = $1",
+                partitions::name(*day)
+            )))
+            .bind(project.id)
+            .execute(pool)
+            .await
+            .with_context(|| {
+                format!("deleting the events of {day} that project {} keeps no longer", project.id)
+            })?;
         }
-        sqlx::query!("update projects set purged_before = $2 where id = $1", project.id, first_kept).execute(pool).await?;
+        sqlx::query!("update projects set purged_before = $2 where id = $1", project.id, first_kept)
+            .execute(pool)
+            .await?;
     }
     Ok(())
 }

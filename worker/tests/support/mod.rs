@@ -1,12 +1,13 @@
 //! A project with a source, and a digest to drive by hand.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should end")]
 
+use sqlx::PgPool;
 use squall_boot::config::Env;
 use squall_intake::{Batch, Origin, batch::Shape, inbox};
 use squall_worker::{
     config::Config,
     pipeline::{Context, Digest, Progress, Stage},
 };
-use sqlx::PgPool;
 use std::sync::Arc;
 use tokio::sync::Notify;
 
@@ -16,12 +17,13 @@ pub async fn project(pool: &PgPool, slug: &str) -> Origin {
         .fetch_one(pool)
         .await
         .unwrap();
-    let source_id =
-        sqlx::query_scalar("insert into sources (project_id, kind, name) values ($1, 'http', 'HTTP') returning id")
-            .bind(project_id)
-            .fetch_one(pool)
-            .await
-            .unwrap();
+    let source_id = sqlx::query_scalar(
+        "insert into sources (project_id, kind, name) values ($1, 'http', 'HTTP') returning id",
+    )
+    .bind(project_id)
+    .fetch_one(pool)
+    .await
+    .unwrap();
     Origin { project_id, source_id }
 }
 

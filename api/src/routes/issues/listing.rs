@@ -31,6 +31,7 @@ pub(in crate::routes) struct Filter {
     /// First seen before this time.
     until: Option<DateTime<Utc>>,
     /// `last_seen` when it is left out.
+    #[param(inline)]
     sort: Option<Sort>,
     /// From the answer before.
     cursor: Option<String>,
@@ -95,8 +96,10 @@ pub(super) async fn page(state: &AppState, filter: Filter) -> Result<IssuePage, 
     }
     query.push(order(sort)).push(" limit ").push_bind(limit + 1);
     let mut issues: Vec<Issue> = query.build().try_map(issue).fetch_all(&state.pool).await?;
-    let Page { items, next_cursor } = page::cut(std::mem::take(&mut issues), limit, |issue| position_of(issue, sort))?;
-    let mut query = QueryBuilder::new("select count(*), coalesce(sum(i.events), 0)::bigint from issues i where true");
+    let Page { items, next_cursor } =
+        page::cut(std::mem::take(&mut issues), limit, |issue| position_of(issue, sort))?;
+    let mut query =
+        QueryBuilder::new("select count(*), coalesce(sum(i.events), 0)::bigint from issues i where true");
     push_filter(&mut query, &filter, project_id);
     let (issues, events) = query.build_query_as().fetch_one(&state.pool).await?;
     let items = with_sparklines(state, items).await?;
@@ -256,7 +259,8 @@ fn issue(row: PgRow) -> Result<Issue, sqlx::Error> {
     })
 }
 
-const SELECT: &str = "select i.id, p.slug as project, i.title, i.culprit, i.level::smallint as level, i.status,
+const SELECT: &str =
+    "select i.id, p.slug as project, i.title, i.culprit, i.level::smallint as level, i.status,
            i.first_seen, i.last_seen, i.events, i.source_ids
     from issues i join projects p on p.id = i.project_id where true";
 

@@ -19,9 +19,12 @@ pub(super) struct System {
 
 /// Reads every system below a folder, in order of name.
 pub(super) fn read(folder: &Path) -> Result<Vec<System>> {
-    let layout = "expected one folder a system, each with NAME.log and NAME.log_structured.csv; give one with --data";
-    let entries = fs::read_dir(folder).with_context(|| format!("reading the labelled logs in {}: {layout}", folder.display()))?;
-    let mut folders: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_dir()).collect();
+    let layout =
+        "expected one folder a system, each with NAME.log and NAME.log_structured.csv; give one with --data";
+    let entries = fs::read_dir(folder)
+        .with_context(|| format!("reading the labelled logs in {}: {layout}", folder.display()))?;
+    let mut folders: Vec<PathBuf> =
+        entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_dir()).collect();
     folders.sort();
     let mut systems = Vec::new();
     for folder in &folders {
@@ -33,22 +36,40 @@ pub(super) fn read(folder: &Path) -> Result<Vec<System>> {
 
 fn read_system(folder: &Path) -> Result<Option<System>> {
     let mut files = fs::read_dir(folder)?.filter_map(|entry| Some(entry.ok()?.path()));
-    let Some(csv) = files.find(|path| path.to_string_lossy().ends_with(".log_structured.csv")) else { return Ok(None) };
+    let Some(csv) = files.find(|path| path.to_string_lossy().ends_with(".log_structured.csv")) else {
+        return Ok(None);
+    };
     let log = PathBuf::from(csv.to_string_lossy().trim_end_matches("_structured.csv"));
     let mut rows = rows(&text(&csv)?).into_iter();
     let header = rows.next().unwrap_or_default();
     let column = |name: &str| {
-        header.iter().position(|column| column == name).with_context(|| format!("{} has no column {name}", csv.display()))
+        header
+            .iter()
+            .position(|column| column == name)
+            .with_context(|| format!("{} has no column {name}", csv.display()))
     };
     let (content, label) = (column("Content")?, column("EventId")?);
     let (mut contents, mut labels) = (Vec::new(), Vec::new());
     for mut row in rows {
-        ensure!(row.len() == header.len(), "row {} of {} has {} columns instead of {}", labels.len() + 2, csv.display(), row.len(), header.len());
+        ensure!(
+            row.len() == header.len(),
+            "row {} of {} has {} columns instead of {}",
+            labels.len() + 2,
+            csv.display(),
+            row.len(),
+            header.len()
+        );
         labels.push(std::mem::take(&mut row[label]));
         contents.push(std::mem::take(&mut row[content]));
     }
     let raw_lines: Vec<String> = text(&log)?.lines().map(str::to_owned).collect();
-    ensure!(raw_lines.len() == labels.len(), "{} has {} lines and {} labels", log.display(), raw_lines.len(), labels.len());
+    ensure!(
+        raw_lines.len() == labels.len(),
+        "{} has {} lines and {} labels",
+        log.display(),
+        raw_lines.len(),
+        labels.len()
+    );
     let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
     Ok(Some(System { name, contents, raw_lines, labels }))
 }

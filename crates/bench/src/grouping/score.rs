@@ -26,7 +26,8 @@ pub(super) struct Score {
 pub(super) fn score<P: Hash + Eq, L: Hash + Eq>(predicted: &[P], labels: &[L]) -> Score {
     let predicted_groups = members(predicted);
     let true_groups: HashSet<Vec<usize>> = members(labels).into_iter().collect();
-    let correct: Vec<&Vec<usize>> = predicted_groups.iter().filter(|group| true_groups.contains(*group)).collect();
+    let correct: Vec<&Vec<usize>> =
+        predicted_groups.iter().filter(|group| true_groups.contains(*group)).collect();
     let lines: usize = correct.iter().map(|group| group.len()).sum();
     let share = |of: usize| if of == 0 { 0.0 } else { correct.len() as f64 / of as f64 };
     let (precision, recall) = (share(predicted_groups.len()), share(true_groups.len()));
@@ -62,6 +63,10 @@ mod tests {
         assert_eq!(score(&[1, 1], &["a", "b"]).ga, 0.0);
         assert_eq!(score(&[1, 1], &["a", "a"]).fga, 1.0);
         // Precision 2/3, recall 2/2.
-        assert!((score(&[1, 2, 3, 4], &["a", "b", "c", "c"]).fga - 2.0 * 0.5 * (2.0 / 3.0) / (0.5 + 2.0 / 3.0)).abs() < 1e-12);
+        assert!(
+            (score(&[1, 2, 3, 4], &["a", "b", "c", "c"]).fga - 2.0 * 0.5 * (2.0 / 3.0) / (0.5 + 2.0 / 3.0))
+                .abs()
+                < 1e-12
+        );
     }
 }

@@ -4,21 +4,61 @@ use super::{Exception, Frame};
 
 /// Names that begin so belong to runtimes and common libraries.
 const LIBRARIES: [&str; 34] = [
-    "java.", "javax.", "jdk.", "sun.", "com.sun.", "kotlin.", "scala.", "org.apache.", "org.springframework.", "org.hibernate.",
-    "io.netty.", "reactor.", "com.zaxxer.", "org.postgresql.", "com.fasterxml.", "akka.", "org.eclipse.jetty.", "System.",
-    "Microsoft.", "runtime.", "net/http", "database/sql", "std::", "core::", "alloc::", "tokio::", "node:", "internal/", "rust_",
-    "__rust", "testing.", "reflect.", "sync.", "okhttp3.",
+    "java.",
+    "javax.",
+    "jdk.",
+    "sun.",
+    "com.sun.",
+    "kotlin.",
+    "scala.",
+    "org.apache.",
+    "org.springframework.",
+    "org.hibernate.",
+    "io.netty.",
+    "reactor.",
+    "com.zaxxer.",
+    "org.postgresql.",
+    "com.fasterxml.",
+    "akka.",
+    "org.eclipse.jetty.",
+    "System.",
+    "Microsoft.",
+    "runtime.",
+    "net/http",
+    "database/sql",
+    "std::",
+    "core::",
+    "alloc::",
+    "tokio::",
+    "node:",
+    "internal/",
+    "rust_",
+    "__rust",
+    "testing.",
+    "reflect.",
+    "sync.",
+    "okhttp3.",
 ];
 
 /// Folders in which libraries lie.
 const LIBRARY_FOLDERS: [&str; 10] = [
-    "/site-packages/", "/dist-packages/", "/lib/python", "node_modules/", "node:", "/usr/lib/", "/rustc/", "/.cargo/registry/",
-    "/go/pkg/mod/", "/usr/local/go/src/",
+    "/site-packages/",
+    "/dist-packages/",
+    "/lib/python",
+    "node_modules/",
+    "node:",
+    "/usr/lib/",
+    "/rustc/",
+    "/.cargo/registry/",
+    "/go/pkg/mod/",
+    "/usr/local/go/src/",
 ];
 
 fn in_app(name: &str, file: Option<&str>) -> bool {
     let library = LIBRARIES.iter().any(|prefix| name.starts_with(prefix));
-    let folder = file.is_some_and(|file| LIBRARY_FOLDERS.iter().any(|folder| file.contains(folder)) || file.starts_with("<frozen"));
+    let folder = file.is_some_and(|file| {
+        LIBRARY_FOLDERS.iter().any(|folder| file.contains(folder)) || file.starts_with("<frozen")
+    });
     !library && !folder
 }
 
@@ -40,12 +80,16 @@ fn number(text: &str) -> Option<u32> {
 /// `Type: message` at the end of a line that may begin with a log message of its own.
 fn kind_and_message(line: &str) -> Option<(String, String)> {
     let line = line.trim();
-    let line = line.strip_prefix("Caused by: ").or_else(|| line.strip_prefix("Exception in thread ")).unwrap_or(line);
+    let line = line
+        .strip_prefix("Caused by: ")
+        .or_else(|| line.strip_prefix("Exception in thread "))
+        .unwrap_or(line);
     let line = match line.strip_prefix('"').and_then(|rest| rest.split_once("\" ")) {
         Some((_, rest)) => rest,
         None => line,
     };
-    let (kind, message) = line.split_once(':').map_or((line, ""), |(kind, message)| (kind.trim(), message.trim()));
+    let (kind, message) =
+        line.split_once(':').map_or((line, ""), |(kind, message)| (kind.trim(), message.trim()));
     let kind = kind.rsplit(' ').next().unwrap_or(kind);
     let named = !kind.is_empty()
         && kind.len() <= 200
@@ -66,12 +110,15 @@ pub(super) fn java(text: &str) -> Option<Exception> {
                 exception = Some(Exception { kind, message, frames: Vec::new() });
             }
             // A cause prints its innermost call first.
-            exception.as_mut()?.frames.insert(0, frame);
+            exception.as_mut()?.frames.push(frame);
         } else if trimmed.starts_with("Caused by: ") {
             head = kind_and_message(trimmed);
         } else if exception.is_none() {
             head = kind_and_message(trimmed).or(head);
         }
+    }
+    if let Some(exception) = &mut exception {
+        exception.frames.reverse();
     }
     exception
 }
@@ -84,10 +131,20 @@ fn java_frame(call: &str) -> Option<Frame> {
     }
     let name = name.rsplit('/').next().unwrap_or(name);
     let (module, function) = name.rsplit_once('.')?;
+    // .NET writes `Run(String name) in /app/Main.cs:line 12`.
+    let place = place.split_once(") in ").map_or(place, |(_, place)| place);
     let place = place.trim_end().trim_end_matches(')');
-    let (file, line) = place.rsplit_once(':').map_or((place, None), |(file, line)| (file, number(line)));
+    let (file, line) = place
+        .rsplit_once(':')
+        .map_or((place, None), |(file, line)| (file, number(line.trim_start_matches("line "))));
     let file = file.contains('.').then(|| file.to_owned());
-    Some(Frame { function: function.to_owned(), in_app: in_app(name, None), module: Some(module.to_owned()), file, line })
+    Some(Frame {
+        function: function.to_owned(),
+        in_app: in_app(name, None),
+        module: Some(module.to_owned()),
+        file,
+        line,
+    })
 }
 
 /// Python: `File "x.py", line 3, in f`, innermost last, and the exception behind them.
@@ -119,19 +176,24 @@ pub(super) fn python(text: &str) -> Option<Exception> {
 /// Go: `panic: message`, then pairs of a call and an indented `file:line`.
 pub(super) fn go(text: &str) -> Option<Exception> {
     let start = text.find("goroutine ")?;
-    let message = text[..start].lines().rev().find_map(|line| line.split_once("panic: ")).map_or("", |(_, message)| message.trim());
+    let message = text[..start]
+        .lines()
+        .rev()
+        .find_map(|line| line.split_once("panic: "))
+        .map_or("", |(_, message)| message.trim());
     let lines: Vec<&str> = text[start..].lines().skip(1).collect();
     let mut frames = Vec::new();
     for pair in lines.windows(2) {
         let (call, place) = (pair[0], pair[1]);
-        if call.starts_with(char::is_whitespace) || !place.starts_with(char::is_whitespace) || call.is_empty() {
+        if call.starts_with(char::is_whitespace) || !place.starts_with(char::is_whitespace) || call.is_empty()
+        {
             continue;
         }
         let name = call.trim_start_matches("created by ");
         let name = name.rfind('(').filter(|at| *at > 0).map_or(name, |at| &name[..at]);
         let place = place.trim().split(" +0x").next().unwrap_or_default();
         let (file, line) = place.rsplit_once(':').map_or((place, None), |(file, line)| (file, number(line)));
-        frames.insert(0, Frame {
+        frames.push(Frame {
             function: name.to_owned(),
             module: None,
             in_app: in_app(name, Some(file)) && name != "panic",
@@ -139,6 +201,7 @@ pub(super) fn go(text: &str) -> Option<Exception> {
             line,
         });
     }
+    frames.reverse();
     (!frames.is_empty()).then(|| Exception { kind: "panic".to_owned(), message: message.to_owned(), frames })
 }
 
@@ -152,7 +215,7 @@ pub(super) fn rust(text: &str) -> Option<Exception> {
     for line in lines {
         let trimmed = line.trim();
         if let Some(file) = trimmed.strip_prefix("at ") {
-            if let Some(frame) = frames.first_mut() {
+            if let Some(frame) = frames.last_mut() {
                 let mut parts = file.rsplitn(3, ':');
                 let (_, line) = (parts.next(), parts.next());
                 frame.line = line.and_then(number);
@@ -164,14 +227,27 @@ pub(super) fn rust(text: &str) -> Option<Exception> {
             && index.bytes().all(|byte| byte.is_ascii_digit())
         {
             let name = name.trim_start_matches('<').to_owned();
-            frames.insert(0, Frame { in_app: in_app(&name, None), function: name, module: None, file: None, line: None });
+            frames.push(Frame {
+                in_app: in_app(&name, None),
+                function: name,
+                module: None,
+                file: None,
+                line: None,
+            });
         }
     }
+    frames.reverse();
     if frames.is_empty() {
         let mut parts = place.splitn(3, ':');
         let file = parts.next()?.to_owned();
         let line = parts.next().and_then(number);
-        frames.push(Frame { function: String::new(), module: None, in_app: in_app("", Some(&file)), file: Some(file), line });
+        frames.push(Frame {
+            function: String::new(),
+            module: None,
+            in_app: in_app("", Some(&file)),
+            file: Some(file),
+            line,
+        });
     }
     Some(Exception { kind: "panic".to_owned(), message, frames })
 }
@@ -201,5 +277,11 @@ fn javascript_frame(call: &str) -> Option<Frame> {
     };
     let mut parts = place.rsplitn(3, ':');
     let (_, line, file) = (parts.next()?, number(parts.next()?)?, parts.next()?);
-    Some(Frame { in_app: in_app(&function, Some(file)), function, module: None, file: Some(file.to_owned()), line: Some(line) })
+    Some(Frame {
+        in_app: in_app(&function, Some(file)),
+        function,
+        module: None,
+        file: Some(file.to_owned()),
+        line: Some(line),
+    })
 }

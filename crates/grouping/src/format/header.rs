@@ -1,282 +1,368 @@
-//! The header of a line, whatever wrote it: a walk along its words.
+//! The header of a text line: time, level, process, thread and logger, in whatever order they stand.
 //!
-//! The header ends with the last time among the first words, what follows it up to a level, and a name
-//! with a colon. Each step takes only what looks like its kind, so that a sentence is never eaten.
+//! The header is eaten from the left, piece by piece. It is only believed when it holds a time or an
+//! unmistakable level; else the whole line is the message. What cannot be told from the message stays there.
 
-mod clock;
-mod special;
+mod names;
 
-use super::ParsedLine;
+use super::{ParsedLine, timestamp};
 use crate::level::Level;
 use jiff::Timestamp;
-use serde_json::Value;
-use std::borrow::Cow;
+use names::{
+    closing, is_logger, is_program, is_uptime, logger_word, looks_like_name, name_before, one_letter,
+};
 
-/// Words between a time and a level.
-const WORDS_TO_LEVEL: usize = 5;
+/// Pieces of a header; no logger writes more.
+const MAX_PIECES: usize = 16;
 
-/// Bytes of a line that are looked at.
-const HEADER_BYTES: usize = 400;
+/// Bytes of a bracket or a logger's name.
+const MAX_PIECE: usize = 160;
 
-/// Reads a header; `None` when the line has none.
-pub(super) fn read(line: &str, reference: Timestamp) -> Option<ParsedLine<'_>> {
-    let (line, priority) = special::priority(line);
-    if let Some(parsed) = special::rfc5424(line, priority, reference).or_else(|| special::glog(line, reference)) {
-        return Some(parsed);
-    }
-    let mut parsed = ParsedLine { level: priority, format: "header", ..ParsedLine::plain(line) };
-    let rest = match clock::time(line, reference) {
-        Some((timestamp, rest)) => {
-            parsed.timestamp = timestamp;
-            rest
-        }
-        None => return leading_level(line).or(priority.map(|_| parsed)),
+pub(super) fn parse(line: &str, reference: Timestamp) -> Option<ParsedLine<'_>> {
+    let mut header = Header {
+        rest: line.trim_start(),
+        reference,
+        timestamp: None,
+        level: None,
+        logger: None,
+        done: false,
+        level_is_last: false,
+        syslog: false,
     };
-    if let Some(access) = special::access(line, rest, parsed.timestamp) {
-        return Some(access);
-    }
-    let rest = match level(rest) {
-        Some((level, name, rest)) => {
-            parsed.level = Some(level);
-            parsed.logger = name.map(Cow::Borrowed);
-            name_behind_level(&mut parsed, rest)
+    header.priority();
+    header.glog();
+    for _ in 0..MAX_PIECES {
+        if header.done || !header.piece() {
+            break;
         }
-        None => name_behind_time(&mut parsed, rest),
-    };
-    parsed.message = Cow::Borrowed(rest);
-    Some(parsed)
-}
-
-/// Whether a line begins a record of its own: it carries a time or a level at its head.
-pub(crate) fn begins_record(line: &str) -> bool {
-    let (line, priority) = special::priority(line);
-    let head = &line[..line.floor_char_boundary(HEADER_BYTES)];
-    priority.is_some() || special::is_glog(line) || clock::words(head).is_some() || leading_level(head).is_some()
-}
-
-/// The word at the head of a text, with what stands behind it. A bracket is one word to its end.
-fn word(text: &str) -> Option<(&str, &str)> {
-    let text = text.trim_start_matches([' ', '\t']);
-    if text.is_empty() || text.starts_with(['\n', '\r']) {
+    }
+    if header.timestamp.is_none() && header.level.is_none() {
         return None;
     }
-    let bracket = if text.starts_with('[') { bracket_end(text) } else { None };
-    let end = bracket.unwrap_or_else(|| match text.find([' ', '\t', '|', '\n', '\r']) {
-        Some(0) => 1,
-        Some(end) => end,
-        None => text.len(),
-    });
-    Some((&text[..end], &text[end..]))
+    let message = header.rest.trim_start_matches([' ', '\t', '|']).trim_end();
+    let message =
+        message.strip_prefix("- ").or_else(|| message.strip_prefix(": ")).unwrap_or(message).trim_start();
+    Some(ParsedLine {
+        message: message.into(),
+        level: header.level,
+        logger: header.logger.map(Into::into),
+        timestamp: header.timestamp,
+        attributes: Vec::new(),
+        format: "text",
+    })
 }
 
-/// The end of a bracket that closes on its line, brackets within it counted.
-fn bracket_end(text: &str) -> Option<usize> {
-    let mut depth = 0;
-    for (at, byte) in text.bytes().enumerate().take(HEADER_BYTES) {
-        match byte {
-            b'[' => depth += 1,
-            b']' => {
-                depth -= 1;
-                if depth == 0 {
-                    return Some(at + 1);
-                }
-            }
-            b'\n' => return None,
-            _ => {}
+struct Header<'a> {
+    rest: &'a str,
+    reference: Timestamp,
+    timestamp: Option<Timestamp>,
+    level: Option<Level>,
+    logger: Option<&'a str>,
+    /// The message begins at `rest`.
+    done: bool,
+    /// The last piece was the level, not a time.
+    level_is_last: bool,
+    /// A host and a program come behind the time.
+    syslog: bool,
+}
+
+impl<'a> Header<'a> {
+    /// Eats one piece; `false` when there is none.
+    fn piece(&mut self) -> bool {
+        let spaced = self.rest.trim_start_matches([' ', '\t']);
+        // A dash or a bar between pieces.
+        let bare = ["--- ", "-- ", "- ", "|", "— "]
+            .iter()
+            .find_map(|mark| spaced.strip_prefix(mark))
+            .unwrap_or(spaced);
+        let text = bare.trim_start_matches([' ', '\t']);
+        if text.is_empty() {
+            return false;
         }
+        let dashed = text.len() != spaced.len();
+        if let Some((length, time)) = timestamp::read(text, self.reference).filter(|_| self.logger.is_none())
+        {
+            let brief_number = length <= 13 && text.as_bytes()[..length].iter().all(u8::is_ascii_digit);
+            if self.timestamp.is_none() || !brief_number || !dashed {
+                return self.time(text, length, time);
+            }
+        }
+        if text.starts_with('[') {
+            return self.bracket(text);
+        }
+        if dashed && self.timestamp.is_some() && self.level.is_some() && spaced.starts_with("- ") {
+            // Behind level and dash, what comes next is the message or a logger.
+            self.rest = text;
+            return self.named(text);
+        }
+        self.level_word(text)
+            || self.time_ahead(text)
+            || self.level_ahead(text)
+            || self.number(text)
+            || self.field(text)
+            || self.named(text)
     }
-    None
-}
 
-/// A word without the marks round it.
-fn bare(word: &str) -> &str {
-    word.trim_start_matches(['[', '(', '<']).trim_end_matches([']', ')', '>', ',', ';', ':'])
-}
-
-/// Whether a word is nothing but a separator.
-fn is_separator(word: &str) -> bool {
-    word.bytes().all(|byte| matches!(byte, b'-' | b'|' | b':' | b'~'))
-}
-
-/// The level among the next words, when nothing before it looks like a sentence; with a logger before it.
-fn level(text: &str) -> Option<(Level, Option<&str>, &str)> {
-    let mut rest = text;
-    let mut name = None;
-    for index in 0..WORDS_TO_LEVEL {
-        let (next, behind) = word(rest)?;
-        let inner = bare(next);
-        let found = Level::parse_word(inner).or_else(|| {
-            // A single letter is a level only behind process numbers.
-            let letter = next.len() == 1 && index > 0 && next.bytes().all(|byte| byte.is_ascii_uppercase());
-            if letter { Level::parse(next) } else { None }
-        });
-        // A level is written large, or with a mark beside it; `error` in a sentence is neither.
-        let marked = next.len() > inner.len() || inner.bytes().next().is_some_and(|byte| byte.is_ascii_uppercase());
-        if let Some(level) = found.filter(|_| marked) {
-            return Some((level, name, behind));
+    fn time(&mut self, text: &'a str, length: usize, time: Timestamp) -> bool {
+        // A day alone gives way to a time; a time that came first may know the year, so it stays.
+        if self.timestamp.is_none_or(|known| known.as_second() % 86_400 == 0) {
+            self.timestamp = Some(time);
         }
-        // `name - LEVEL`: the name is parted from the level, as the words of a sentence are not.
-        let parted = is_name(next) && word(behind).is_some_and(|(next, _)| is_separator(next));
-        if !(parted || is_identifier(inner) || is_separator(next) || next.starts_with('[')) {
-            return None;
-        }
-        if parted || is_dotted(next) && is_name(next) {
-            name = Some(next);
-        }
-        rest = behind;
+        self.syslog |= text.starts_with(|c: char| c.is_ascii_uppercase());
+        let rest = &text[length..];
+        self.rest = rest.strip_prefix([',', ':', ']', '>']).unwrap_or(rest);
+        self.level_is_last = false;
+        true
     }
-    None
-}
 
-/// A word that a header has and a sentence rarely: with a digit or a mark inside, or all capitals.
-fn is_identifier(word: &str) -> bool {
-    let inner = word.as_bytes().get(1..).unwrap_or_default();
-    word.bytes().any(|byte| byte.is_ascii_digit())
-        || inner.iter().any(|byte| matches!(byte, b'.' | b'_' | b'-' | b'/' | b'$' | b'@'))
-        || (word.len() > 1 && word.bytes().all(|byte| byte.is_ascii_uppercase()))
-}
+    /// `[...]`: a time, a level, a thread, a process, a logger.
+    fn bracket(&mut self, text: &'a str) -> bool {
+        let Some(end) = closing(text) else { return false };
+        let (inner, rest) = (text[1..end].trim(), &text[end + 1..]);
+        if self.logger.is_some() && inner.contains(": ") {
+            // Behind the logger, `[instance: x]` is said by the message.
+            return false;
+        }
+        if let Some((length, time)) =
+            timestamp::read(inner, self.reference).filter(|(length, _)| *length == inner.len())
+        {
+            // A number alone is a process.
+            if self.timestamp.is_none() && !inner.bytes().all(|byte| byte.is_ascii_digit()) {
+                let _ = (length, self.time(inner, length, time));
+                self.rest = rest;
+                return true;
+            }
+        }
+        if let Some(level) =
+            Level::parse_word(inner).or_else(|| one_letter(inner)).filter(|_| self.level.is_none())
+        {
+            self.level = Some(level);
+        } else if let Some((logger, level)) =
+            inner.rsplit_once(':').and_then(|(logger, level)| Some((logger, Level::parse_word(level)?)))
+        {
+            // Apache writes `[core:error]`.
+            self.level = self.level.or(Some(level));
+            self.logger = self.logger.or(Some(logger));
+        } else if self.timestamp.is_none() && self.level.is_none() && !is_uptime(inner) {
+            return false;
+        }
+        self.level_is_last = false;
+        self.rest = rest.strip_prefix(':').unwrap_or(rest);
+        true
+    }
 
-/// Reads threads and a logger behind a level; what stands behind them.
-fn name_behind_level<'a>(parsed: &mut ParsedLine<'a>, text: &'a str) -> &'a str {
-    let mut rest = skip_separators(text);
-    for _ in 0..4 {
-        let Some((next, behind)) = word(rest) else { break };
-        let after = skip_separators(behind);
-        let separated = after.len() < behind.trim_start_matches([' ', '\t']).len();
-        if next.starts_with('[') && next.ends_with(']') {
-            // A bracket is a thread when more of a header follows it.
-            let named = word(after).is_some_and(|(word, _)| colon_name(word).is_some() || is_dotted(word));
-            if !(separated || named) {
-                break;
-            }
-            rest = after;
-        } else if let Some(name) = colon_name(next) {
-            if !is_process(name) {
-                parsed.logger.get_or_insert(Cow::Borrowed(name));
-            }
-            return after;
-        } else if is_process(next) {
-            rest = after;
-        } else if is_name(next) && (separated || is_wide(behind) || is_dotted(next)) && parsed.logger.is_none() {
-            parsed.logger = Some(Cow::Borrowed(next));
-            rest = after;
+    fn level_word(&mut self, text: &'a str) -> bool {
+        if self.level.is_some() {
+            return false;
+        }
+        let end = text.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(text.len());
+        let (word, rest) = text.split_at(end);
+        let capitals = word.bytes().all(|byte| byte.is_ascii_uppercase());
+        let marked = rest.starts_with([':', '|', ']', '\t']);
+        let letter = self.timestamp.is_some() && rest.starts_with([' ', '/']) && one_letter(word).is_some();
+        let known = (capitals || marked || self.timestamp.is_some())
+            && (rest.is_empty() || marked || rest.starts_with(' '));
+        let level = if letter {
+            one_letter(word)
+        } else if known {
+            Level::parse_word(word)
         } else {
-            break;
-        }
-    }
-    rest.trim_start_matches([' ', '\t'])
-}
-
-/// Two blanks or more: columns rather than words of a sentence.
-fn is_wide(behind: &str) -> bool {
-    behind.starts_with("  ") && !behind.trim().is_empty()
-}
-
-/// Reads host and program behind a time without a level, as syslog writes; what stands behind them.
-fn name_behind_time<'a>(parsed: &mut ParsedLine<'a>, text: &'a str) -> &'a str {
-    let start = text.trim_start_matches([' ', '\t']);
-    if start.starts_with('|') {
-        return behind_bars(start);
-    }
-    let start = skip_separators(start);
-    let mut rest = start;
-    let mut host = None;
-    for index in 0..3 {
-        let Some((next, behind)) = word(rest) else { return start };
-        if let Some(name) = colon_name(next) {
-            parsed.logger = (!is_process(name)).then_some(Cow::Borrowed(name));
-            if let Some(host) = host {
-                parsed.attributes.push((Cow::Borrowed("host.name"), Value::from(host)));
-            }
-            return behind.trim_start_matches([' ', '\t']);
-        }
-        // `program - message`, and with identifiers behind the program: `program *64 - message`
-        let program = if index == 0 { is_name(next) } else { host.is_some_and(is_name) && is_identifier(next) };
-        if program && behind.starts_with(" - ") {
-            parsed.logger = Some(Cow::Borrowed(host.unwrap_or(next)));
-            return &behind[3..];
-        }
-        host = host.or(Some(next));
-        rest = behind;
-    }
-    start
-}
-
-/// `|part|part|message`: the message stands behind the last bar that parts the header.
-fn behind_bars(text: &str) -> &str {
-    let mut rest = text;
-    for _ in 0..4 {
-        let Some(inner) = rest.strip_prefix('|') else { break };
-        let Some(end) = inner.find('|').filter(|end| !inner[..*end].contains(' ')) else {
-            return inner.trim_start();
+            None
         };
-        rest = &inner[end..];
-    }
-    rest.trim_start_matches('|').trim_start()
-}
-
-/// `name:`, `name[7]:`, `name(x)[7]:`, `31#31:`; the name, or the number.
-fn colon_name(word: &str) -> Option<&str> {
-    let name = word.strip_suffix(':')?;
-    let name = name.split_once('[').map_or(name, |(name, _)| name);
-    (is_process(name) || is_name(name)).then_some(name)
-}
-
-fn is_name(word: &str) -> bool {
-    word.len() <= 120
-        && word.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'/'))
-        && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-$/()@#+*".contains(&byte))
-}
-
-fn is_dotted(word: &str) -> bool {
-    let word = word.strip_suffix(':').unwrap_or(word);
-    is_name(word) && word.contains('.') && !word.ends_with('.')
-}
-
-/// A process number: `4711`, `31#31`.
-fn is_process(word: &str) -> bool {
-    !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit() || byte == b'#')
-}
-
-fn skip_separators(text: &str) -> &str {
-    let mut rest = text.trim_start_matches([' ', '\t']);
-    while let Some((next, behind)) = word(rest) {
-        if !is_separator(next) {
-            break;
+        let Some(level) = level else { return false };
+        // At the beginning of a line `Error: x` names what was thrown, and `error in x` is a sentence.
+        if self.timestamp.is_none()
+            && !capitals
+            && !matches!(word, "info" | "debug" | "warn" | "trace" | "warning" | "error" | "fatal")
+        {
+            return false;
         }
-        rest = behind.trim_start_matches([' ', '\t']);
+        self.level = Some(level);
+        self.level_is_last = true;
+        self.rest = rest.strip_prefix([':', '|', ']', '/']).unwrap_or(rest);
+        // Python's default: `ERROR:app.db:message`.
+        if let Some((logger, message)) =
+            self.rest.split_once(':').filter(|_| marked && !rest.starts_with(": "))
+            && is_logger(logger)
+        {
+            (self.logger, self.rest, self.done) = (Some(logger), message, true);
+        }
+        true
     }
-    rest
-}
 
-/// `ERROR: message`, `[ERROR] message`, `ERROR:root:message`, without a time.
-fn leading_level(line: &str) -> Option<ParsedLine<'_>> {
-    let (next, behind) = word(line)?;
-    let (head, tail) = match next.split_once(':') {
-        Some((head, tail)) if !next.starts_with('[') && !tail.is_empty() => (head, Some(tail)),
-        _ => (next, None),
-    };
-    let inner = bare(head);
-    let level = Level::parse_word(inner)?;
-    let capital = inner.bytes().all(|byte| byte.is_ascii_uppercase());
-    let marked = head.len() > inner.len() || tail.is_some();
-    if !(capital || marked) || (behind.trim().is_empty() && tail.is_none()) {
-        return None;
-    }
-    let mut parsed = ParsedLine { level: Some(level), format: "header", ..ParsedLine::plain(line) };
-    let rest = match tail {
-        None => name_behind_level(&mut parsed, behind),
-        Some(tail) => {
-            let rest = &line[line.len() - behind.len() - tail.len()..];
-            match tail.split_once(':').filter(|(name, _)| is_name(name)) {
-                Some((name, _)) => {
-                    parsed.logger = Some(Cow::Borrowed(name));
-                    &rest[name.len() + 1..]
-                }
-                None => rest,
+    /// One or two words before another time: a node, a host.
+    fn time_ahead(&mut self, text: &'a str) -> bool {
+        let mut at = 0;
+        for _ in 0..4 {
+            let word = text[at..].find(' ').filter(|length| *length <= 64);
+            let Some(length) = word else { return false };
+            at += length + 1;
+            let ahead = &text[at..];
+            // Before the first time, only an unmistakable one counts.
+            let found = timestamp::read(ahead, self.reference).filter(|(length, _)| *length >= 10);
+            if let Some((length, time)) = found
+                && (self.timestamp.is_some() || length > 10 || text.as_bytes()[0].is_ascii_digit())
+                && text[..at].bytes().all(|byte| byte.is_ascii_alphanumeric() || b" ._-:/@".contains(&byte))
+                && (self.timestamp.is_none() || !ahead.as_bytes()[..length].iter().all(u8::is_ascii_digit))
+            {
+                return self.time(ahead, length, time);
+            }
+            if self.timestamp.is_none() && !text.as_bytes()[0].is_ascii_digit() && at > 48 {
+                return false;
             }
         }
-    };
-    parsed.message = Cow::Borrowed(rest.trim_start_matches([' ', '\t']));
-    Some(parsed)
+        false
+    }
+
+    /// A level in capitals a few words on: what stands before it is of the header.
+    fn level_ahead(&mut self, text: &'a str) -> bool {
+        if self.level.is_some() || self.timestamp.is_none() {
+            return false;
+        }
+        let mut at = 0;
+        for _ in 0..4 {
+            let Some(length) = text[at..].find(' ').filter(|length| *length <= MAX_PIECE) else {
+                return false;
+            };
+            let before = &text[at..at + length];
+            if before.ends_with(':') {
+                return false;
+            }
+            at += length;
+            at += text[at..].len() - text[at..].trim_start().len();
+            let end = text[at..].find(|c: char| !c.is_ascii_alphabetic()).map_or(text.len(), |end| at + end);
+            let word = &text[at..end];
+            if word.len() >= 4
+                && word.bytes().all(|byte| byte.is_ascii_uppercase())
+                && text[end..].starts_with(' ')
+                && let Some(level) = Level::parse_word(word)
+            {
+                (self.level, self.rest, self.level_is_last) = (Some(level), &text[end..], true);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// A process or thread number behind a time.
+    fn number(&mut self, text: &'a str) -> bool {
+        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+        let bare = digits > 0 && digits <= 10 && text[digits..].starts_with(' ');
+        // A number only belongs to the header when more of it follows.
+        let more = text[digits..].trim_start();
+        let next = more.split(' ').next().unwrap_or_default();
+        let follows = next == "---"
+            || self.level.is_none()
+                && (Level::parse_word(next).is_some()
+                    || one_letter(next).is_some()
+                    || next.ends_with(':')
+                    || next.parse::<u64>().is_ok()
+                    || next.starts_with('['));
+        if self.timestamp.is_some() && bare && follows {
+            self.rest = &text[digits..];
+            return true;
+        }
+        false
+    }
+
+    /// A field between bars: `time|Step_LSC|30002312|message`.
+    fn field(&mut self, text: &'a str) -> bool {
+        if self.timestamp.is_none() {
+            return false;
+        }
+        let Some(bar) = text.find('|').filter(|bar| *bar <= 64) else { return false };
+        let field = text[..bar].trim_end();
+        if field.is_empty() || field.contains(' ') {
+            return false;
+        }
+        if self.level.is_none() && Level::parse_word(field).is_some() {
+            self.level = Level::parse_word(field);
+        } else if self.logger.is_none() && field.bytes().any(|byte| byte.is_ascii_alphabetic()) {
+            self.logger = Some(field);
+        }
+        self.rest = &text[bar + 1..];
+        true
+    }
+
+    /// A host and a program, or a logger; the message begins behind it.
+    fn named(&mut self, text: &'a str) -> bool {
+        self.done = true;
+        if self.timestamp.is_none() && self.level.is_none() {
+            return false;
+        }
+        if self.timestamp.is_some()
+            && let Some((column, rest)) = text.split_once("  ").filter(|_| self.level_is_last)
+            && is_logger(column)
+            && column.len() <= 40
+        {
+            (self.logger, self.rest) = (Some(column), rest);
+            return true;
+        }
+        if self.level.is_some()
+            && let Some((name, rest)) = logger_word(text)
+        {
+            (self.logger, self.rest, self.done) = (Some(name), rest, !rest.trim_start().starts_with('['));
+            return true;
+        }
+        let most = if self.syslog { 4 } else { 2 };
+        let found = name_before(text, ": ", most).filter(|(name, _)| self.syslog || is_program(name));
+        let found = found.or_else(|| {
+            name_before(text, " - ", 2)
+                .filter(|(name, _)| looks_like_name(name.split(' ').next().unwrap_or_default()))
+        });
+        let Some((name, rest)) = found else {
+            self.rest = text;
+            return true;
+        };
+        let last = name.rsplit(' ').next().unwrap_or(name);
+        let program = last.split(['[', '(']).next().unwrap_or(last);
+        let named = program.bytes().any(|byte| byte.is_ascii_alphabetic());
+        self.logger = self.logger.or(named.then_some(program));
+        self.rest = rest;
+        true
+    }
+
+    /// The priority of syslog, `<34>`: its last three bits are the severity.
+    fn priority(&mut self) {
+        let Some((number, rest)) = self.rest.strip_prefix('<').and_then(|rest| rest.split_once('>')) else {
+            return;
+        };
+        if let Some(priority) = number.parse::<u8>().ok().filter(|priority| *priority < 192) {
+            self.level = Some(Level::from_syslog(priority & 7));
+            (self.rest, self.syslog) = (rest, true);
+            self.rfc_5424();
+        }
+    }
+
+    /// Behind the priority: `1 time host program process message-id [data] message`.
+    fn rfc_5424(&mut self) {
+        let Some(rest) = self.rest.strip_prefix("1 ") else { return };
+        let mut fields = rest.splitn(6, ' ');
+        let (Some(time), Some(_host), Some(program), Some(_), Some(_), Some(mut rest)) =
+            (fields.next(), fields.next(), fields.next(), fields.next(), fields.next(), fields.next())
+        else {
+            return;
+        };
+        self.timestamp = timestamp::read(time, self.reference).map(|(_, time)| time);
+        self.logger = Some(program).filter(|program| *program != "-");
+        while let Some(end) = rest.starts_with('[').then(|| closing(rest)).flatten() {
+            rest = &rest[end + 1..];
+        }
+        (self.rest, self.done) = (rest.strip_prefix("- ").unwrap_or(rest), true);
+    }
+
+    /// `I0102 15:04:05.678901   12345 file.cc:12] message`.
+    fn glog(&mut self) {
+        let bytes = self.rest.as_bytes();
+        let begins = bytes.len() > 6 && bytes[1..5].iter().all(u8::is_ascii_digit) && bytes[5] == b' ';
+        let Some(level) = self.rest.get(..1).and_then(one_letter).filter(|_| begins) else { return };
+        let Some((head, message)) = self.rest.split_once("] ").filter(|(head, _)| head.len() <= MAX_PIECE)
+        else {
+            return;
+        };
+        let date = format!("{}-{} {}", &head[1..3], &head[3..5], &head[6..]);
+        let Some((_, time)) = timestamp::read(&date, self.reference) else { return };
+        self.logger = head.rsplit(' ').next().and_then(|place| place.split(':').next());
+        (self.level, self.timestamp, self.rest, self.done) = (Some(level), Some(time), message, true);
+    }
 }

@@ -22,7 +22,10 @@ pub(super) fn read(json: &str) -> Result<RawEvent<'_>, String> {
     let event = reader.deserialize_any(EventVisitor).and_then(|event| reader.end().map(|()| event));
     let event = event.map_err(|error| format!("not a JSON event: {error}"))?;
     if event.message.is_empty() && event.exception.is_none() {
-        return Err("no message: an event needs the field \"message\" (text that is not empty), or \"exception\"".into());
+        return Err(
+            "no message: an event needs the field \"message\" (text that is not empty), or \"exception\""
+                .into(),
+        );
     }
     Ok(event)
 }
@@ -100,7 +103,9 @@ impl<'de> Visitor<'de> for EventVisitor {
                     event.exception = (value.get() != "null").then_some(Cow::Borrowed(value));
                 }
                 "service" => attributes.add("service.name", map.next_value::<&RawValue>()?.get()),
-                "environment" => attributes.add("deployment.environment.name", map.next_value::<&RawValue>()?.get()),
+                "environment" => {
+                    attributes.add("deployment.environment.name", map.next_value::<&RawValue>()?.get())
+                }
                 "release" => attributes.add("service.version", map.next_value::<&RawValue>()?.get()),
                 "host" | "hostname" => attributes.add("host.name", map.next_value::<&RawValue>()?.get()),
                 "attributes" => attributes.add_all(map.next_value()?),
@@ -213,7 +218,10 @@ mod tests {
             r#"{"message":"m","service":"shop","user":{"id":1},"attributes":{"k":"v"},"time":"noon","level":30,"empty":null}"#,
         )
         .unwrap();
-        assert_eq!(event.attributes.unwrap().get(), r#"{"service.name":"shop","user":{"id":1},"k":"v","time":"noon"}"#);
+        assert_eq!(
+            event.attributes.unwrap().get(),
+            r#"{"service.name":"shop","user":{"id":1},"k":"v","time":"noon"}"#
+        );
         assert_eq!(event.level.unwrap().as_str(), "30");
     }
 
@@ -225,7 +233,9 @@ mod tests {
     #[test]
     fn an_event_without_message_needs_an_exception() {
         assert!(read(r#"{"exception":{"type":"KeyError"}}"#).is_ok());
-        for json in [r#"{"message":""}"#, "{}", "7", "null", r#"{"message":"a"} trailing"#, "{\"message\":\"a\""] {
+        for json in
+            [r#"{"message":""}"#, "{}", "7", "null", r#"{"message":"a"} trailing"#, "{\"message\":\"a\""]
+        {
             assert!(read(json).is_err(), "{json}");
         }
     }

@@ -99,7 +99,12 @@ pub(super) async fn release(connection: &mut PgConnection, ids: &[i64]) -> Resul
 }
 
 /// Writes a failure on the rows: later and alone, or set aside when they failed too often.
-pub(super) async fn record_failure(pool: &PgPool, ids: &[i64], reason: &str, max_attempts: i32) -> Result<()> {
+pub(super) async fn record_failure(
+    pool: &PgPool,
+    ids: &[i64],
+    reason: &str,
+    max_attempts: i32,
+) -> Result<()> {
     let set_aside = sqlx::query_scalar!(
         "update inbox set attempts = attempts + 1, last_error = left($2, 2000),
              retry_at = now() + interval '1 second' * power(2, attempts),

@@ -76,7 +76,8 @@ fn decode_batch(batch: &ClaimedBatch, kept_days: i64, events: &mut Vec<Event>) -
     let reference = jiff::Timestamp::from_microsecond(batch.received_at.timestamp_micros())
         .map_err(|error| format!("the time of receipt is out of range: {error}"))?;
     for line in lines.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
-        let raw: RawEvent<'_> = serde_json::from_slice(line).map_err(|error| format!("an event cannot be read: {error}"))?;
+        let raw: RawEvent<'_> =
+            serde_json::from_slice(line).map_err(|error| format!("an event cannot be read: {error}"))?;
         events.push(understand(batch, raw, reference, kept_days));
     }
     Ok(())
@@ -106,11 +107,15 @@ fn understand(batch: &ClaimedBatch, raw: RawEvent<'_>, reference: jiff::Timestam
         raw.message.into_owned()
     };
     let ReadException { exception, json, message } = exception::read(raw.exception.as_deref(), message);
-    let level = level.unwrap_or_else(|| if exception.is_some() { Level::Error } else { infer_level(&message) });
+    let level =
+        level.unwrap_or_else(|| if exception.is_some() { Level::Error } else { infer_level(&message) });
     let occurred_at = match time {
         Some(time) if time > received_at + FUTURE_MICROS || time < received_at - kept_days * DAY_MICROS => {
             let told = DateTime::<Utc>::from_timestamp_micros(time);
-            attributes.add_text("squall.original_time", &told.map_or_else(|| time.to_string(), |time| time.to_rfc3339()));
+            attributes.add_text(
+                "squall.original_time",
+                &told.map_or_else(|| time.to_string(), |time| time.to_rfc3339()),
+            );
             received_at
         }
         told => told.unwrap_or(received_at),

@@ -59,7 +59,8 @@ impl Memory {
         // In order of project, so that two workers lock projects in the same order.
         for (project_id, events) in by_project {
             let Some(project) = projects.get(&project_id) else { continue };
-            let current = self.0.remove(&project_id).filter(|known| known.version == project.grouping_version);
+            let current =
+                self.0.remove(&project_id).filter(|known| known.version == project.grouping_version);
             let known = match current {
                 Some(known) => known,
                 None => ProjectMemory::load(connection, project_id, project.grouping_version).await?,
@@ -129,11 +130,18 @@ impl ProjectMemory {
         let mut issues = HashMap::with_capacity(rows.len());
         let mut templates = Vec::with_capacity(rows.len());
         for row in rows {
-            let fingerprint = Fingerprint(row.fingerprint.as_slice().try_into().context("a fingerprint that is not 16 bytes")?);
+            let fingerprint = Fingerprint(
+                row.fingerprint.as_slice().try_into().context("a fingerprint that is not 16 bytes")?,
+            );
             issues.insert(fingerprint, row.issue_id);
             templates.push(StoredTemplate { fingerprint, template: row.template });
         }
-        tracing::debug!(project_id, templates = templates.len(), version, "The templates of a project were read.");
+        tracing::debug!(
+            project_id,
+            templates = templates.len(),
+            version,
+            "The templates of a project were read."
+        );
         Ok(Self { version, grouper: Grouper::restore(templates), issues })
     }
 
@@ -189,10 +197,11 @@ fn grouping_version() -> i16 {
 
 /// What the digest must know of these projects. Deleted ones are missing, and so will their events be.
 pub(super) async fn read_projects(connection: &mut PgConnection, ids: &[i64]) -> Result<Projects> {
-    let rows = sqlx::query!("select id, grouping_version, retention_days from projects where id = any($1)", ids)
-        .fetch_all(connection)
-        .await
-        .context("reading the projects of a turn")?;
+    let rows =
+        sqlx::query!("select id, grouping_version, retention_days from projects where id = any($1)", ids)
+            .fetch_all(connection)
+            .await
+            .context("reading the projects of a turn")?;
     let projects = rows.into_iter().map(|row| {
         (row.id, Project { grouping_version: row.grouping_version, retention_days: row.retention_days })
     });

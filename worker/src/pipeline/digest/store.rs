@@ -133,9 +133,14 @@ async fn add_to_issues(connection: &mut PgConnection, issues: &BTreeMap<i64, Iss
 }
 
 /// An issue that several sources sent in one turn, which is rare.
-async fn add_further_sources(connection: &mut PgConnection, issues: &BTreeMap<i64, IssueCount>) -> Result<()> {
-    let further: Vec<(i64, i64)> =
-        issues.iter().flat_map(|(id, issue)| issue.sources.iter().skip(1).map(|source| (*id, *source))).collect();
+async fn add_further_sources(
+    connection: &mut PgConnection,
+    issues: &BTreeMap<i64, IssueCount>,
+) -> Result<()> {
+    let further: Vec<(i64, i64)> = issues
+        .iter()
+        .flat_map(|(id, issue)| issue.sources.iter().skip(1).map(|source| (*id, *source)))
+        .collect();
     for (issue_id, source_id) in further {
         sqlx::query!(
             "update issues set source_ids = source_ids || $2::bigint where id = $1 and not source_ids @> array[$2::bigint]",
@@ -149,7 +154,10 @@ async fn add_further_sources(connection: &mut PgConnection, issues: &BTreeMap<i6
     Ok(())
 }
 
-async fn add_to_issue_minutes(connection: &mut PgConnection, minutes: &BTreeMap<(i64, i64), i32>) -> Result<()> {
+async fn add_to_issue_minutes(
+    connection: &mut PgConnection,
+    minutes: &BTreeMap<(i64, i64), i32>,
+) -> Result<()> {
     sqlx::query!(
         "insert into issue_minutes (issue_id, minute, events)
          select * from unnest($1::bigint[], $2::timestamptz[], $3::integer[])

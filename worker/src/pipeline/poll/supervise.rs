@@ -361,7 +361,8 @@ mod tests {
         claims.update(&pool, HashSet::from([1])).await.unwrap();
         sqlx::query(
             "select pg_terminate_backend(pid) from pg_locks
-             where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())",
+             where locktype = 'advisory'
+               and database = (select oid from pg_database where datname = current_database())",
         )
         .execute(&pool)
         .await

@@ -47,7 +47,12 @@ pub(super) fn read(sent: Option<&RawValue>, message: String) -> ReadException {
             Ok(sent) => from_sent(sent, message),
             // A stack trace as text is common; anything else stays visible as it came.
             Err(_) => from_sent(
-                Sent { kind: None, message: None, stacktrace: Some(text().unwrap_or_else(|| json.get().into())), frames: vec![] },
+                Sent {
+                    kind: None,
+                    message: None,
+                    stacktrace: Some(text().unwrap_or_else(|| json.get().into())),
+                    frames: vec![],
+                },
                 message,
             ),
         };
@@ -59,7 +64,8 @@ pub(super) fn read(sent: Option<&RawValue>, message: String) -> ReadException {
 
 fn from_sent(sent: Sent, message: String) -> ReadException {
     let parsed = sent.stacktrace.as_deref().and_then(Exception::parse);
-    let mut exception = parsed.unwrap_or_else(|| Exception { kind: String::new(), message: String::new(), frames: vec![] });
+    let mut exception =
+        parsed.unwrap_or_else(|| Exception { kind: String::new(), message: String::new(), frames: vec![] });
     if let Some(kind) = sent.kind {
         exception.kind = kind;
     }
@@ -78,7 +84,8 @@ fn from_sent(sent: Sent, message: String) -> ReadException {
         false => message,
     };
     // Without a type there is nothing to group by: the message decides, and the text is still shown.
-    let exception_for_grouping = (!exception.kind.is_empty() || !exception.frames.is_empty()).then_some(exception);
+    let exception_for_grouping =
+        (!exception.kind.is_empty() || !exception.frames.is_empty()).then_some(exception);
     ReadException { exception: exception_for_grouping, json: Some(json.to_string()), message }
 }
 

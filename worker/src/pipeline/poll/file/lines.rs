@@ -160,7 +160,10 @@ mod tests {
     proptest! {
         #[test]
         fn how_a_stream_is_chunked_changes_nothing(
-            stream in prop::collection::vec(prop_oneof![3 => any::<u8>(), 1 => Just(b'\n'), 1 => Just(b'\r')], 0..300),
+            stream in prop::collection::vec(
+                prop_oneof![3 => any::<u8>(), 1 => Just(b'\n'), 1 => Just(b'\r')],
+                0..300,
+            ),
             sizes in prop::collection::vec(1usize..40, 1..40),
         ) {
             let mut chunks = Vec::new();
@@ -175,7 +178,8 @@ mod tests {
             prop_assert_eq!(handed_on, end as u64);
             let expected: Vec<_> = stream[..end]
                 .split_inclusive(|&byte| byte == b'\n')
-                .map(|line| { let line = &line[..line.len() - 1]; line.strip_suffix(b"\r").unwrap_or(line).to_vec() })
+                .map(|line| &line[..line.len() - 1])
+                .map(|line| line.strip_suffix(b"\r").unwrap_or(line).to_vec())
                 .collect();
             prop_assert_eq!(lines.iter().map(|line| line.0.clone()).collect::<Vec<_>>(), expected);
             for (bytes, start, _) in &lines {

@@ -133,7 +133,9 @@ mod tests {
         assert_eq!(
             json,
             serde_json::json!({
-                "files": [{"path": "/a.log", "device": 1, "inode": 2, "offset": 42, "mark": {"head": 7, "tail": 9}}],
+                "files": [{
+                    "path": "/a.log", "device": 1, "inode": 2, "offset": 42, "mark": {"head": 7, "tail": 9}
+                }],
                 "gone": [{
                     "since": "2023-11-14T22:13:20Z",
                     "path": "/a.log", "device": 1, "inode": 2, "offset": 42, "mark": {"head": 7, "tail": 9}

@@ -1,0 +1,49 @@
+import { expect, test } from './stack'
+
+const broken = {
+  status: 500,
+  json: { code: 'internal', message: 'Something went wrong on our side.', request_id: 'req-500' },
+}
+
+test('an answer of 500 shows its sentence and request id, and a retry mends the page', async ({
+  page,
+  allow,
+}) => {
+  allow(/500.*\/api\/v1\/issues/)
+  await page.route('**/api/v1/issues?*', (route) => route.fulfill(broken))
+  await page.goto('/issues')
+  await expect(page.getByRole('alert')).toContainText('Something went wrong on our side.')
+  await expect(page.getByRole('alert')).toContainText('req-500')
+  await page.unroute('**/api/v1/issues?*')
+  await page.getByRole('button', { name: 'Try again' }).click()
+  await expect(page.getByRole('list', { name: 'Issues' })).toBeVisible()
+  await expect(page.getByRole('alert')).toHaveCount(0)
+})
+
+test('what was loaded stays when a refresh fails', async ({ page, allow }) => {
+  allow(/500.*\/api\/v1\/statistics/)
+  await page.goto('/')
+  await expect(page.getByRole('list', { name: 'Top issues' })).toBeVisible()
+  await page.route('**/api/v1/statistics*', (route) => route.fulfill(broken))
+  await expect(page.getByRole('alert')).toContainText('req-500')
+  await expect(page.getByRole('list', { name: 'Top issues' })).toBeVisible()
+  await page.unroute('**/api/v1/statistics*')
+  await expect(page.getByRole('alert')).toHaveCount(0)
+})
+
+test('a server that is away is named, and found again', async ({ page, allow }) => {
+  allow(/ERR_FAILED|ERR_CONNECTION/)
+  await page.route('**/api/v1/sources*', (route) => route.abort())
+  await page.goto('/sources')
+  await expect(page.getByRole('alert')).toContainText('cannot be reached')
+  await page.unroute('**/api/v1/sources*')
+  await expect(page.getByRole('list', { name: 'Sources' })).toBeVisible()
+})
+
+test('an issue that is not there, and an address that is no page', async ({ page, allow }) => {
+  allow(/404.*\/api\/v1\/issues\/999999999/)
+  await page.goto('/issues/999999999')
+  await expect(page.getByRole('alert').first()).toContainText('There is no such issue')
+  await page.goto('/nowhere')
+  await expect(page.getByRole('heading', { name: 'There is no page at this address' })).toBeVisible()
+})

@@ -1,0 +1,72 @@
+import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query'
+import { request } from './client'
+import type { IssueQuery, IssueStatus } from './model'
+import { POLL_MS } from './polling'
+
+/** What a list of issues is narrowed to; `sinceHours` is counted back from now at each request. */
+export type IssueFilter = Pick<IssueQuery, 'project' | 'level' | 'status' | 'source' | 'q' | 'sort'> & {
+  sinceHours?: number
+}
+
+/** Beyond so many loaded pages a list is asked for again only when the person comes back to it. */
+const POLLED_PAGES = 3
+
+export const issuesQuery = (filter: IssueFilter) =>
+  infiniteQueryOptions({
+    queryKey: ['issues', filter],
+    queryFn: ({ pageParam, signal }) => {
+      const { sinceHours, ...query } = filter
+      const since = sinceHours && new Date(Date.now() - sinceHours * 3_600_000).toISOString()
+      return request('get', '/api/v1/issues', {
+        query: { ...query, since: since || undefined, cursor: pageParam ?? undefined },
+        signal,
+      })
+    },
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => page.next_cursor,
+    placeholderData: keepPreviousData,
+    refetchInterval: (query) => ((query.state.data?.pages.length ?? 0) > POLLED_PAGES ? false : POLL_MS),
+  })
+
+/** The newest issue of a project, for "waiting for your first event". */
+export const newestIssueQuery = (project: string | undefined, every: number) =>
+  queryOptions({
+    queryKey: ['issues', 'newest', project ?? null],
+    queryFn: ({ signal }) =>
+      request('get', '/api/v1/issues', { query: { project, sort: 'last_seen', limit: 1 }, signal }),
+    select: (page) => page.items[0] ?? null,
+    refetchInterval: every,
+  })
+
+export const issueQuery = (id: number) =>
+  queryOptions({
+    queryKey: ['issue', id],
+    queryFn: ({ signal }) => request('get', '/api/v1/issues/{id}', { path: { id }, signal }),
+    refetchInterval: POLL_MS,
+  })
+
+export const trendQuery = (id: number, hours: number) =>
+  queryOptions({
+    queryKey: ['issue', id, 'trend', hours],
+    queryFn: ({ signal }) =>
+      request('get', '/api/v1/issues/{id}/trend', { path: { id }, query: { hours }, signal }),
+    placeholderData: keepPreviousData,
+    refetchInterval: POLL_MS,
+  })
+
+export const eventsQuery = (id: number) =>
+  infiniteQueryOptions({
+    queryKey: ['issue', id, 'events'],
+    queryFn: ({ pageParam, signal }) =>
+      request('get', '/api/v1/issues/{id}/events', {
+        path: { id },
+        query: { limit: 25, cursor: pageParam ?? undefined },
+        signal,
+      }),
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => page.next_cursor,
+    refetchInterval: (query) => ((query.state.data?.pages.length ?? 0) > POLLED_PAGES ? false : POLL_MS),
+  })
+
+export const changeIssue = (id: number, status: IssueStatus) =>
+  request('patch', '/api/v1/issues/{id}', { path: { id }, body: { status } })

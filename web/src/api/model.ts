@@ -1,0 +1,42 @@
+// The nouns of the glossary as the API spells them, taken from what its paths answer: the names of
+// schemas may change in the description without touching the app.
+import type { Answer, Query } from './client'
+
+export type Issue = Answer<'/api/v1/issues', 'get'>['items'][number]
+export type IssueDetail = Answer<'/api/v1/issues/{id}', 'get'>
+export type IssuePage = Answer<'/api/v1/issues', 'get'>
+export type IssueQuery = NonNullable<Query<'/api/v1/issues', 'get'>>
+export type IssueStatus = Issue['status']
+export type Level = Issue['level']
+export type Event = Answer<'/api/v1/issues/{id}/events', 'get'>['items'][number]
+export type Exception = NonNullable<Event['exception']>
+export type Frame = NonNullable<Exception['frames']>[number]
+export type Trend = Answer<'/api/v1/issues/{id}/trend', 'get'>
+export type Statistics = Answer<'/api/v1/statistics', 'get'>
+export type TopIssue = Statistics['top_issues'][number]
+export type Source = Answer<'/api/v1/sources', 'get'>['items'][number]
+export type Health = Source['health']
+export type Poll = Answer<'/api/v1/sources/{id}/polls', 'get'>['items'][number]
+export type Project = Answer<'/api/v1/projects', 'get'>['items'][number]
+export type Key = Answer<'/api/v1/projects/{slug}/keys', 'get'>['items'][number]
+export type NewKey = Answer<'/api/v1/projects/{slug}/keys', 'post'>
+export type User = Answer<'/api/v1/session', 'get'>
+export type Role = User['role']
+export type Readiness = Answer<'/readyz', 'get'>
+
+/** From worst to mildest, the order in which people read them. */
+export const LEVELS = [
+  'fatal',
+  'error',
+  'warning',
+  'info',
+  'debug',
+  'trace',
+] as const satisfies readonly Level[]
+export const STATUSES = ['open', 'resolved', 'ignored'] as const satisfies readonly IssueStatus[]
+export const ROLES = ['viewer', 'member', 'admin'] as const satisfies readonly Role[]
+
+/** Whether a role may do what asks for another one. */
+export function atLeast(user: Pick<User, 'role'> | null | undefined, role: Role): boolean {
+  return user != null && ROLES.indexOf(user.role) >= ROLES.indexOf(role)
+}

@@ -1,0 +1,73 @@
+import { screen, within } from '@testing-library/react'
+import { describe, expect, it, vi } from 'vitest'
+import { open, signedIn } from '@/test/app'
+import { user } from '@/test/fixtures'
+import { failure, never } from '@/test/server'
+
+describe('the shell', () => {
+  it('names its landmarks, and skips to the page', async () => {
+    const { person } = open('/sources', signedIn())
+    expect(await screen.findByRole('banner')).toBeVisible()
+    expect(
+      within(screen.getByRole('navigation', { name: 'Pages' })).getByRole('link', { name: 'Sources' }),
+    ).toHaveAttribute('aria-current', 'page')
+    await person.tab()
+    expect(screen.getByRole('link', { name: 'Skip to the page' })).toHaveFocus()
+    await person.keyboard('{Enter}')
+    expect(screen.getByRole('main')).toHaveFocus()
+  })
+
+  it('shows the shortcuts on ?, and goes where g leads', async () => {
+    const { person, address } = open('/settings', signedIn('viewer'))
+    await screen.findByRole('heading', { level: 1, name: 'Settings' })
+    await person.keyboard('?')
+    expect(screen.getByRole('dialog', { name: 'Keyboard shortcuts' })).toBeVisible()
+    await person.click(screen.getByRole('button', { name: 'Close' }))
+    await person.keyboard('gs')
+    expect(await screen.findByRole('heading', { level: 1, name: 'Sources' })).toBeVisible()
+    expect(address()).toBe('/sources')
+  })
+
+  it('signs out', async () => {
+    const { person, address } = open('/sources', {
+      ...signedIn(),
+      'DELETE /api/v1/session': () => undefined as never,
+    })
+    await person.click(await screen.findByRole('button', { name: 'Sign out' }))
+    expect(await screen.findByRole('heading', { name: 'Sign in' })).toBeVisible()
+    expect(address()).toBe('/sign-in')
+  })
+
+  it('leads to the sign-in page when the session has ended meanwhile', async () => {
+    const { address } = open('/sources', {
+      ...signedIn(),
+      'GET /api/v1/sources': () => failure(401, 'unauthenticated', 'Sign in first.'),
+    })
+    expect(await screen.findByRole('heading', { name: 'Sign in' })).toBeVisible()
+    expect(address()).toBe('/sign-in?next=%2Fsources')
+  })
+
+  it('shows that it loads until it knows who asks', async () => {
+    open('/sources', { ...signedIn(), 'GET /api/v1/session': never })
+    expect(await screen.findByRole('status', { name: 'Loading Squall' })).toBeVisible()
+  })
+
+  it('says so when the server cannot be asked who one is, and tries again', async () => {
+    vi.spyOn(console, 'error').mockImplementation(() => {})
+    let isDown = true
+    const { person } = open('/sources', {
+      ...signedIn(),
+      'GET /api/v1/session': () =>
+        isDown ? failure(500, 'internal', 'The log has the cause.', 'req-0') : user(),
+    })
+    expect(await screen.findByText('req-0')).toBeVisible()
+    isDown = false
+    await person.click(screen.getByRole('button', { name: 'Try again' }))
+    expect(await screen.findByRole('heading', { level: 1, name: 'Sources' })).toBeVisible()
+  })
+
+  it('says that an address is no page', async () => {
+    open('/nowhere', signedIn())
+    expect(await screen.findByRole('heading', { name: 'There is no page at this address' })).toBeVisible()
+  })
+})

@@ -1,0 +1,36 @@
+import { useRef, useState } from 'react'
+import { Button } from './Button'
+import './copy.css'
+import { Icon } from './Icon'
+
+/** Text to take along, with a button that copies it. */
+export function Snippet({ text, label, line = false }: { text: string; label: string; line?: boolean }) {
+  const code = useRef<HTMLElement>(null)
+  const [said, setSaid] = useState<'Copy' | 'Copied' | 'Press Ctrl+C'>('Copy')
+
+  async function copy() {
+    try {
+      await navigator.clipboard.writeText(text)
+      setSaid('Copied')
+    } catch {
+      // Over plain HTTP browsers keep the clipboard to themselves: the text is selected, the person copies.
+      if (code.current) getSelection()?.selectAllChildren(code.current)
+      setSaid('Press Ctrl+C')
+    }
+  }
+
+  return (
+    <div className={line ? 'snippet snippet--line' : 'snippet'}>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard. */}
+      <section className="snippet__text" tabIndex={0} aria-label={label}>
+        <pre>
+          <code ref={code}>{text}</code>
+        </pre>
+      </section>
+      <Button look="small" onClick={copy} onBlur={() => setSaid('Copy')} aria-label={`${said}: ${label}`}>
+        <Icon name={said === 'Copied' ? 'check' : 'copy'} size={13} />
+        <span aria-live="polite">{said}</span>
+      </Button>
+    </div>
+  )
+}

@@ -1,0 +1,13 @@
+import { useNow } from './clock'
+import { absolute, relative } from './format'
+
+/** A time as people say it, with the exact one on hover and for machines. */
+export function Time({ at, fallback = 'never' }: { at: string | null | undefined; fallback?: string }) {
+  const now = useNow()
+  if (!at) return <span className="faint">{fallback}</span>
+  return (
+    <time dateTime={at} title={absolute(at)}>
+      {relative(at, now)}
+    </time>
+  )
+}

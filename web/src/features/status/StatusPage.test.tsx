@@ -1,0 +1,56 @@
+import { screen } from '@testing-library/react'
+import { describe, expect, it } from 'vitest'
+import { open, signedIn } from '@/test/app'
+import { readiness } from '@/test/fixtures'
+import { failure, never } from '@/test/server'
+
+const version = { 'GET /healthz': () => ({ status: 'ok', version: '0.1.0' }) }
+
+describe('the status page', () => {
+  it('says in words that all is well', async () => {
+    open('/status', { ...signedIn(), ...version, 'GET /readyz': () => readiness() })
+    expect(await screen.findByText('Everything works: events are taken in and grouped.')).toBeVisible()
+    expect(screen.getByText('Version 1 found, 1 expected.')).toBeVisible()
+    expect(screen.getByText('No batch waits.')).toBeVisible()
+    expect(await screen.findByText('Squall 0.1.0')).toBeVisible()
+  })
+
+  it('reads the checks of a 503, and says what fails', async () => {
+    const queue = {
+      ok: false,
+      message: 'Batches wait for over a minute.',
+      waiting: 12,
+      oldest_seconds: 240,
+      set_aside: 1,
+    }
+    open('/status', {
+      ...signedIn(),
+      ...version,
+      'GET /readyz': () => Response.json(readiness({ queue }, 'not_ready'), { status: 503 }),
+    })
+    expect(await screen.findByText(/^Squall is not ready/)).toBeVisible()
+    expect(screen.getByText('failing')).toBeVisible()
+    expect(
+      screen.getByText(
+        '12 batches waiting, the oldest for 4 min. 1 batch set aside after failing too often: the log has the reason.',
+      ),
+    ).toBeVisible()
+  })
+
+  it('shows shapes while it loads', async () => {
+    open('/status', { ...signedIn(), ...version, 'GET /readyz': never })
+    expect(await screen.findByRole('status', { name: 'Loading the status' })).toBeVisible()
+  })
+
+  it('says what went wrong when the answer is something else', async () => {
+    open('/status', {
+      ...signedIn(),
+      ...version,
+      'GET /readyz': () => failure(500, 'internal', 'Oh.', 'req-8'),
+    })
+    expect(await screen.findByRole('alert')).toHaveTextContent(
+      '/readyz answered 500, but not with its checks.',
+    )
+    expect(screen.getByText('req-8')).toBeVisible()
+  })
+})

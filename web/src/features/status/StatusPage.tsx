@@ -1,0 +1,73 @@
+import { useQuery } from '@tanstack/react-query'
+import { readinessQuery, versionQuery } from '@/api/health'
+import type { Readiness } from '@/api/model'
+import { duration, grouped } from '@/components/format'
+import { Loaded } from '@/components/Loaded'
+import { OkMark } from '@/components/marks'
+import { Page } from '@/components/Page'
+import { Card, SkeletonRows } from '@/components/states'
+import './status.css'
+
+/** How Squall itself is: the checks of /readyz in words. */
+export function StatusPage() {
+  const query = useQuery(readinessQuery)
+  const { data: version } = useQuery(versionQuery)
+  return (
+    <Page title="Status" side={version && <span className="small faint">Squall {version}</span>}>
+      <Loaded query={query} what="The status" skeleton={<SkeletonRows what="the status" rows={3} />}>
+        {(readiness) => (
+          <>
+            <div
+              className={readiness.status === 'ready' ? 'notice notice--good' : 'notice notice--error'}
+              role="status"
+            >
+              {readiness.status === 'ready'
+                ? 'Everything works: events are taken in and grouped.'
+                : 'Squall is not ready. What fails below says what to do; events that are sent now may be refused and should be sent again.'}
+            </div>
+            <Card title="Checks" flush>
+              <ul className="checks">
+                {checksOf(readiness).map(({ name, ok, message, detail }) => (
+                  <li key={name}>
+                    <h3>{name}</h3>
+                    <div>
+                      <p>{message}</p>
+                      {detail && <p className="small muted">{detail}</p>}
+                    </div>
+                    <OkMark ok={ok} />
+                  </li>
+                ))}
+              </ul>
+            </Card>
+          </>
+        )}
+      </Loaded>
+    </Page>
+  )
+}
+
+function checksOf({ checks: { database, schema, queue } }: Readiness) {
+  return [
+    { name: 'Database', ...database, detail: null },
+    {
+      name: 'Schema',
+      ...schema,
+      detail:
+        schema.expected == null
+          ? null
+          : `Version ${schema.found ?? 'unknown'} found, ${schema.expected} expected.`,
+    },
+    { name: 'Queue', ...queue, detail: queueInWords(queue) },
+  ]
+}
+
+const batches = (n: number) => `${grouped(n)} ${n === 1 ? 'batch' : 'batches'}`
+
+function queueInWords({ waiting, oldest_seconds, set_aside }: Readiness['checks']['queue']): string | null {
+  if (waiting == null) return null
+  const age = oldest_seconds == null ? '' : `, the oldest for ${duration(oldest_seconds * 1000)}`
+  const aside = set_aside
+    ? ` ${batches(set_aside)} set aside after failing too often: the log has the reason.`
+    : ''
+  return waiting === 0 ? `No batch waits.${aside}` : `${batches(waiting)} waiting${age}.${aside}`
+}

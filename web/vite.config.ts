@@ -1,0 +1,48 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { constants, gzipSync } from 'node:zlib'
+import react from '@vitejs/plugin-react'
+import type { Plugin } from 'vite'
+import { defineConfig } from 'vitest/config'
+
+const api = process.env.SQUALL_API ?? process.env.SQUALL_API_URL ?? 'http://127.0.0.1:8642'
+
+export default defineConfig({
+  plugins: [react(), gzipped()],
+  resolve: { alias: { '@': new URL('./src', import.meta.url).pathname } },
+  server: {
+    proxy: Object.fromEntries(['/api', '/readyz', '/healthz'].map((path) => [path, { target: api }])),
+  },
+  build: {
+    target: 'es2023',
+    // These browsers know light-dark(): it stays as it is written, instead of growing into two rules a colour.
+    cssTarget: ['chrome123', 'firefox120', 'safari17.5'],
+    // A strict content security policy refuses data: addresses.
+    assetsInlineLimit: 0,
+    reportCompressedSize: false,
+  },
+  test: {
+    environment: 'happy-dom',
+    include: ['src/**/*.test.{ts,tsx}'],
+    setupFiles: ['src/test/setup.ts'],
+    env: { TZ: 'UTC' },
+    // One thread a core of the smallest machine we build on.
+    maxWorkers: 2,
+  },
+})
+
+/** Writes a .gz beside each asset, which the api serves as it is: strongest compression, paid once at build time. */
+function gzipped(): Plugin {
+  return {
+    name: 'gzipped',
+    apply: 'build',
+    async writeBundle({ dir = 'dist' }) {
+      const assets = join(dir, 'assets')
+      for (const name of await readdir(assets)) {
+        if (!/\.(js|css|svg)$/.test(name)) continue
+        const file = join(assets, name)
+        await writeFile(`${file}.gz`, gzipSync(await readFile(file), { level: constants.Z_BEST_COMPRESSION }))
+      }
+    },
+  }
+}

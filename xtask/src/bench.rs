@@ -1,0 +1,82 @@
+//! `bench`: the figures of the budgets, each printed beside its goal. Nothing is asserted: a busy machine is no fault.
+
+mod stack;
+
+use crate::{
+    build::{self, Binaries},
+    up::{Isolated, Options, state::StateFolder},
+    world::{Profile, World},
+};
+use anyhow::{Context, Result};
+use clap::Subcommand;
+use xshell::cmd;
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    name: Name,
+}
+
+#[derive(Debug, Subcommand)]
+enum Name {
+    /// How well and how fast log lines are grouped; see `squall-bench grouping --help` for the arguments.
+    #[command(
+        after_help = "Example:\n  cargo xtask bench grouping --data ../loghub --predictions target/groups"
+    )]
+    Grouping(Passed),
+    /// Lines a second from HTTP to visible, latency, bytes an event: on a fresh stack that syncs to disk. See `squall-bench ingest --help` for the arguments.
+    #[command(after_help = "Example:\n  cargo xtask bench ingest --lines 300000")]
+    Ingest(Passed),
+    /// What xtask and the stack cost: compiling, starting, stopping, memory.
+    #[command(after_help = "Example:\n  cargo xtask bench stack --no-compile")]
+    Stack(stack::Arguments),
+}
+
+#[derive(Debug, clap::Args)]
+struct Passed {
+    /// Goes to squall-bench as it is.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<String>,
+}
+
+pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
+    match &arguments.name {
+        Name::Grouping(passed) => grouping(world, &passed.arguments),
+        Name::Ingest(passed) => ingest(world, &passed.arguments),
+        Name::Stack(arguments) => stack::run(world, arguments),
+    }
+}
+
+const NEXT: &str = "see what squall-bench says above";
+
+fn grouping(world: &World, arguments: &[String]) -> Result<()> {
+    build::binaries(world, Binaries::Release)?;
+    let (shell, bench) = (world.shell()?, world.binary(Profile::Release, "squall-bench")?);
+    world.run(cmd!(shell, "{bench} grouping {arguments...}"), NEXT)
+}
+
+fn ingest(world: &World, arguments: &[String]) -> Result<()> {
+    let options =
+        Options { demo: false, dev: false, binaries: Binaries::Release, isolated: true, durable: true };
+    let folder = StateFolder(world.build_folder().join("squall-bench"));
+    let stack = Isolated::start(world, folder, &options)?;
+    let key = seed(world, &stack)?;
+    let (shell, bench) = (world.shell()?, world.binary(Profile::Release, "squall-bench")?);
+    let api = &stack.plan.url;
+    // Secrets go by environment: arguments can be read by everyone on the machine.
+    let bench = cmd!(shell, "{bench} ingest --api {api} {arguments...}")
+        .env("SQUALL_BENCH_KEY", key)
+        .env("DATABASE_URL", &stack.plan.database_url);
+    world.run(bench, &format!("{NEXT}; the stack's logs are in {}", stack.folder.logs().display()))
+}
+
+/// Makes a project to send to, and returns its key.
+fn seed(world: &World, stack: &Isolated) -> Result<String> {
+    let api = stack.plan.service("api").context("the stack has an api")?;
+    let (shell, program) = (world.shell()?, &api.program);
+    let seed = cmd!(shell, "{program} seed --project bench");
+    let printed = world.capture(seed.envs(&api.environment), "see what squall-api says above")?;
+    let seeded: serde_json::Value =
+        serde_json::from_str(&printed).context("reading what `squall-api seed` printed")?;
+    Ok(seeded["key"].as_str().context("`squall-api seed` printed no key")?.to_owned())
+}

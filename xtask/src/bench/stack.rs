@@ -1,0 +1,204 @@
+//! What the tools themselves cost, measured from outside as a person would: by running `cargo xtask`.
+
+use crate::{failure::Failure, process::children_cpu_seconds, up::state::StateFolder, world::World};
+use anyhow::Result;
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+use xshell::cmd;
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Leaves out the compilation of the stack, which takes minutes.
+    #[arg(long)]
+    no_compile: bool,
+    /// How often the quick things are measured.
+    #[arg(long, default_value_t = 7)]
+    runs: usize,
+}
+
+/// How long the stack is left alone before its memory is read.
+const IDLE: Duration = Duration::from_secs(10);
+
+pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
+    let scratch = world.build_folder().join("squall-bench-stack");
+    let _ = fs::remove_dir_all(&scratch);
+    fs::create_dir_all(&scratch)?;
+    let bench = Bench {
+        world,
+        state: scratch.join("state"),
+        cold_target: (!arguments.no_compile).then(|| scratch.join("target")),
+    };
+    println!("{:<24} {:>12} {:>19}  GOAL", "WHAT", "MEDIAN", "SPREAD");
+    bench.xtask_compile(&scratch.join("xtask"))?;
+    bench.xtask_noop(arguments.runs)?;
+    // Whatever happens, nothing of it stays up.
+    let measured = bench.stack(arguments.runs);
+    let down = bench.xtask(&["down", "--delete-data"]);
+    let _ = fs::remove_dir_all(&scratch);
+    measured.and(down.map(drop))
+}
+
+struct Bench<'a> {
+    world: &'a World,
+    state: PathBuf,
+    /// A target folder with nothing in it yet.
+    cold_target: Option<PathBuf>,
+}
+
+impl Bench<'_> {
+    fn xtask_compile(&self, target: &Path) -> Result<()> {
+        let shell = self.world.shell()?;
+        let mut seconds = Vec::new();
+        for _ in 0..3 {
+            let _ = fs::remove_dir_all(target);
+            let cargo = cmd!(shell, "cargo build --quiet --manifest-path xtask/Cargo.toml")
+                .env("CARGO_TARGET_DIR", target);
+            seconds.push(cpu(cargo.into())?);
+        }
+        row("xtask.compile, CPU s", &mut seconds, "≤ 28 s");
+        Ok(())
+    }
+
+    fn xtask_noop(&self, runs: usize) -> Result<()> {
+        let shell = self.world.shell()?;
+        let mut seconds = Vec::new();
+        for _ in 0..runs.max(5) {
+            seconds.push(cpu(cmd!(shell, "cargo xtask").into())?);
+        }
+        row("xtask.noop, CPU s", &mut seconds, "≤ 0.10 s");
+        Ok(())
+    }
+
+    fn stack(&self, runs: usize) -> Result<()> {
+        let compiled = match self.cold_target {
+            Some(_) => self.xtask(&["build", "rust", "--release"])?,
+            None => 0.0,
+        };
+        if self.cold_target.is_some() {
+            row("compilation", &mut [compiled], "most of up.first");
+        }
+        let first = self.xtask(&["up", "--detach"])?;
+        row("up.first, the rest", &mut [first], "≤ 20 s");
+        if self.cold_target.is_some() {
+            row("up.first", &mut [compiled + first], "≤ 360 s");
+        }
+        let mut warm =
+            (0..runs.max(1)).map(|_| self.xtask(&["up", "--detach"])).collect::<Result<Vec<_>>>()?;
+        row("up.warm", &mut warm, "≤ 2 s");
+        thread::sleep(IDLE);
+        self.memory()?;
+        row("down", &mut [self.xtask(&["down"])?], "–");
+        row("up, all built", &mut [self.xtask(&["up", "--detach"])?], "–");
+        Ok(())
+    }
+
+    /// PSS shares what processes share, so that the sum is what the stack takes from the machine.
+    fn memory(&self) -> Result<()> {
+        let state = StateFolder(self.state.clone()).read()?;
+        let services = state
+            .services
+            .iter()
+            .filter_map(|service| Some((service.name.clone(), service.process.as_ref()?.pid)));
+        let supervisor = state.supervisor.iter().map(|process| ("supervisor".to_owned(), process.pid));
+        let roots: Vec<_> = services.chain(supervisor).collect();
+        let parents = parents();
+        let mut total = 0;
+        for (name, root) in &roots {
+            let others = |pid: &u32| roots.iter().any(|(_, other)| other == pid && other != root);
+            let members: Vec<_> =
+                parents.keys().filter(|pid| descends(**pid, *root, &parents, &others)).collect();
+            let kilobytes: u64 = members.iter().filter_map(|pid| pss_kilobytes(**pid)).sum();
+            let processes =
+                if members.len() == 1 { String::new() } else { format!(", {} processes", members.len()) };
+            println!("{:<24} {:>9.1} MB", format!("  {name}{processes}"), kilobytes as f64 / 1024.0);
+            total += kilobytes;
+        }
+        println!("{:<24} {:>9.1} MB {:>19}  ≤ 180 MB", "ram.idle, PSS", total as f64 / 1024.0, "");
+        Ok(())
+    }
+
+    /// Wall seconds of one `cargo xtask` command on the bench's own stack.
+    fn xtask(&self, arguments: &[&str]) -> Result<f64> {
+        let shell = self.world.shell()?;
+        let cargo = cmd!(shell, "cargo xtask {arguments...}")
+            .env("SQUALL_STATE", &self.state)
+            .env_remove("DATABASE_URL");
+        let cargo = cargo.envs(self.cold_target.iter().map(|target| ("CARGO_TARGET_DIR", target)));
+        let start = Instant::now();
+        finish(cargo.into())?;
+        Ok(start.elapsed().as_secs_f64())
+    }
+}
+
+/// CPU seconds of a command and all it runs.
+fn cpu(command: Command) -> Result<f64> {
+    let before = children_cpu_seconds();
+    finish(command)?;
+    Ok(children_cpu_seconds() - before)
+}
+
+fn finish(mut command: Command) -> Result<()> {
+    let output = command.stdin(Stdio::null()).output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    Err(Failure::new(crate::world::show(&command), said, "mend what the message names, then measure again")
+        .into())
+}
+
+fn row(what: &str, seconds: &mut [f64], goal: &str) {
+    seconds.sort_by(f64::total_cmp);
+    let median = seconds[seconds.len() / 2];
+    let spread = match seconds {
+        [first, .., last] => format!("{first:.2} – {last:.2} s"),
+        _ => String::new(),
+    };
+    println!("{what:<24} {median:>10.2} s {spread:>19}  {goal}");
+}
+
+/// Each process of the machine, with its parent.
+fn parents() -> BTreeMap<u32, u32> {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let parent = |pid: u32| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        stat.get(stat.rfind(')')? + 2..)?.split(' ').nth(1)?.parse().ok()
+    };
+    pids.filter_map(|pid| Some((pid, parent(pid)?))).collect()
+}
+
+/// Whether `root` is above `pid`, with none of `others` between them.
+fn descends(pid: u32, root: u32, parents: &BTreeMap<u32, u32>, others: &impl Fn(&u32) -> bool) -> bool {
+    match pid {
+        _ if pid == root => true,
+        _ if others(&pid) => false,
+        _ => parents.get(&pid).is_some_and(|parent| *parent > 1 && descends(*parent, root, parents, others)),
+    }
+}
+
+fn pss_kilobytes(pid: u32) -> Option<u64> {
+    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+    rollup.lines().find_map(|line| line.strip_prefix("Pss:"))?.trim().trim_end_matches(" kB").parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_belongs_to_the_nearest_service_above_it() {
+        let parents = BTreeMap::from([(10, 1), (20, 10), (30, 20), (40, 10)]);
+        let roots = [10, 20];
+        let belongs =
+            |pid, root| descends(pid, root, &parents, &|other: &u32| roots.contains(other) && *other != root);
+        assert!(belongs(30, 20) && belongs(40, 10) && belongs(10, 10));
+        assert!(!belongs(30, 10) && !belongs(40, 20));
+    }
+}

@@ -1,0 +1,125 @@
+//! One line of the table for each tool.
+
+use super::{Provision, browser};
+use crate::{
+    build,
+    failure::Failure,
+    postgres::{self, Postgres},
+    tools::{Tools, is_at_least, version_of},
+    world::World,
+};
+use anyhow::Result;
+use serde::Serialize;
+
+#[derive(Debug, Serialize)]
+pub struct Check {
+    pub tool: &'static str,
+    pub needed: String,
+    /// Its version or place.
+    pub found: Option<String>,
+    pub ok: bool,
+    /// Squall runs without it.
+    pub optional: bool,
+    pub how: String,
+    /// What `--fix` does about it.
+    pub provision: Option<Provision>,
+}
+
+pub fn all(world: &World) -> Result<Vec<Check>> {
+    let tools = Tools::read(world)?;
+    let rustup = format!("rustup update stable (rust-version {} or newer)", tools.rust.minimum);
+    let component = |name: &str| format!("rustup component add {name}");
+    Ok(vec![
+        tool("rustc", &["--version"], &tools.rust.minimum, &rustup),
+        tool("cargo", &["--version"], &tools.rust.minimum, &rustup),
+        Check { tool: "rustfmt", ..tool("cargo", &["fmt", "--version"], "", &component("rustfmt")) },
+        Check { tool: "clippy", ..tool("cargo", &["clippy", "--version"], "", &component("clippy")) },
+        tool(
+            "node",
+            &["--version"],
+            &tools.node.minimum,
+            "the Node.js site, or Debian: apt-get install nodejs",
+        ),
+        tool("npm", &["--version"], "", "comes with Node.js; Debian: apt-get install npm"),
+        tool("python3", &["--version"], &tools.python.minimum, "Debian: apt-get install python3"),
+        Check {
+            tool: "pip",
+            ..tool("python3", &["-m", "pip", "--version"], "", "Debian: apt-get install python3-pip")
+        },
+        tool("git", &["--version"], "", "Debian: apt-get install git"),
+        postgres(world, &tools),
+        npm_packages(world),
+        chromium(),
+        docker(),
+    ])
+}
+
+fn tool(program: &'static str, arguments: &[&str], minimum: &str, how: &str) -> Check {
+    let found = version_of(program, arguments);
+    let ok = found.as_deref().is_some_and(|found| minimum.is_empty() || is_at_least(found, minimum));
+    let needed = if minimum.is_empty() { "any".into() } else { format!("≥ {minimum}") };
+    // `pip 23.2.1 from /a/long/path` says enough with its first words.
+    let found = found.map(|found| found.split(" from ").next().unwrap_or(&found).to_owned());
+    Check { tool: program, needed, found, ok, optional: false, how: how.into(), provision: None }
+}
+
+fn postgres(world: &World, tools: &Tools) -> Check {
+    let needed = format!("≥ {} with pgvector", tools.postgres.minimum);
+    let how = "cargo xtask doctor --fix (or set SQUALL_PG_BIN or DATABASE_URL)";
+    let check = |found: Option<String>, ok, how: String| Check {
+        tool: "postgresql",
+        needed,
+        found,
+        ok,
+        optional: false,
+        how,
+        provision: (!ok).then_some(Provision::Postgres),
+    };
+    if postgres::given_url().is_some() {
+        return check(Some("the server that DATABASE_URL names".into()), true, how.into());
+    }
+    match Postgres::find(world) {
+        Ok(Some(postgres)) => {
+            check(Some(format!("{} in {}", postgres.version, postgres.bin.display())), true, how.into())
+        }
+        Ok(None) => check(None, false, how.into()),
+        Err(error) => check(None, false, Failure::from_error(error, "doctor").next_step().to_owned()),
+    }
+}
+
+fn npm_packages(world: &World) -> Check {
+    let ok = build::node_modules_are_fresh(world).unwrap_or(false);
+    let there = world.web().join("node_modules").exists();
+    let found = match (ok, there) {
+        (true, _) => Some("web/node_modules"),
+        (false, true) => Some("web/node_modules, out of date"),
+        (false, false) => None,
+    };
+    Check {
+        tool: "npm packages",
+        needed: "web/package-lock.json".into(),
+        found: found.map(str::to_owned),
+        ok,
+        optional: false,
+        how: "cargo xtask doctor --fix".into(),
+        provision: Some(Provision::NpmPackages),
+    }
+}
+
+fn chromium() -> Check {
+    let found = browser::find();
+    Check {
+        tool: "chromium",
+        needed: "for browser tests".into(),
+        ok: found.is_some(),
+        found: found.map(|path| path.display().to_string()),
+        optional: false,
+        how: "cargo xtask doctor --fix (or set CHROMIUM_PATH)".into(),
+        provision: Some(Provision::Chromium),
+    }
+}
+
+fn docker() -> Check {
+    let docker = tool("docker", &["--version"], "", "not needed yet; the stack runs without it");
+    Check { optional: true, ..docker }
+}

@@ -1,0 +1,196 @@
+//! `cargo xtask`: every operation of the repository, the same on a laptop, in CI and on the production host.
+//!
+//! This file is the contents page: the enum below is the manual, one file a command. xtask runs the other binaries
+//! and links none of them, so that it compiles in seconds.
+
+mod up;
+mod ci;
+mod fmt;
+mod lint;
+mod typecheck;
+mod build;
+mod test;
+mod bench;
+mod migrate;
+mod queries;
+mod openapi;
+mod workflows;
+mod doctor;
+mod completions;
+
+mod help;
+mod world;
+mod tools;
+mod postgres;
+mod failure;
+mod process;
+mod ports;
+mod http;
+mod files;
+
+use anyhow::Result;
+use clap::{CommandFactory, Parser, Subcommand};
+use failure::{Exit, Failure};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+use world::World;
+
+/// Every operation of the repository.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Builds and starts the stack, waits until it is healthy and prints its address.
+    #[command(
+        after_help = "Examples:\n  cargo xtask up --demo\n  cargo xtask up --detach --state /tmp/second-stack"
+    )]
+    Up(up::Arguments),
+    /// Stops the stack.
+    #[command(after_help = "Examples:\n  cargo xtask down\n  cargo xtask down --delete-data")]
+    Down(up::down::Arguments),
+    /// Says what runs, on which port, and how it is.
+    #[command(after_help = "Example:\n  cargo xtask ps --json")]
+    Ps(up::ps::Arguments),
+    /// Shows what the services wrote.
+    #[command(after_help = "Example:\n  cargo xtask logs api -f -n 100")]
+    Logs(up::logs::Arguments),
+    /// Restarts a service, or all of them.
+    #[command(after_help = "Example:\n  cargo xtask restart worker")]
+    Restart(up::restart::Arguments),
+
+    /// Runs the whole pipeline: format, lints, types, tests, drift.
+    #[command(
+        after_help = "Examples:\n  cargo xtask ci\n  cargo xtask ci clippy test-rust --keep-going\n  cargo xtask ci --list --json"
+    )]
+    Ci(ci::Arguments),
+    /// Formats all code.
+    #[command(after_help = "Example:\n  cargo xtask fmt --check")]
+    Fmt(fmt::Arguments),
+    /// Lints all code; a warning is a failure.
+    #[command(after_help = "Example:\n  cargo xtask lint rust")]
+    Lint(lint::Arguments),
+    /// Checks the types of all code.
+    #[command(after_help = "Example:\n  cargo xtask typecheck web")]
+    Typecheck(typecheck::Arguments),
+    /// Builds the binaries with their tests, and the web app.
+    #[command(after_help = "Example:\n  cargo xtask build rust --release")]
+    Build(build::Arguments),
+    /// Runs tests, with all they need.
+    #[command(
+        after_help = "Examples:\n  cargo xtask test\n  cargo xtask test rust -- -p squall-api sign_in\n  cargo xtask test browser -- --headed"
+    )]
+    Test(test::Arguments),
+    /// Measures, and prints each figure beside its goal.
+    Bench(bench::Arguments),
+
+    /// Makes, applies and proves database migrations.
+    Migrate(migrate::Arguments),
+    /// Describes the SQL queries of the code in .sqlx, against the schema of the migrations.
+    #[command(after_help = "Example:\n  cargo xtask queries --check")]
+    Queries(queries::Arguments),
+    /// Writes the API's description and the web app's types from the code of the api.
+    #[command(after_help = "Example:\n  cargo xtask openapi --check")]
+    Openapi(openapi::Arguments),
+    /// Writes the workflows of GitHub Actions from the steps of `ci`.
+    Workflows(workflows::Arguments),
+
+    /// Says what this machine lacks, and with --fix fetches it.
+    #[command(after_help = "Example:\n  cargo xtask doctor --fix")]
+    Doctor(doctor::Arguments),
+    /// Prints completions for a shell.
+    #[command(
+        after_help = "Example:\n  cargo xtask completions bash > ~/.local/share/bash-completion/completions/cargo-xtask"
+    )]
+    Completions(completions::Arguments),
+
+    /// Holds the services of a detached stack; `up --detach` runs it.
+    #[command(hide = true)]
+    Supervise(up::Place),
+}
+
+fn main() -> ExitCode {
+    // Once, while there is one thread: what nested cargo calls must not see, and what a person put into .env.
+    let root = repository();
+    process::forget_cargo_run();
+    process::add_to_environment(&world::env_file(&root));
+    let words: Vec<_> = env::args().skip(1).collect();
+    if matches!(words.first().map(String::as_str), None | Some("-h" | "--help" | "help")) {
+        print!("{}", help::contents(&Cli::command()));
+        return ExitCode::SUCCESS;
+    }
+    let command = match Cli::try_parse() {
+        Ok(cli) => cli.command,
+        Err(error) => return usage(&error, &words),
+    };
+    let Some(command) = command else { return ExitCode::SUCCESS };
+    match World::new(root).and_then(|world| run(&world, command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&Failure::from_error(error, &words.join(" "))),
+    }
+}
+
+fn fail(failure: &Failure) -> ExitCode {
+    if !failure.is_silent() {
+        eprint!("{failure}");
+    }
+    ExitCode::from(failure.exit as u8)
+}
+
+/// Help that was asked for is printed; a mistake is a failure like any other.
+fn usage(error: &clap::Error, words: &[String]) -> ExitCode {
+    if !error.use_stderr() {
+        print!("{error}");
+        return ExitCode::SUCCESS;
+    }
+    let said = error.to_string();
+    let wrong = said
+        .split("\n\nUsage:")
+        .next()
+        .unwrap_or(&said)
+        .trim_start_matches("error: ")
+        .trim()
+        .replace("\n\n", "\n");
+    let next = "run `cargo xtask`, which lists the commands, or add -h to one of them";
+    fail(&Failure::new(format!("cargo xtask {}", words.join(" ")), wrong, next).exit(Exit::Usage))
+}
+
+fn run(world: &World, command: Command) -> Result<()> {
+    match command {
+        Command::Up(arguments) => up::run(world, &arguments),
+        Command::Down(arguments) => up::down::run(world, &arguments),
+        Command::Ps(arguments) => up::ps::run(world, &arguments),
+        Command::Logs(arguments) => up::logs::run(world, &arguments),
+        Command::Restart(arguments) => up::restart::run(world, &arguments),
+        Command::Ci(arguments) => ci::run(world, &arguments),
+        Command::Fmt(arguments) => fmt::run(world, &arguments),
+        Command::Lint(arguments) => lint::run(world, &arguments),
+        Command::Typecheck(arguments) => typecheck::run(world, &arguments),
+        Command::Build(arguments) => build::run(world, &arguments),
+        Command::Test(arguments) => test::run(world, &arguments),
+        Command::Bench(arguments) => bench::run(world, &arguments),
+        Command::Migrate(arguments) => migrate::run(world, &arguments),
+        Command::Queries(arguments) => queries::run(world, &arguments),
+        Command::Openapi(arguments) => openapi::run(world, &arguments),
+        Command::Workflows(arguments) => workflows::run(world, &arguments),
+        Command::Doctor(arguments) => doctor::run(world, &arguments),
+        Command::Completions(arguments) => completions::run(&arguments),
+        Command::Supervise(place) => up::supervise(&place.folder(world)?),
+    }
+}
+
+/// The folder above the one whose xtask `cargo run` runs, else above the one that was compiled.
+fn repository() -> PathBuf {
+    let run = env::var_os("CARGO_MANIFEST_DIR")
+        .map(PathBuf::from)
+        .filter(|folder| folder.join("xtask.toml").exists());
+    let xtask = run.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    xtask.parent().map_or(xtask.clone(), Path::to_owned)
+}
