@@ -61,6 +61,19 @@ impl Exception {
     }
 }
 
+impl Exception {
+    /// `Type: message` for a person, without what differs from event to event; or whichever there is.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let message = crate::mask::masked(&self.message);
+        match (self.kind.is_empty(), message.is_empty()) {
+            (false, false) => format!("{}: {message}", self.kind),
+            (false, true) => self.kind.clone(),
+            (true, _) => message,
+        }
+    }
+}
+
 /// What is the same for all events of an exception's group: its type and the innermost frames of the
 /// application, without lines, which move with every edit. Without frames the masked message decides.
 pub(crate) fn template(exception: &Exception) -> String {

@@ -102,14 +102,19 @@ fn kind_and_message(line: &str) -> Option<(String, String)> {
 pub(super) fn java(text: &str) -> Option<Exception> {
     let mut exception: Option<Exception> = None;
     let mut head: Option<(String, String)> = None;
+    // The frames of the exceptions that the one at hand caused; they lie outside of it.
+    let mut outer: Vec<Frame> = Vec::new();
     for line in text.lines() {
         let trimmed = line.trim_start();
         if let Some(call) = trimmed.strip_prefix("at ").filter(|_| line.len() > trimmed.len()) {
             let Some(frame) = java_frame(call) else { continue };
             if let Some((kind, message)) = head.take() {
+                if let Some(caused) = exception.take() {
+                    outer.extend(caused.frames.into_iter().rev());
+                }
                 exception = Some(Exception { kind, message, frames: Vec::new() });
             }
-            // A cause prints its innermost call first.
+            // Each exception prints its innermost call first.
             exception.as_mut()?.frames.push(frame);
         } else if trimmed.starts_with("Caused by: ") {
             head = kind_and_message(trimmed);
@@ -117,10 +122,10 @@ pub(super) fn java(text: &str) -> Option<Exception> {
             head = kind_and_message(trimmed).or(head);
         }
     }
-    if let Some(exception) = &mut exception {
-        exception.frames.reverse();
-    }
-    exception
+    let mut exception = exception?;
+    outer.extend(exception.frames.drain(..).rev());
+    exception.frames = outer;
+    Some(exception)
 }
 
 fn java_frame(call: &str) -> Option<Frame> {

@@ -42,6 +42,7 @@ pub(super) fn parse(line: &str, reference: Timestamp) -> Option<ParsedLine<'_>> 
     let message = header.rest.trim_start_matches([' ', '\t', '|']).trim_end();
     let message =
         message.strip_prefix("- ").or_else(|| message.strip_prefix(": ")).unwrap_or(message).trim_start();
+    let message = behind_connection(message);
     Some(ParsedLine {
         message: message.into(),
         level: header.level,
@@ -50,6 +51,17 @@ pub(super) fn parse(line: &str, reference: Timestamp) -> Option<ParsedLine<'_>> 
         attributes: Vec::new(),
         format: "text",
     })
+}
+
+/// `*4711 message`: nginx numbers connections so; the number is part of the header.
+fn behind_connection(message: &str) -> &str {
+    let number = message.strip_prefix('*').and_then(|rest| rest.split_once(' '));
+    match number {
+        Some((digits, rest)) if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+            rest
+        }
+        _ => message,
+    }
 }
 
 struct Header<'a> {

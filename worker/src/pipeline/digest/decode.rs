@@ -39,7 +39,7 @@ impl Event {
     /// What a person reads in a list: the template, or the exception with its message's template.
     pub(super) fn title(&self, template: &str) -> String {
         let title = match &self.exception {
-            Some(exception) => exception::title(exception),
+            Some(exception) => exception.title(),
             None => template.to_owned(),
         };
         let mut title = if title.trim().is_empty() { "(empty message)".to_owned() } else { title };

@@ -80,7 +80,7 @@ fn from_sent(sent: Sent, message: String) -> ReadException {
         object.insert("stacktrace".into(), stacktrace.into());
     }
     let message = match message.is_empty() {
-        true => title(&exception),
+        true => exception.title(),
         false => message,
     };
     // Without a type there is nothing to group by: the message decides, and the text is still shown.
@@ -96,16 +96,6 @@ fn frame(sent: SentFrame) -> Frame {
         file: sent.file,
         line: sent.line,
         in_app: sent.in_app.unwrap_or(true),
-    }
-}
-
-/// `Type: message`, or whichever there is.
-pub(super) fn title(exception: &Exception) -> String {
-    let message = exception.message.lines().next().unwrap_or_default();
-    match (exception.kind.is_empty(), message.is_empty()) {
-        (false, false) => format!("{}: {message}", exception.kind),
-        (false, true) => exception.kind.clone(),
-        (true, _) => message.to_owned(),
     }
 }
 
