@@ -26,6 +26,8 @@ export default defineConfig({
     include: ['src/**/*.test.{ts,tsx}'],
     setupFiles: ['src/test/setup.ts'],
     env: { TZ: 'UTC' },
+    // They run beside compilers on two cores: a slow machine is no failure.
+    testTimeout: 30_000,
     // One thread a core of the smallest machine we build on.
     maxWorkers: 2,
   },

@@ -1,4 +1,5 @@
 //! What the digest stores, counts and survives.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should end")]
 
 mod support;
 

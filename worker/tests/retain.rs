@@ -1,4 +1,5 @@
 //! What retention drops, and what it leaves.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should end")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! What the inbox acknowledges is in the database, and nothing else is.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should end")]
 
 use sqlx::PgPool;
 use squall_intake::{Batch, Inbox, InboxError, Origin, batch::Shape, inbox};

@@ -13,6 +13,19 @@ export function LevelBadge({ level }: { level: Level }) {
   )
 }
 
+/** The title of an issue, in which the places that vary step back. */
+export function IssueTitle({ title }: { title: string }) {
+  return title.split(/(<\*>)/).map((part, index) => {
+    if (part !== '<*>') return part
+    return (
+      // biome-ignore lint/suspicious/noArrayIndexKey: the parts of a text never move.
+      <span key={index} className="hole">
+        {part}
+      </span>
+    )
+  })
+}
+
 type Tone = 'good' | 'bad' | 'warn' | 'calm'
 
 function Word({ tone, icon, children }: { tone: Tone; icon: IconName; children: string }) {

@@ -2,7 +2,7 @@ import { Link } from '@tanstack/react-router'
 import { memo } from 'react'
 import type { Issue } from '@/api/model'
 import { absolute, compact, grouped } from '../format'
-import { LevelBadge, Sparkline, StatusMark } from '../marks'
+import { IssueTitle, LevelBadge, Sparkline, StatusMark } from '../marks'
 import { Time } from '../Time'
 import './issue-list.css'
 
@@ -47,7 +47,7 @@ const IssueRow = memo(function IssueRow({ issue, showProject }: { issue: Row; sh
       </span>
       <div className="issue-row__main">
         <Link to="/issues/$id" params={{ id: issue.id }} className="issue-row__title ellipsis" data-row>
-          {issue.title}
+          <IssueTitle title={issue.title} />
         </Link>
         <span className="issue-row__meta">
           {issue.status !== 'open' && <StatusMark status={issue.status} />}

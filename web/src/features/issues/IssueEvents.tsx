@@ -17,11 +17,11 @@ export function IssueEvents({ issue }: { issue: IssueDetail }) {
   const query = useInfiniteQuery(eventsQuery(issue.id))
   const events = useMemo(() => query.data?.pages.flatMap(({ items }) => items) ?? [], [query.data])
   // What a person reads stays before them: events that arrive meanwhile wait behind "Newer".
-  const [kept, setKept] = useState(events[0])
+  const [kept, setKept] = useState(issue.latest_event ?? events[0])
   if (!kept && events[0]) setKept(events[0])
   const index = events.findIndex(({ id }) => id === (wanted ?? kept?.id))
   const isElsewhere = wanted !== undefined && index === -1 && query.isSuccess
-  const shown = events[index] ?? (wanted === undefined ? kept : events[0]) ?? issue.latest_event ?? null
+  const shown = events[index] ?? (wanted === undefined ? kept : events[0]) ?? null
   const isLatest = shown === (events[0] ?? shown)
 
   function show(event: Event | undefined) {

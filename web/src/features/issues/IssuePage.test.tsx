@@ -81,14 +81,17 @@ describe('the page of an issue', () => {
     let events = [older]
     const { queryClient, person } = open(
       '/issues/7',
-      shown({ 'GET /api/v1/issues/{id}/events': () => page(events) }),
+      shown({
+        'GET /api/v1/issues/{id}': () => issueDetail({ latest_event: events[0] }),
+        'GET /api/v1/issues/{id}/events': () => page(events),
+      }),
     )
     expect(await screen.findByRole('region', { name: 'Latest event' })).toHaveTextContent(older.message)
     events = [thrown, older]
     await queryClient.invalidateQueries()
     expect(await screen.findByRole('region', { name: 'Event' })).toHaveTextContent(older.message)
     await person.click(screen.getByRole('button', { name: 'Newer' }))
-    expect(await screen.findByRole('region', { name: 'Latest event' })).toHaveTextContent(thrown.message)
+    expect(await screen.findByRole('region', { name: 'Latest event' })).toHaveTextContent('CardExpired')
   })
 
   it('shows the first line of a logged trace as the message, and the rest with its frames', async () => {

@@ -4,7 +4,7 @@ import { issueQuery } from '@/api/issues'
 import type { IssueDetail } from '@/api/model'
 import { Icon } from '@/components/Icon'
 import { Loaded } from '@/components/Loaded'
-import { LevelBadge, StatusMark } from '@/components/marks'
+import { IssueTitle, LevelBadge, StatusMark } from '@/components/marks'
 import { useTitle } from '@/components/Page'
 import { IssueEvents } from './IssueEvents'
 import { IssueFacts } from './IssueFacts'
@@ -42,7 +42,9 @@ function IssueParts({ issue }: { issue: IssueDetail }) {
             #{issue.id} · {issue.project}
           </span>
         </div>
-        <h1>{issue.title}</h1>
+        <h1>
+          <IssueTitle title={issue.title} />
+        </h1>
         <div className="row spread">
           <span className="muted mono small issue__culprit">{issue.culprit}</span>
           <StatusActions issue={issue} />

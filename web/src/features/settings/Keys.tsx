@@ -100,10 +100,10 @@ function KeyRow({ apiKey: key, project }: { apiKey: Key; project: Project }) {
     <tr className={key.revoked_at ? 'settings__off' : undefined}>
       <td className="wide">{key.name}</td>
       <td className="mono">{key.secret_hint}</td>
-      <td className="muted settings__when">
+      <td className="muted">
         <Time at={key.created_at} />
       </td>
-      <td className="muted settings__when">
+      <td className="muted">
         <Time at={key.last_used_at} />
       </td>
       <td className="number">

@@ -50,7 +50,7 @@ function SourceHead({ source }: { source: Source }) {
       <div className="page__head">
         <div>
           <h1>{source.name}</h1>
-          <p className="small muted mono">{sourceReads(source)}</p>
+          <p className={source.kind === 'file' ? 'small muted mono' : 'small muted'}>{sourceReads(source)}</p>
         </div>
         <div className="row">
           <HealthMark health={source.health} />

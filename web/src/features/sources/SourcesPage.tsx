@@ -78,7 +78,7 @@ function SourceRow({
         </Link>
         <span className="source-row__reads">
           {showProject && `${source.project} · `}
-          <span className="mono">{sourceReads(source)}</span>
+          <span className={source.kind === 'file' ? 'mono' : undefined}>{sourceReads(source)}</span>
           {source.files && source.files.length > 0 && ` · ${counted(source.files.length, 'file')}`}
         </span>
       </div>
