@@ -299,7 +299,7 @@ async fn read(state: &AppState, project_id: Option<i64>, id: Option<i64>) -> Res
     .fetch_all(&state.pool)
     .await?;
     let sources = rows.into_iter().map(|row| Source {
-        health: match (row.enabled, row.failures > 0 || row.last_error.is_some(), row.silent) {
+        health: match (row.enabled, row.failures > 0, row.silent) {
             (false, ..) => Health::Disabled,
             (true, true, _) => Health::Failing,
             (true, false, None) => Health::Waiting,

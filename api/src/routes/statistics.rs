@@ -102,7 +102,7 @@ pub(super) async fn show(
     let now = sqlx::query!(
         "select (select count(*) from issues where status = 'open' and ($1::bigint is null or project_id = $1)) as \"open!\",
                 (select count(*) from sources where $1::bigint is null or project_id = $1) as \"sources!\",
-                (select count(*) from sources where enabled and (failures > 0 or last_error is not null)
+                (select count(*) from sources where enabled and failures > 0
                     and ($1::bigint is null or project_id = $1)) as \"failing!\",
                 (select count(*) from inbox where set_aside_at is null and ($1::bigint is null or project_id = $1)) as \"waiting!\",
                 (select count(*) from inbox where set_aside_at is not null and ($1::bigint is null or project_id = $1)) as \"set_aside!\",

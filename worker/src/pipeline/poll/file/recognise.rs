@@ -141,6 +141,8 @@ impl FileSource {
                     let read = std::mem::replace(&mut file.position, fresh);
                     let read = Position { id: FileId::NOBODY, ..read };
                     file.start_anew(now);
+                    // Saved even when nothing is read yet: after a restart the old mark would not fit.
+                    self.moved = true;
                     self.retire(read, now);
                 }
                 Err(error) => {
