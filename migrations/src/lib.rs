@@ -5,9 +5,14 @@
 //! never migrate: the `squall-migrate` job does, once, before they start.
 
 pub mod catalog;
+pub mod dump;
+pub mod generate;
+pub mod job;
+pub mod scratch;
+pub mod script;
 pub mod verify;
 
-use sqlx::{PgPool, migrate::Migrator};
+use sqlx::{PgConnection, PgPool, migrate::Migrator};
 
 /// All migrations, embedded in order of their version.
 pub static MIGRATOR: Migrator = sqlx::migrate!("./sql");
@@ -25,10 +30,13 @@ pub fn expected_version() -> i64 {
 /// # Errors
 /// Whatever the database answers, other than that the table of migrations is missing.
 pub async fn found_version(pool: &PgPool) -> Result<Option<i64>, sqlx::Error> {
-    let known: bool =
-        sqlx::query_scalar("select to_regclass('_sqlx_migrations') is not null").fetch_one(pool).await?;
-    if !known {
+    version_of(&mut *pool.acquire().await?).await
+}
+
+async fn version_of(connection: &mut PgConnection) -> Result<Option<i64>, sqlx::Error> {
+    let known = "select to_regclass('_sqlx_migrations') is not null";
+    if !sqlx::query_scalar::<_, bool>(known).fetch_one(&mut *connection).await? {
         return Ok(None);
     }
-    sqlx::query_scalar("select max(version) from _sqlx_migrations where success").fetch_one(pool).await
+    sqlx::query_scalar("select max(version) from _sqlx_migrations where success").fetch_one(connection).await
 }

@@ -6,8 +6,14 @@ use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use serde::Serialize;
 use sqlx::{PgPool, postgres::PgConnectOptions};
-use squall_migrations::{MIGRATOR, expected_version, found_version, verify};
-use std::{path::PathBuf, process::ExitCode, str::FromStr};
+use squall_migrations::{
+    MIGRATOR, expected_version, found_version,
+    generate::{self, Request, Server, Sources},
+    job::{self, Migrated},
+    script::Script,
+    verify,
+};
+use std::{fs, path::PathBuf, process::ExitCode, str::FromStr};
 
 /// Brings a database to the schema of this version, and says how far it is.
 #[derive(Parser)]
@@ -39,8 +45,37 @@ enum Command {
         #[arg(long, default_value = "migrations/sql")]
         folder: PathBuf,
     },
+    /// Writes the next migration: what leads from the migrations to schema.sql, proved on scratch databases.
+    #[command(
+        after_help = "Examples:\n  squall-migrate generate add_issue_owner\n  squall-migrate generate tidy --rename users.name=full_name --allow-loss users.nickname"
+    )]
+    Generate(Generate),
     /// Proves on scratch databases that the migrations make the declared schema.
     Verify,
+}
+
+#[derive(clap::Args)]
+struct Generate {
+    /// What it does, in snake case: `add_issue_owner`.
+    name: String,
+    /// A rename that would look like a drop and an add: `old=new` for a table, type, `table.column` or `type.value`.
+    #[arg(long = "rename", value_name = "OLD=NEW")]
+    renames: Vec<String>,
+    /// A table, `table.column`, `type.attribute` or sequence whose data may go.
+    #[arg(long = "allow-loss", value_name = "NAME")]
+    allow_loss: Vec<String>,
+    /// What rows that exist get in a column that must not be null: `table.column=expression`.
+    #[arg(long = "backfill", value_name = "COLUMN=EXPRESSION")]
+    backfills: Vec<String>,
+    /// Prints the migration instead of writing it.
+    #[arg(long)]
+    dry_run: bool,
+    /// The folder of migrations.
+    #[arg(long, default_value = "migrations/sql")]
+    folder: PathBuf,
+    /// The declaration.
+    #[arg(long, default_value = "migrations/schema.sql")]
+    schema: PathBuf,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -59,20 +94,28 @@ async fn run(command: Command) -> Result<()> {
         Command::Run => migrate().await,
         Command::Status { json } => status(json).await,
         Command::New { name, folder } => say(&scaffold::new(&folder, &name)?),
+        Command::Generate(arguments) => generate_next(arguments).await,
         Command::Verify => prove().await,
     }
 }
 
 async fn migrate() -> Result<()> {
-    let pool = connect().await?;
-    let before = found_version(&pool).await?.unwrap_or_default();
-    MIGRATOR.run(&pool).await.context(
-        "applying the migrations. Nothing of a failed migration is kept; mend its cause and run this again",
-    )?;
-    match expected_version() - before {
-        0 => say(&format!("The schema is at version {before} already.")),
-        _ => say(&format!("The schema went from version {before} to {}.", expected_version())),
+    let migrated = job::run(&MIGRATOR, &connect().await?).await?;
+    let Migrated { from, to, partition_indexes } = migrated;
+    if to > expected_version() {
+        return say(&format!(
+            "The schema is at version {to}, newer than the {} this version was made for: nothing to do.",
+            expected_version()
+        ));
     }
+    match from {
+        Some(from) if from == to => say(&format!("The schema is at version {to} already."))?,
+        from => say(&format!("The schema went from version {} to {to}.", from.unwrap_or_default()))?,
+    }
+    if partition_indexes > 0 {
+        say(&format!("Built {partition_indexes} indexes on partitions."))?;
+    }
+    Ok(())
 }
 
 #[derive(Serialize)]
@@ -107,6 +150,32 @@ async fn status(json: bool) -> Result<()> {
     Ok(())
 }
 
+async fn generate_next(arguments: Generate) -> Result<()> {
+    scaffold::check_name(&arguments.name)?;
+    let Generate { name, renames, allow_loss, backfills, dry_run, folder, schema } = arguments;
+    let request = Request::parse(&name, &renames, &allow_loss, &backfills)?;
+    let migrations = Script::read_all(&folder)?;
+    let declared = fs::read_to_string(&schema).with_context(|| format!("reading {}", schema.display()))?;
+    let (options, password) = (database_url()?, password());
+    let server = Server { options: &options, password: password.as_deref() };
+    let written = generate::generate(server, &Sources { migrations: &migrations, declared: &declared }, &request)
+        .await
+        .with_context(|| format!("generating the migration {name}"))?;
+    if written.is_empty() {
+        return say("The migrations make the declared schema already: there is nothing to write.");
+    }
+    for script in &written {
+        if dry_run {
+            say(&format!("── {}\n{}", script.file, script.sql))?;
+        } else {
+            let path = folder.join(&script.file);
+            fs::write(&path, &script.sql).with_context(|| format!("writing {}", path.display()))?;
+            say(&format!("Wrote {}", path.display()))?;
+        }
+    }
+    say("Replayed on a copy, it leads to the declared schema: equal catalogs, equal pg_dump.")
+}
+
 async fn prove() -> Result<()> {
     let differences = verify::differences(&database_url()?).await?;
     if differences.is_empty() {
@@ -136,6 +205,27 @@ fn database_url() -> Result<PgConnectOptions> {
     PgConnectOptions::from_str(&url).context(
         "DATABASE_URL is not a PostgreSQL address. It reads postgres://user:password@host:port/database",
     )
+}
+
+/// The password of DATABASE_URL, for programs that take it by environment and never on their command line.
+fn password() -> Option<String> {
+    let url = std::env::var("DATABASE_URL").ok()?;
+    let authority = url.split_once("://")?.1.split(['/', '?']).next()?;
+    let (_, password) = authority.rsplit_once('@')?.0.split_once(':')?;
+    Some(percent_decoded(password)).filter(|password| !password.is_empty())
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let hex = (*first == b'%').then(|| tail.get(..2)).flatten().and_then(|hex| std::str::from_utf8(hex).ok());
+        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => (bytes.push(byte), rest = &tail[2..]),
+            None => (bytes.push(*first), rest = tail),
+        };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn say(text: &str) -> Result<()> {

@@ -5,9 +5,7 @@ use std::{fs, io::Write, path::Path};
 
 /// Makes `NNNN_name.sql` in `folder` and says where it is.
 pub(crate) fn new(folder: &Path, name: &str) -> Result<String> {
-    if name.is_empty() || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_') {
-        bail!("{name:?} is not a name for a migration. Use snake case, such as add_issue_owner");
-    }
+    check_name(name)?;
     let path = folder.join(format!("{:04}_{name}.sql", last_number(folder)? + 1));
     let mut file = fs::File::create_new(&path).with_context(|| format!("making {}", path.display()))?;
     writeln!(
@@ -15,6 +13,14 @@ pub(crate) fn new(folder: &Path, name: &str) -> Result<String> {
         "-- Say here why the schema changes. Change schema.sql in the same commit.\n\nset lock_timeout = '3s';"
     )?;
     Ok(format!("Made {}. Then: cargo xtask migrate verify", path.display()))
+}
+
+/// A name goes into the file's name as it is.
+pub(crate) fn check_name(name: &str) -> Result<()> {
+    if name.is_empty() || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_') {
+        bail!("{name:?} is not a name for a migration. Use snake case, such as add_issue_owner");
+    }
+    Ok(())
 }
 
 fn last_number(folder: &Path) -> Result<u32> {

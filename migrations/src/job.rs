@@ -1,0 +1,125 @@
+//! The job that gates a deploy: of ten started at once one migrates, and a run that was killed is finished by the next.
+//!
+//! A transaction that was cut off left nothing. What runs outside one can leave an index half built: it is invalid,
+//! and is dropped before its migration runs again. Indexes of partitioned tables are declared on the parent only and
+//! built here on each partition concurrently, so that writers never wait; this too goes on where it was cut off.
+
+use crate::{script::NO_TRANSACTION, version_of};
+use anyhow::{Context, Result};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, migrate::Migrator};
+use std::time::Duration;
+
+/// How far a run came.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Migrated {
+    /// The version found; `None` on an empty database.
+    pub from: Option<i64>,
+    /// The version afterwards.
+    pub to: i64,
+    /// Indexes that were built on partitions.
+    pub partition_indexes: usize,
+}
+
+/// Any number that nothing else locks in this database: "squall" on a telephone's keys.
+const LOCK: i64 = 778_255;
+
+/// Between two looks at the lock. Waiting inside the database would hold a snapshot, for which the concurrent build
+/// of an index waits in turn.
+const LOCK_PAUSE: Duration = Duration::from_millis(200);
+
+/// Applies what is missing. A database that is newer than `migrator` is left alone: after a rollback the older
+/// version works on the newer schema.
+///
+/// # Errors
+/// When the database refuses a migration; nothing of it is kept then.
+pub async fn run(migrator: &Migrator, pool: &PgPool) -> Result<Migrated> {
+    let mut connection = pool.acquire().await.context("connecting for the migrations")?.detach();
+    let taken = "select pg_try_advisory_lock($1)";
+    while !sqlx::query_scalar::<_, bool>(taken).bind(LOCK).fetch_one(&mut connection).await? {
+        tokio::time::sleep(LOCK_PAUSE).await;
+    }
+    let outcome = run_locked(migrator, &mut connection).await;
+    // Closed and not given back to the pool: its locks go with it, also those a failed migration leaves.
+    connection.close().await?;
+    outcome
+}
+
+async fn run_locked(migrator: &Migrator, connection: &mut PgConnection) -> Result<Migrated> {
+    let from = version_of(connection).await?;
+    let found = from.unwrap_or_default();
+    let newest = migrator.iter().map(|migration| migration.version).max().unwrap_or_default();
+    if found > newest {
+        return Ok(Migrated { from, to: found, partition_indexes: 0 });
+    }
+    drop_half_built(migrator, found, connection).await?;
+    migrator.run(&mut *connection).await.context(
+        "applying the migrations. Nothing of a failed migration is kept; mend its cause and run this again",
+    )?;
+    Ok(Migrated { from, to: newest, partition_indexes: build_on_partitions(connection).await? })
+}
+
+/// Drops invalid indexes that a pending migration is about to build.
+async fn drop_half_built(migrator: &Migrator, from: i64, connection: &mut PgConnection) -> Result<()> {
+    let pending: Vec<&str> = migrator
+        .iter()
+        .filter(|migration| migration.version > from && migration.sql.as_str().starts_with(NO_TRANSACTION))
+        .map(|migration| migration.sql.as_str())
+        .collect();
+    let invalid: Vec<String> = sqlx::query_scalar(INVALID_INDEXES).fetch_all(&mut *connection).await?;
+    for index in invalid {
+        let is_named = |sql: &&str| sql.split(|c: char| c.is_whitespace() || c == ';').any(|word| word == index);
+        if pending.iter().any(is_named) {
+            sqlx::query(AssertSqlSafe(format!("drop index concurrently {index}")))
+                .execute(&mut *connection)
+                .await
+                .with_context(|| format!("dropping the half-built index {index}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Builds each index that stands on a partitioned table only on every partition that lacks it, and attaches it.
+async fn build_on_partitions(connection: &mut PgConnection) -> Result<usize> {
+    let missing: Vec<(String, String, String, String, bool)> =
+        sqlx::query_as(MISSING_PARTITION_INDEXES).fetch_all(&mut *connection).await?;
+    for (parent, partition, name, definition, half_built) in &missing {
+        if *half_built {
+            sqlx::query(AssertSqlSafe(format!("drop index concurrently {name}"))).execute(&mut *connection).await?;
+        }
+        sqlx::query(AssertSqlSafe(definition.clone()))
+            .execute(&mut *connection)
+            .await
+            .with_context(|| format!("building {name} on the partition {partition}"))?;
+        let mut transaction = connection.begin().await?;
+        sqlx::query("set local lock_timeout = '3s'").execute(&mut *transaction).await?;
+        sqlx::query(AssertSqlSafe(format!("alter index {parent} attach partition {name}")))
+            .execute(&mut *transaction)
+            .await
+            .with_context(|| format!("attaching {name} to {parent}"))?;
+        transaction.commit().await?;
+    }
+    Ok(missing.len())
+}
+
+/// Indexes whose build was cut off.
+const INVALID_INDEXES: &str = "
+    select i.indexrelid::regclass::text from pg_index i join pg_class c on c.oid = i.indexrelid
+    where not i.indisvalid and c.relkind = 'i'";
+
+/// An index on a partitioned table, a partition without its counterpart, the counterpart's name and definition, and
+/// whether it is there, half built or not attached yet.
+const MISSING_PARTITION_INDEXES: &str = r"
+    select parent.oid::regclass::text, child.oid::regclass::text,
+           quote_ident(wanted.name),
+           format('create %s index concurrently %I on %s using %s', case when i.indisunique then 'unique' else '' end, wanted.name,
+                  child.oid::regclass, regexp_replace(pg_get_indexdef(parent.oid), '^.*? USING ', '')),
+           to_regclass(quote_ident(wanted.name)) is not null
+    from pg_index i
+    join pg_class parent on parent.oid = i.indexrelid and parent.relkind = 'I'
+    join pg_inherits h on h.inhparent = i.indrelid
+    join pg_class child on child.oid = h.inhrelid and child.relkind = 'r'
+    cross join lateral (select left(child.relname, 63 - length(parent.relname) - 1) || '_' || parent.relname as name) wanted
+    where not i.indisvalid
+      and not exists (select from pg_inherits attached join pg_index ci on ci.indexrelid = attached.inhrelid
+                      where attached.inhparent = parent.oid and ci.indrelid = child.oid)
+    order by 1, 2";

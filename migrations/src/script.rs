@@ -1,0 +1,63 @@
+//! One migration file, as it is run: in one transaction, unless its first line says otherwise.
+
+use anyhow::{Context, Result};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use std::{fs, path::Path};
+
+/// The first line of a file that runs outside a transaction, as sqlx reads it.
+pub const NO_TRANSACTION: &str = "-- no-transaction";
+
+/// A migration file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Script {
+    /// Its name: `0002_add_owner.sql`.
+    pub file: String,
+    /// Its text.
+    pub sql: String,
+}
+
+impl Script {
+    /// Reads all migrations of a folder in the order of their numbers.
+    ///
+    /// # Errors
+    /// When the folder or a file cannot be read.
+    pub fn read_all(folder: &Path) -> Result<Vec<Self>> {
+        let entries = fs::read_dir(folder).with_context(|| format!("reading the folder of migrations {}", folder.display()))?;
+        let mut scripts = Vec::new();
+        for entry in entries {
+            let path = entry?.path();
+            let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if number(&file).is_some() && file.ends_with(".sql") {
+                let sql = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+                scripts.push(Self { file, sql });
+            }
+        }
+        scripts.sort_by_key(|script| number(&script.file));
+        Ok(scripts)
+    }
+
+    /// Whether it runs in one transaction.
+    pub fn is_transactional(&self) -> bool {
+        !self.sql.starts_with(NO_TRANSACTION)
+    }
+
+    /// Runs it the way the job does.
+    ///
+    /// # Errors
+    /// Whatever the database answers, with the file's name.
+    pub async fn run(&self, connection: &mut PgConnection) -> Result<()> {
+        let wrong = || format!("running {}", self.file);
+        if self.is_transactional() {
+            let mut transaction = connection.begin().await?;
+            sqlx::raw_sql(AssertSqlSafe(self.sql.clone())).execute(&mut *transaction).await.with_context(wrong)?;
+            transaction.commit().await.with_context(wrong)
+        } else {
+            sqlx::raw_sql(AssertSqlSafe(self.sql.clone())).execute(connection).await.map(drop).with_context(wrong)
+        }
+    }
+}
+
+/// The number that a migration's name begins with.
+pub fn number(file: &str) -> Option<u32> {
+    file.split('_').next().and_then(|digits| digits.parse().ok())
+}

@@ -1,0 +1,108 @@
+//! Each case of `matrix/` is one kind of change: what was there, what is declared, and what must come of it.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
+use sqlx::PgPool;
+use squall_migrations::{
+    generate::{Request, Server, Sources, generate},
+    script::Script,
+};
+
+/// One kind of change.
+struct Case {
+    what: String,
+    arguments: Vec<(String, String)>,
+    expect: String,
+    holds: Vec<String>,
+    before: String,
+    after: String,
+}
+
+macro_rules! matrix {
+    ($($name:ident: $file:literal,)*) => {$(
+        #[sqlx::test(migrations = false)]
+        async fn $name(pool: PgPool) {
+            check(include_str!(concat!("matrix/", $file)), &pool).await;
+        }
+    )*};
+}
+
+matrix! {
+    changes_of_tables_and_columns: "01_tables_and_columns.sql",
+    changes_of_types: "02_types.sql",
+    changes_of_generated_columns_identities_and_sequences: "03_generated_and_sequences.sql",
+    changes_of_constraints: "04_constraints.sql",
+    changes_of_indexes: "05_indexes.sql",
+    changes_of_routines_and_views: "06_routines_and_views.sql",
+    changes_of_partitions_comments_and_rights: "07_partitions_comments_rights.sql",
+    renames_and_kinds_that_are_refused: "08_renames_and_strangers.sql",
+}
+
+/// Each is generated and proved, or refused for the reason that stands there.
+async fn check(text: &str, pool: &PgPool) {
+    let options = pool.connect_options();
+    let server = Server { options: &options, password: None };
+    let cases: Vec<Case> = text.split("-- case: ").skip(1).map(case).collect();
+    let mut wrong = Vec::new();
+    for case in &cases {
+        let given = |flag: &str| -> Vec<String> {
+            case.arguments.iter().filter(|(name, _)| name == flag).map(|(_, value)| value.clone()).collect()
+        };
+        let request =
+            Request::parse("change", &given("--rename"), &given("--allow-loss"), &given("--backfill")).unwrap();
+        let before = [Script { file: "0001_before.sql".into(), sql: case.before.clone() }];
+        let sources = Sources { migrations: &before, declared: &case.after };
+        if let Err(reason) = judge(case, generate(server, &sources, &request).await) {
+            wrong.push(format!("{}: {reason}", case.what));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {} cases:\n{}", wrong.len(), cases.len(), wrong.join("\n\n"));
+}
+
+fn judge(case: &Case, outcome: anyhow::Result<Vec<Script>>) -> Result<(), String> {
+    match (case.expect.strip_prefix("refused"), outcome) {
+        (Some(reason), Err(error)) => {
+            let said = format!("{error:#}");
+            if said.to_lowercase().contains(&reason.trim().to_lowercase()) { Ok(()) } else { Err(format!("refused, but not for {reason}: {said}")) }
+        }
+        (Some(_), Ok(scripts)) => Err(format!("not refused: {}", text(&scripts))),
+        (None, Err(error)) => Err(format!("refused: {error:#}")),
+        (None, Ok(scripts)) if scripts.is_empty() => Err("nothing was generated".into()),
+        (None, Ok(scripts)) => {
+            let sql = text(&scripts).to_lowercase();
+            let missing: Vec<_> = case.holds.iter().filter(|part| !sql.contains(part.as_str())).collect();
+            if missing.is_empty() { Ok(()) } else { Err(format!("without {missing:?}: {sql}")) }
+        }
+    }
+}
+
+fn text(scripts: &[Script]) -> String {
+    scripts.iter().map(|script| script.sql.as_str()).collect()
+}
+
+fn case(text: &str) -> Case {
+    let (head, rest) = text.split_once("-- before\n").unwrap();
+    let (before, after) = rest.split_once("-- after\n").unwrap();
+    let values = |name: &str| -> Vec<String> {
+        let lines = head.lines().filter_map(|line| line.strip_prefix(&format!("-- {name}: ")));
+        lines.map(|value| value.trim().to_owned()).collect()
+    };
+    Case {
+        what: head.lines().next().unwrap().to_owned(),
+        arguments: split(&values("arguments").join(" ")),
+        expect: values("expect").concat(),
+        holds: values("holds").iter().map(|part| part.to_lowercase()).collect(),
+        before: before.to_owned(),
+        after: after.to_owned(),
+    }
+}
+
+/// `--flag value --flag 'quoted value'`.
+fn split(arguments: &str) -> Vec<(String, String)> {
+    let pieces = arguments.split("--").filter(|piece| !piece.trim().is_empty());
+    pieces
+        .map(|piece| {
+            let (flag, value) = piece.trim().split_once(' ').unwrap();
+            (format!("--{flag}"), value.trim().trim_matches(['\'', '"']).to_owned())
+        })
+        .collect()
+}
