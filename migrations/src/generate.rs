@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! migrations ──replay──▶ A ──rename──▶ catalog ─┐
-//!                        └─copy──▶ C            ├─ changes ─▶ plan ─▶ files ─replay on C─▶ equal to B? ─▶ written
-//! schema.sql ──apply───▶ B ───────────▶ catalog ─┘
+//! schema.sql ──apply───▶ B ───────────▶ catalog ─┴─ changes ─▶ plan ─▶ files ─┐
+//! migrations ──replay──▶ C ◀────────────────────────────replay────────────────┘ equal to B? ─▶ written
 //! ```
 //!
-//! Nothing is believed: the files are run on a copy of A, and unless its catalogs and its `pg_dump` then equal
+//! Nothing is believed: the files are run after the migrations in C, and unless its catalogs and its `pg_dump` then equal
 //! those of B, nothing is written and the difference is shown. What would lose data, and what looks like a rename,
 //! is asked about; a kind of object that is not known here is refused by name.
 
@@ -47,29 +47,74 @@ pub struct Server<'a> {
     pub password: Option<&'a str>,
 }
 
+/// Three empty databases on one server: what the migrations make, what is declared, and where the candidate runs.
+pub struct Databases {
+    /// The migrations are replayed here, and renames carried out.
+    pub migrated: PgConnectOptions,
+    /// The declaration is applied here.
+    pub declared: PgConnectOptions,
+    /// The migrations and then the candidate are replayed here.
+    pub candidate: PgConnectOptions,
+}
+
 /// Generates and proves; an empty list means that nothing differs.
 ///
 /// # Errors
 /// Refusals, each saying what to do; and a candidate that did not lead to the declaration, with the difference.
 pub async fn generate(server: Server<'_>, sources: &Sources<'_>, request: &Request) -> Result<Vec<Script>> {
     let mut scratch = Scratch::open(server.options).await?;
-    let outcome = attempt(&mut scratch, server, sources, request).await;
+    let outcome = generate_in_scratch(&mut scratch, server, sources, request).await;
     scratch.close().await?;
     outcome
 }
 
-async fn attempt(scratch: &mut Scratch, server: Server<'_>, sources: &Sources<'_>, request: &Request) -> Result<Vec<Script>> {
-    let [migrated, declared] = [scratch.make("migrated", None).await?, scratch.make("declared", None).await?];
-    let (migrated_made, declared_made) = tokio::join!(replay(&migrated, sources.migrations), declare(&declared, sources.declared));
-    migrated_made?;
-    declared_made?;
-    let copy = scratch.make("candidate", Some(&migrated)).await?;
-    let declared_catalog = read(&declared).await?;
-    let candidate = write_candidate(&migrated, &declared_catalog, sources, request).await?;
-    if !candidate.is_empty() {
-        prove(server, &copy, &candidate, &declared, &declared_catalog).await?;
+async fn generate_in_scratch(
+    scratch: &mut Scratch,
+    server: Server<'_>,
+    sources: &Sources<'_>,
+    request: &Request,
+) -> Result<Vec<Script>> {
+    let databases = Databases {
+        migrated: scratch.make("migrated").await?,
+        declared: scratch.make("declared").await?,
+        candidate: scratch.make("candidate").await?,
+    };
+    let written = generate_in(&databases, sources, request).await?;
+    if !written.is_empty() {
+        let (declared, found) = tokio::join!(
+            dump::schema(&databases.declared, server.password),
+            dump::schema(&databases.candidate, server.password)
+        );
+        equal(dump::differences(&declared?, &found?), &written)?;
     }
-    Ok(candidate)
+    Ok(written)
+}
+
+/// As [`generate`], in databases of the caller and with the catalogs as the only judge.
+///
+/// # Errors
+/// As [`generate`].
+pub async fn generate_in(databases: &Databases, sources: &Sources<'_>, request: &Request) -> Result<Vec<Script>> {
+    let Databases { migrated, declared, candidate } = databases;
+    let (one, two, three) = tokio::join!(
+        replay(migrated, sources.migrations),
+        replay(candidate, sources.migrations),
+        declare(declared, sources.declared)
+    );
+    one.and(two).and(three)?;
+    let declared = read(declared).await?;
+    let written = write_candidate(migrated, &declared, sources, request).await?;
+    if !written.is_empty() {
+        replay(candidate, &written).await.with_context(|| {
+            format!(
+                "the generated SQL does not run, so nothing was written. Write this change by hand with `cargo xtask migrate \
+                 new`, or make it in smaller steps. The SQL was:{}\nIt stopped",
+                shown(&written)
+            )
+        })?;
+        equal(catalog::differences(&declared, &read(candidate).await?), &written)?;
+    }
+    Ok(written)
 }
 
 async fn write_candidate(
@@ -97,19 +142,7 @@ fn refused(refusals: Vec<String>) -> anyhow::Error {
     anyhow::anyhow!("no migration was written, because:\n{}", lines.join("\n"))
 }
 
-/// Runs the candidate on a copy of what the migrations make, and compares.
-async fn prove(server: Server<'_>, copy: &PgConnectOptions, candidate: &[Script], declared: &PgConnectOptions, expected: &Catalog) -> Result<()> {
-    let shown = || candidate.iter().map(|script| format!("\n── {}\n{}", script.file, script.sql)).collect::<String>();
-    replay(copy, candidate).await.with_context(|| {
-        format!(
-            "the generated SQL does not run, so nothing was written. Write this change by hand with `cargo xtask migrate new`, \
-             or make it in smaller steps. The SQL was:{}\nIt stopped",
-            shown()
-        )
-    })?;
-    let (found, wanted_dump, found_dump) = tokio::join!(read(copy), dump::schema(declared, server.password), dump::schema(copy, server.password));
-    let mut differences = catalog::differences(expected, &found?);
-    differences.extend(dump::differences(&wanted_dump?, &found_dump?));
+fn equal(differences: Vec<String>, written: &[Script]) -> Result<()> {
     if differences.is_empty() {
         return Ok(());
     }
@@ -117,8 +150,12 @@ async fn prove(server: Server<'_>, copy: &PgConnectOptions, candidate: &[Script]
         "the generated SQL does not lead to the declaration, so nothing was written. Below, `-` is declared only and `+` made \
          only. Write this change by hand with `cargo xtask migrate new`.\n{}\nThe SQL was:{}",
         differences.join("\n"),
-        shown()
-    );
+        shown(written)
+    )
+}
+
+fn shown(scripts: &[Script]) -> String {
+    scripts.iter().map(|script| format!("\n── {}\n{}", script.file, script.sql)).collect()
 }
 
 async fn replay(database: &PgConnectOptions, scripts: &[Script]) -> Result<()> {

@@ -21,15 +21,14 @@ impl Scratch {
         Ok(Self { server: server.clone(), admin, made: Vec::new() })
     }
 
-    /// Makes an empty database, or a copy of one that nobody is connected to.
+    /// Makes an empty database.
     ///
     /// # Errors
     /// When the role may not create databases.
-    pub async fn make(&mut self, side: &str, copy_of: Option<&PgConnectOptions>) -> Result<PgConnectOptions> {
+    pub async fn make(&mut self, side: &str) -> Result<PgConnectOptions> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let name = format!("squall_{side}_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
-        let template = copy_of.and_then(PgConnectOptions::get_database).unwrap_or("template0");
-        sqlx::query(AssertSqlSafe(format!("create database {name} template {template}")))
+        sqlx::query(AssertSqlSafe(format!("create database {name} template template0")))
             .execute(&mut self.admin)
             .await
             .with_context(|| format!("creating the scratch database {name}: the role needs the right CREATEDB"))?;

@@ -17,9 +17,9 @@ pub async fn differences(server: &PgConnectOptions) -> Result<Vec<String>> {
 }
 
 async fn compare(scratch: &mut Scratch) -> Result<Vec<String>> {
-    let mut migrated = scratch.make("migrated", None).await?.connect().await?;
+    let mut migrated = scratch.make("migrated").await?.connect().await?;
     MIGRATOR.run(&mut migrated).await.context("replaying the migrations on an empty database")?;
-    let mut declared = scratch.make("declared", None).await?.connect().await?;
+    let mut declared = scratch.make("declared").await?.connect().await?;
     sqlx::raw_sql(DECLARED_SCHEMA)
         .execute(&mut declared)
         .await

@@ -1,0 +1,11 @@
+-- kind: triggers
+-- what: a trigger goes, its function stays
+-- expect: generated
+-- holds: drop trigger
+-- before
+create table users (id bigint primary key);
+create function touch() returns trigger language plpgsql as $$ begin return new; end $$;
+create trigger users_touch before update on users for each row execute function touch();
+-- after
+create table users (id bigint primary key);
+create function touch() returns trigger language plpgsql as $$ begin return new; end $$;
