@@ -20,6 +20,12 @@ pub static MIGRATOR: Migrator = sqlx::migrate!("./sql");
 /// The declared schema, as a script for an empty database.
 pub const DECLARED_SCHEMA: &str = include_str!("../schema.sql");
 
+/// The embedded migrations as files.
+pub fn scripts() -> Vec<script::Script> {
+    let file = |migration: &sqlx::migrate::Migration| format!("{:04}_{}.sql", migration.version, migration.description);
+    MIGRATOR.iter().map(|m| script::Script { file: file(m), sql: m.sql.as_str().to_owned() }).collect()
+}
+
 /// The version of the newest embedded migration: what this binary expects to find.
 pub fn expected_version() -> i64 {
     MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or_default()

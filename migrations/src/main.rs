@@ -10,10 +10,11 @@ use squall_migrations::{
     MIGRATOR, expected_version, found_version,
     generate::{self, Request, Server, Sources},
     job::{self, Migrated},
+    scratch::Scratch,
     script::Script,
     verify,
 };
-use std::{fs, path::PathBuf, process::ExitCode, str::FromStr};
+use std::{fs, path::{Path, PathBuf}, process::ExitCode, str::FromStr};
 
 /// Brings a database to the schema of this version, and says how far it is.
 #[derive(Parser)]
@@ -50,8 +51,18 @@ enum Command {
         after_help = "Examples:\n  squall-migrate generate add_issue_owner\n  squall-migrate generate tidy --rename users.name=full_name --allow-loss users.nickname"
     )]
     Generate(Generate),
-    /// Proves on scratch databases that the migrations make the declared schema.
+    /// Proves on scratch databases that the migrations make the declared schema, and that the last release's
+    /// database upgrades and still serves it.
     Verify,
+    /// Keeps this version's queries as those of the last release: a step of each release.
+    Fixture {
+        /// The folder in which sqlx keeps the queries.
+        #[arg(long, default_value = ".sqlx")]
+        queries: PathBuf,
+        /// The file that `verify` reads.
+        #[arg(long, default_value = "migrations/fixtures/queries.json")]
+        to: PathBuf,
+    },
 }
 
 #[derive(clap::Args)]
@@ -96,6 +107,7 @@ async fn run(command: Command) -> Result<()> {
         Command::New { name, folder } => say(&scaffold::new(&folder, &name)?),
         Command::Generate(arguments) => generate_next(arguments).await,
         Command::Verify => prove().await,
+        Command::Fixture { queries, to } => keep_queries(&queries, &to).await,
     }
 }
 
@@ -177,18 +189,31 @@ async fn generate_next(arguments: Generate) -> Result<()> {
 }
 
 async fn prove() -> Result<()> {
-    let differences = verify::differences(&database_url()?).await?;
-    if differences.is_empty() {
+    let faults = verify::faults(&database_url()?).await?;
+    if faults.is_empty() {
         return say(&format!(
-            "{} migrations replayed; they make the declared schema.",
+            "{} migrations replayed: they make the declared schema. The fixture of the last release upgrades, keeps its rows, \
+             and every query of that release still holds.",
             MIGRATOR.iter().count()
         ));
     }
     bail!(
-        "the migrations do not make the declared schema. Below, `-` is only in schema.sql and `+` only in what the \
-         migrations make; write the migration that closes the gap.\n{}",
-        differences.join("\n")
+        "the migrations do not hold. Below, `-` is only in schema.sql and `+` only in what the migrations make: close such a \
+         gap with `cargo xtask migrate generate NAME`. A query or value of the last release must hold for one more \
+         release: add first, take away in the release after.\n{}",
+        faults.join("\n")
     );
+}
+
+/// Keeps the queries of this version, for the next ones to be verified against.
+async fn keep_queries(queries: &Path, to: &Path) -> Result<()> {
+    let mut scratch = Scratch::open(&database_url()?).await?;
+    let described = verify::describe_all(&mut scratch, &squall_migrations::scripts(), queries).await;
+    scratch.close().await?;
+    let described = described?;
+    let text = serde_json::to_string_pretty(&described)? + "\n";
+    fs::write(to, text).with_context(|| format!("writing {}", to.display()))?;
+    say(&format!("Kept {} queries in {}", described.len(), to.display()))
 }
 
 async fn connect() -> Result<PgPool> {

@@ -3,13 +3,15 @@
 use sqlx::{AssertSqlSafe, PgPool};
 use squall_migrations::{
     catalog::{self, Catalog},
-    verify,
+    expected_version,
+    script::Script,
+    scripts, verify,
 };
 
 #[sqlx::test(migrations = false)]
-async fn the_migrations_make_the_declared_schema(pool: PgPool) {
-    let differences = verify::differences(&pool.connect_options()).await.unwrap();
-    assert!(differences.is_empty(), "{}", differences.join("\n"));
+async fn the_migrations_make_the_declared_schema_and_the_last_release_lives_on(pool: PgPool) {
+    let faults = verify::faults(&pool.connect_options()).await.unwrap();
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
 #[sqlx::test(migrator = "squall_migrations::MIGRATOR")]
@@ -38,4 +40,20 @@ async fn every_kind_of_drift_is_noticed(pool: PgPool) {
 
 async fn read(pool: &PgPool) -> Catalog {
     catalog::read(&mut pool.acquire().await.unwrap()).await.unwrap()
+}
+
+#[sqlx::test(migrations = false)]
+async fn an_upgrade_that_takes_from_the_last_release_is_named(pool: PgPool) {
+    let check = async |sql: &str| {
+        let mut migrations = scripts();
+        let file = format!("{:04}_next.sql", expected_version() + 1);
+        migrations.push(Script { file, sql: sql.to_owned() });
+        verify::faults_of(&pool.connect_options(), &migrations).await.unwrap().join("\n")
+    };
+    let gone = check("alter table issues drop column culprit cascade").await;
+    assert!(gone.contains("no longer works: "), "{gone}");
+    let changed = check("update projects set name = upper(name)").await;
+    assert!(changed.contains("the upgrade changed projects.name (text): it had 2 rows"), "{changed}");
+    let retyped = check("alter table polls alter column duration_ms type bigint").await;
+    assert!(retyped.contains("it would get") && retyped.contains("duration_ms: INT8"), "{retyped}");
 }

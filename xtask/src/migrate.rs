@@ -9,6 +9,7 @@ use crate::{
 };
 use anyhow::Result;
 use clap::Subcommand;
+use std::ffi::OsString;
 use xshell::cmd;
 
 #[derive(Debug, clap::Args)]
@@ -25,6 +26,29 @@ enum Action {
         /// What it does, in snake case.
         name: String,
     },
+    /// Writes the next migration: what leads from the migrations to migrations/schema.sql, proved on scratch databases.
+    #[command(
+        after_help = "Examples:\n  cargo xtask migrate generate add_issue_owner\n  cargo xtask migrate generate tidy --rename users.name=full_name --allow-loss users.nickname"
+    )]
+    Generate {
+        /// What it does, in snake case.
+        name: String,
+        /// A rename that would look like a drop and an add: a table, type, `table.column` or `type.value`.
+        #[arg(long = "rename", value_name = "OLD=NEW")]
+        renames: Vec<String>,
+        /// A table, `table.column`, `type.attribute` or sequence whose data may go.
+        #[arg(long = "allow-loss", value_name = "NAME")]
+        losses: Vec<String>,
+        /// What rows that exist get in a column that must not be null.
+        #[arg(long = "backfill", value_name = "COLUMN=EXPRESSION")]
+        backfills: Vec<String>,
+        /// Prints the migration instead of writing it.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Finds what would lock, rewrite or break a live table.
+    #[command(after_help = "Example:\n  cargo xtask migrate lint")]
+    Lint,
     /// Applies what is missing to the running stack, or to the database that DATABASE_URL names.
     #[command(after_help = "Example:\n  cargo xtask migrate run")]
     Run(Place),
@@ -37,30 +61,43 @@ enum Action {
         #[command(flatten)]
         place: Place,
     },
-    /// Replays all migrations on an empty database and compares the result with migrations/schema.sql.
+    /// Replays all migrations on an empty database, compares the result with migrations/schema.sql, and upgrades the last release's fixture.
     #[command(after_help = "Example:\n  cargo xtask migrate verify")]
     Verify,
+    /// Keeps this version's queries as those of the last release: a step of each release.
+    #[command(after_help = "Example:\n  cargo xtask migrate fixture")]
+    Fixture,
 }
 
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     build::binaries(world, Binaries::One("squall-migrate"))?;
     match &arguments.action {
-        Action::New { name } => squall_migrate(world, &["new", name], None),
-        Action::Run(place) => squall_migrate(world, &["run"], Some(&database(world, place)?)),
-        Action::Status { json: true, place } => {
-            squall_migrate(world, &["status", "--json"], Some(&database(world, place)?))
+        Action::New { name } => squall_migrate(world, &["new", name], &[]),
+        Action::Generate { name, renames, losses, backfills, dry_run } => {
+            let mut words = vec!["generate", name];
+            for (flag, values) in [("--rename", renames), ("--allow-loss", losses), ("--backfill", backfills)] {
+                words.extend(values.iter().flat_map(|value| [flag, value]));
+            }
+            words.extend(dry_run.then_some("--dry-run"));
+            squall_migrate(world, &words, &Scratch::start(world)?.environment())
         }
-        Action::Status { json: false, place } => {
-            squall_migrate(world, &["status"], Some(&database(world, place)?))
-        }
-        Action::Verify => squall_migrate(world, &["verify"], Some(&Scratch::start(world)?.url)),
+        Action::Lint => squall_migrate(world, &["lint"], &[]),
+        Action::Run(place) => squall_migrate(world, &["run"], &running(world, place)?),
+        Action::Status { json: true, place } => squall_migrate(world, &["status", "--json"], &running(world, place)?),
+        Action::Status { json: false, place } => squall_migrate(world, &["status"], &running(world, place)?),
+        Action::Fixture => squall_migrate(world, &["fixture"], &Scratch::start(world)?.environment()),
+        Action::Verify => squall_migrate(world, &["verify"], &Scratch::start(world)?.environment()),
     }
 }
 
-fn squall_migrate(world: &World, arguments: &[&str], database: Option<&str>) -> Result<()> {
+fn squall_migrate(world: &World, arguments: &[&str], environment: &[(&str, OsString)]) -> Result<()> {
     let (shell, program) = (world.shell()?, world.binary(Profile::Debug, "squall-migrate")?);
-    let command = cmd!(shell, "{program} {arguments...}").envs(database.map(|url| ("DATABASE_URL", url)));
+    let command = cmd!(shell, "{program} {arguments...}").envs(environment.iter().map(|(name, value)| (name, value)));
     world.run(command, "mend what the message above names, then run the command again")
+}
+
+fn running(world: &World, place: &Place) -> Result<Vec<(&'static str, OsString)>> {
+    Ok(vec![("DATABASE_URL", database(world, place)?.into())])
 }
 
 /// The user's database, else that of the running stack.

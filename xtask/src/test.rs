@@ -60,7 +60,7 @@ fn rust(world: &World, arguments: &[String]) -> Result<()> {
     let chosen = arguments.iter().any(|word| word == "-p" || word.starts_with("--package"));
     let workspace = (!chosen).then_some("--workspace");
     let cargo = cmd!(shell, "cargo test {workspace...} --no-fail-fast {arguments...}");
-    world.run(cargo.env("DATABASE_URL", &server.url), NEXT)
+    world.run(cargo.envs(server.environment()), NEXT)
 }
 
 fn xtask(world: &World, arguments: &[String]) -> Result<()> {

@@ -13,6 +13,7 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use std::{
+    ffi::OsString,
     fs::{self, File},
     path::{Path, PathBuf},
     process::{Child, Stdio},
@@ -25,6 +26,8 @@ const CONNECTIONS: u16 = 300;
 /// A server to test against. Dropping it ends it and deletes its data, unless it is the user's own.
 pub struct Scratch {
     pub url: String,
+    /// Where pg_dump and its like are; the path when the server is the user's own.
+    bin: Option<PathBuf>,
     /// Lives as long as we do.
     _own: Option<Server>,
 }
@@ -39,9 +42,15 @@ impl Scratch {
     /// A server on which tests make databases of their own: the one that DATABASE_URL names, or an empty one.
     pub fn start(world: &World) -> Result<Self> {
         match given_url() {
-            Some(url) => Ok(Self { url, _own: None }),
+            Some(url) => Ok(Self { url, bin: None, _own: None }),
             None => Self::start_empty(world),
         }
+    }
+
+    /// What programs are told of it.
+    pub fn environment(&self) -> Vec<(&'static str, OsString)> {
+        let bin = self.bin.iter().map(|bin| ("SQUALL_PG_BIN", bin.clone().into_os_string()));
+        bin.chain([("DATABASE_URL", self.url.clone().into())]).collect()
     }
 
     /// An empty server whatever DATABASE_URL says, for who writes into the database itself.
@@ -70,7 +79,7 @@ impl Scratch {
             )
             .into());
         }
-        Ok(Self { url: url(&password, port), _own: Some(server) })
+        Ok(Self { url: url(&password, port), bin: Some(postgres.bin), _own: Some(server) })
     }
 }
 
