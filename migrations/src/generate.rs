@@ -23,7 +23,7 @@ pub use request::Request;
 
 use crate::{
     catalog::{self, Catalog},
-    dump,
+    dump, job,
     scratch::Scratch,
     script::{self, Script},
 };
@@ -112,6 +112,9 @@ pub async fn generate_in(databases: &Databases, sources: &Sources<'_>, request: 
                 shown(&written)
             )
         })?;
+        let mut connection = candidate.connect().await?;
+        job::build_on_partitions(&mut connection).await?;
+        connection.close().await?;
         equal(catalog::differences(&declared, &read(candidate).await?), &written)?;
     }
     Ok(written)

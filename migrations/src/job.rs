@@ -79,17 +79,26 @@ async fn drop_half_built(migrator: &Migrator, from: i64, connection: &mut PgConn
 }
 
 /// Builds each index that stands on a partitioned table only on every partition that lacks it, and attaches it.
-async fn build_on_partitions(connection: &mut PgConnection) -> Result<usize> {
-    let missing: Vec<(String, String, String, String, bool)> =
-        sqlx::query_as(MISSING_PARTITION_INDEXES).fetch_all(&mut *connection).await?;
-    for (parent, partition, name, definition, half_built) in &missing {
-        if *half_built {
-            sqlx::query(AssertSqlSafe(format!("drop index concurrently {name}"))).execute(&mut *connection).await?;
+/// PostgreSQL chooses the names, as it does for partitions made later.
+///
+/// # Errors
+/// When a build fails; what was attached until then stays.
+pub(crate) async fn build_on_partitions(connection: &mut PgConnection) -> Result<usize> {
+    let missing: Vec<(String, String, String)> = sqlx::query_as(MISSING_PARTITION_INDEXES).fetch_all(&mut *connection).await?;
+    for (parent, partition, definition) in &missing {
+        let built = "select x.name, x.valid from pg_temp.like_parent($1::regclass, $2::regclass) x order by x.valid desc";
+        let find = || sqlx::query_as::<_, (String, bool)>(built).bind(parent).bind(partition);
+        sqlx::raw_sql(LIKE_PARENT).execute(&mut *connection).await?;
+        for (half_built, _) in find().fetch_all(&mut *connection).await?.into_iter().filter(|(_, valid)| !valid) {
+            sqlx::query(AssertSqlSafe(format!("drop index concurrently {half_built}"))).execute(&mut *connection).await?;
         }
-        sqlx::query(AssertSqlSafe(definition.clone()))
-            .execute(&mut *connection)
-            .await
-            .with_context(|| format!("building {name} on the partition {partition}"))?;
+        if find().fetch_optional(&mut *connection).await?.is_none() {
+            sqlx::query(AssertSqlSafe(definition.clone()))
+                .execute(&mut *connection)
+                .await
+                .with_context(|| format!("building {parent} on the partition {partition}"))?;
+        }
+        let (name, _) = find().fetch_one(&mut *connection).await?;
         let mut transaction = connection.begin().await?;
         sqlx::query("set local lock_timeout = '3s'").execute(&mut *transaction).await?;
         sqlx::query(AssertSqlSafe(format!("alter index {parent} attach partition {name}")))
@@ -106,19 +115,24 @@ const INVALID_INDEXES: &str = "
     select i.indexrelid::regclass::text from pg_index i join pg_class c on c.oid = i.indexrelid
     where not i.indisvalid and c.relkind = 'i'";
 
-/// An index on a partitioned table, a partition without its counterpart, the counterpart's name and definition, and
-/// whether it is there, half built or not attached yet.
-const MISSING_PARTITION_INDEXES: &str = r"
+/// The indexes of a partition that say what the index of its parent says, and belong to none yet.
+const LIKE_PARENT: &str = "
+    create or replace function pg_temp.like_parent(parent regclass, child regclass, out name text, out valid boolean)
+    returns setof record language sql stable as $$
+        select i.indexrelid::regclass::text, i.indisvalid
+        from pg_index i join pg_index p on p.indexrelid = parent join pg_class c on c.oid = i.indexrelid
+        where i.indrelid = child and not c.relispartition and i.indisunique = p.indisunique
+          and regexp_replace(pg_get_indexdef(i.indexrelid), '^.*? USING ', '') = regexp_replace(pg_get_indexdef(parent), '^.*? USING ', '') $$";
+
+/// An index on a partitioned table, a partition without its counterpart, and the statement that builds it.
+const MISSING_PARTITION_INDEXES: &str = "
     select parent.oid::regclass::text, child.oid::regclass::text,
-           quote_ident(wanted.name),
-           format('create %s index concurrently %I on %s using %s', case when i.indisunique then 'unique' else '' end, wanted.name,
-                  child.oid::regclass, regexp_replace(pg_get_indexdef(parent.oid), '^.*? USING ', '')),
-           to_regclass(quote_ident(wanted.name)) is not null
+           format('create %s index concurrently on %s using %s', case when i.indisunique then 'unique' else '' end,
+                  child.oid::regclass, regexp_replace(pg_get_indexdef(parent.oid), '^.*? USING ', ''))
     from pg_index i
     join pg_class parent on parent.oid = i.indexrelid and parent.relkind = 'I'
     join pg_inherits h on h.inhparent = i.indrelid
     join pg_class child on child.oid = h.inhrelid and child.relkind = 'r'
-    cross join lateral (select left(child.relname, 63 - length(parent.relname) - 1) || '_' || parent.relname as name) wanted
     where not i.indisvalid
       and not exists (select from pg_inherits attached join pg_index ci on ci.indexrelid = attached.inhrelid
                       where attached.inhparent = parent.oid and ci.indrelid = child.oid)

@@ -6,10 +6,13 @@ use squall_migrations::{
     generate::{Request, Server, Sources, generate},
     script::Script,
 };
+use std::{fs, path::Path};
 
 /// One kind of change.
 struct Case {
     what: String,
+    /// What Alembic made of it: `right`, `wrong` or `missed`.
+    alembic: String,
     arguments: Vec<(String, String)>,
     expect: String,
     holds: Vec<String>,
@@ -18,12 +21,15 @@ struct Case {
 }
 
 macro_rules! matrix {
-    ($($name:ident: $file:literal,)*) => {$(
+    ($($name:ident: $file:literal,)*) => {
+    $(
         #[sqlx::test(migrations = false)]
         async fn $name(pool: PgPool) {
             check(include_str!(concat!("matrix/", $file)), &pool).await;
         }
-    )*};
+    )*
+        const FILES: &[&str] = &[$(include_str!(concat!("matrix/", $file))),*];
+    };
 }
 
 matrix! {
@@ -88,6 +94,7 @@ fn case(text: &str) -> Case {
     };
     Case {
         what: head.lines().next().unwrap().to_owned(),
+        alembic: values("alembic").concat(),
         arguments: split(&values("arguments").join(" ")),
         expect: values("expect").concat(),
         holds: values("holds").iter().map(|part| part.to_lowercase()).collect(),
@@ -102,7 +109,46 @@ fn split(arguments: &str) -> Vec<(String, String)> {
     pieces
         .map(|piece| {
             let (flag, value) = piece.trim().split_once(' ').unwrap();
-            (format!("--{flag}"), value.trim().trim_matches(['\'', '"']).to_owned())
+            let quoted = value.trim().strip_prefix('\'').and_then(|value| value.strip_suffix('\''));
+            (format!("--{flag}"), quoted.unwrap_or(value.trim()).to_owned())
         })
         .collect()
+}
+
+/// The matrix in the documentation is this one; `UPDATE=1` writes it.
+#[test]
+fn the_published_matrix_is_the_tested_one() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/migrations.md");
+    let text = fs::read_to_string(&page).unwrap();
+    let (head, rest) = text.split_once(BEGIN).unwrap();
+    let (_, tail) = rest.split_once(END).unwrap();
+    let expected = format!("{head}{BEGIN}{}{END}{tail}", published());
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(&page, &expected).unwrap();
+    }
+    assert_eq!(fs::read_to_string(&page).unwrap(), expected, "run this test with UPDATE=1 and review docs/migrations.md");
+}
+
+const BEGIN: &str = "<!-- matrix: written by a test -->\n";
+const END: &str = "<!-- end of the matrix -->\n";
+
+fn published() -> String {
+    let cases: Vec<Case> = FILES.iter().flat_map(|text| text.split("-- case: ").skip(1).map(case)).collect();
+    let refused = cases.iter().filter(|case| case.expect.starts_with("refused")).count();
+    let alembic = |result: &str| cases.iter().filter(|case| case.alembic == result).count();
+    let mut table = format!(
+        "\n| {} kinds of change | right | refused with a reason | wrong | silently missed |\n| --- | --- | --- | --- | --- |\n\
+         | `migrate generate` | {} | {refused} | 0 | 0 |\n| Alembic 1.20.1 autogenerate | {} | | {} | {} |\n\n\
+         | change | `migrate generate` | Alembic |\n| --- | --- | --- |\n",
+        cases.len(),
+        cases.len() - refused,
+        alembic("right"),
+        alembic("wrong"),
+        alembic("missed"),
+    );
+    for case in &cases {
+        let ours = if case.expect.starts_with("refused") { "refused" } else { "right" };
+        table += &format!("| {} | {ours} | {} |\n", case.what, case.alembic);
+    }
+    table + "\n"
 }

@@ -97,8 +97,12 @@ fn spread(sides: Sides<'_>, changes: &mut Changes, retyped: &BTreeSet<Id>) -> Ve
     let mut queue: Vec<(Id, Cause)> = changes.rebuilt.iter().map(|id| (id.clone(), Cause::Gone)).collect();
     queue.extend(retyped.iter().map(|id| (id.clone(), Cause::Retyped)));
     queue.extend(changes.swapped_enums.iter().map(|id| (id.clone(), Cause::Swapped)));
+    // A unique index that goes takes the foreign keys along that point at its columns.
+    queue.extend(changes.swapped_indexes.iter().map(|id| (id.clone(), Cause::Gone)));
     let leaves_others_behind = |id: &&Id| {
-        matches!(id.kind, Kind::Function | Kind::Procedure | Kind::View | Kind::MaterializedView | Kind::Enum | Kind::Domain | Kind::Composite | Kind::Collation)
+        matches!(id.kind, Kind::Function | Kind::Procedure | Kind::View | Kind::MaterializedView)
+            || matches!(id.kind, Kind::Enum | Kind::Domain | Kind::Composite | Kind::Collation)
+            || matches!(id.kind, Kind::PrimaryKey | Kind::Unique | Kind::Index)
     };
     queue.extend(changes.dropped.iter().filter(leaves_others_behind).map(|id| (id.clone(), Cause::Dropped)));
     let mut seen = BTreeSet::new();

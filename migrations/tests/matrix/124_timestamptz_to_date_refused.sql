@@ -1,8 +1,0 @@
--- kind: types
--- what: a time becomes a date, and nobody allowed the loss
--- expect: refused --allow-loss users.seen
--- before
-create table users (id bigint primary key, seen timestamptz);
-insert into users values (1, '2026-01-02 03:04:05+00');
--- after
-create table users (id bigint primary key, seen date);

@@ -1,9 +1,0 @@
--- kind: partitions
--- what: a filled partition is not declared any more, and nobody allowed its loss
--- expect: refused --allow-loss 'events_2026'
--- before
-create table events (day date not null, what text) partition by range (day);
-create table events_2026 partition of events for values from ('2026-01-01') to ('2027-01-01');
-insert into events values ('2026-02-03', 'x');
--- after
-create table events (day date not null, what text) partition by range (day);
