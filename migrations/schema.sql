@@ -356,3 +356,22 @@ create table deliveries (
     constraint deliveries_alert_channel_key unique (alert_id, channel_id)
 );
 create index deliveries_due on deliveries (next_attempt_at) where state = 'waiting';
+
+-- ─── Drills: backups that were restored ──────────────────────────────────────────────────────────
+
+-- A backup counts when it has been restored into a scratch database and compared. `squall-backup drill` writes here.
+create table backup_drills (
+    id          bigint generated always as identity primary key,
+    backup_id   text not null,
+    -- The folder or the bucket, without credentials.
+    location    text not null,
+    made_at     timestamptz not null,
+    proven_at   timestamptz not null default now(),
+    ok          boolean not null,
+    duration_ms bigint not null,
+    bytes       bigint not null,
+    rows        bigint not null,
+    -- What was compared, and what differed.
+    details     jsonb not null default '{}'
+);
+create index backup_drills_proven_at on backup_drills (proven_at desc);

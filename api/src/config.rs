@@ -12,6 +12,8 @@ pub struct Config {
     pub pool_size: u32,
     /// Where the api listens.
     pub listen: SocketAddr,
+    /// Where `/metrics` is served, if anywhere.
+    pub metrics_listen: Option<SocketAddr>,
     /// The address people open, without a slash at its end.
     pub public_url: String,
     /// The folder with the built web app.
@@ -53,6 +55,10 @@ impl Config {
         let pool_size =
             env.count("SQUALL_POOL_SIZE", 8, 3..=200, "Connections to PostgreSQL a process may open.");
         let listen = env.addr("SQUALL_LISTEN", "127.0.0.1:8642", "Where the api listens.");
+        let metrics_listen = env.optional_addr(
+            "SQUALL_METRICS_LISTEN",
+            "Where Prometheus reads /metrics, on an internal address; nowhere when it is not set.",
+        );
         let public_url =
             env.url("SQUALL_PUBLIC_URL", "http://127.0.0.1:8642", "The address people open in a browser.");
         let web_root = env
@@ -77,6 +83,7 @@ impl Config {
             database_url,
             pool_size: u32::try_from(pool_size).unwrap_or(u32::MAX),
             listen,
+            metrics_listen,
             public_url,
             web_root,
             log: env.text("SQUALL_LOG", "info", "What to log: a level, or a list such as `info,sqlx=warn`."),

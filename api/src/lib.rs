@@ -17,6 +17,7 @@ pub mod extract;
 pub mod page;
 pub mod level;
 pub mod web;
+pub mod metrics;
 pub mod seed;
 
 pub use state::AppState;

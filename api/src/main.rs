@@ -6,14 +6,14 @@ use serde::Serialize;
 use squall_api::{
     AppState, app,
     config::Config,
-    openapi,
+    metrics, openapi,
     seed::{self, Seed},
 };
 use squall_boot::{
     config::{self, Env},
     database, shutdown, telemetry,
 };
-use std::{io::Write, process::ExitCode};
+use std::{future::IntoFuture, io::Write, process::ExitCode};
 
 /// Accepts events, answers questions, serves the dashboard.
 #[derive(Parser)]
@@ -72,8 +72,15 @@ async fn serve() -> Result<()> {
         )
     })?;
     let graceful = config.graceful_timeout;
+    let metrics_listen = config.metrics_listen;
     tracing::info!(address = %listener.local_addr()?, "The api listens.");
     let state = AppState::new(pool.clone(), config);
+    if let Some(address) = metrics_listen {
+        let listener = tokio::net::TcpListener::bind(address).await.with_context(|| {
+            format!("listening on {address} for metrics. Set SQUALL_METRICS_LISTEN to a free address")
+        })?;
+        tokio::spawn(axum::serve(listener, metrics::app(state.clone())).into_future());
+    }
     let ended = stop.clone();
     let serving =
         axum::serve(listener, app(state)).with_graceful_shutdown(async move { ended.cancelled().await });

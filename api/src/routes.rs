@@ -14,7 +14,9 @@ mod ingest;
 mod issues;
 mod events;
 mod statistics;
+mod backups;
 
+pub(crate) use backups::newest_proven_age;
 pub(crate) use keys::{hint, new_secret};
 pub(crate) use projects::create as create_project;
 
@@ -64,6 +66,7 @@ fn table() -> Vec<(Access, UtoipaMethodRouter<AppState>)> {
         (Viewer, routes!(issues::trend)),
         (Viewer, routes!(events::of_issue)),
         (Viewer, routes!(statistics::show)),
+        (Viewer, routes!(backups::list)),
     ]
 }
 

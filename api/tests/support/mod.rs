@@ -20,6 +20,7 @@ pub const PASSWORD: &str = "correct horse battery";
 
 pub struct Api {
     pub pool: PgPool,
+    pub state: AppState,
     router: Router,
 }
 
@@ -53,7 +54,8 @@ impl Api {
                 .map(str::to_owned)
         };
         let config = Config::read(Env::from_lookup(lookup)).unwrap();
-        Self { router: app(AppState::new(pool.clone(), config)), pool }
+        let state = AppState::new(pool.clone(), config);
+        Self { router: app(state.clone()), state, pool }
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {

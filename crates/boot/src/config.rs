@@ -101,6 +101,16 @@ impl Env {
             .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
     }
 
+    /// `host:port` that may be left out.
+    pub fn optional_addr(&mut self, name: &'static str, about: &'static str) -> Option<SocketAddr> {
+        let text = self.get(name, None, about)?;
+        let parsed = text.parse().ok();
+        if parsed.is_none() {
+            self.problem(name, &text, "an address such as 127.0.0.1:9642");
+        }
+        parsed
+    }
+
     /// `http://` or `https://` address without a path behind it, with no slash at the end.
     pub fn url(&mut self, name: &'static str, default: &str, about: &'static str) -> String {
         let parse = |text: &str| {

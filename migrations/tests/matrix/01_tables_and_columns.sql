@@ -17,7 +17,7 @@ insert into t values (1);
 create table u (a integer);
 
 -- case: a table is dropped, and nobody allowed it
--- alembic: right
+-- alembic: –
 -- expect: refused --allow-loss 't'
 -- before
 create table t (a integer);
@@ -69,7 +69,7 @@ insert into t values (1);
 create table t (a integer, b uuid not null default gen_random_uuid());
 
 -- case: a column without a default that must not be null is added
--- alembic: right
+-- alembic: –
 -- expect: refused --backfill 't.b=
 -- before
 create table t (a integer);
@@ -96,7 +96,7 @@ insert into t values (1, 'x');
 create table t (a integer);
 
 -- case: a column is dropped, and nobody allowed it
--- alembic: right
+-- alembic: –
 -- expect: refused --allow-loss 't.b'
 -- before
 create table t (a integer, b text);

@@ -21,7 +21,7 @@ create table t_1 partition of t for values in (1);
 create table t_2 partition of t for values in (2, 3);
 
 -- case: a partition goes, and nobody allowed it
--- alembic: right
+-- alembic: –
 -- expect: refused --allow-loss 't_1'
 -- before
 create table t (a integer) partition by list (a);

@@ -12,7 +12,7 @@ create index t_a on t (b);
 create view v as select b as a from t;
 
 -- case: a column looks renamed, and nobody said so
--- alembic: right
+-- alembic: –
 -- expect: refused --rename 't.a=t.b'
 -- before
 create table t (a integer);
@@ -44,7 +44,7 @@ create type shade as enum ('red');
 create table t (a shade default 'red');
 
 -- case: a rename of what is not there
--- alembic: right
+-- alembic: –
 -- expect: refused mend the name
 -- arguments: --rename x.y=z
 -- before
@@ -53,7 +53,7 @@ create table t (a integer);
 create table t (a integer, b integer);
 
 -- case: a loss is allowed that does not happen
--- alembic: right
+-- alembic: –
 -- expect: refused applies to nothing
 -- arguments: --allow-loss t.z
 -- before

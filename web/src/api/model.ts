@@ -22,6 +22,8 @@ export type Key = Answer<'/api/v1/projects/{slug}/keys', 'get'>['items'][number]
 export type NewKey = Answer<'/api/v1/projects/{slug}/keys', 'post'>
 export type User = Answer<'/api/v1/session', 'get'>
 export type Role = User['role']
+export type Backups = Answer<'/api/v1/backups', 'get'>
+export type Drill = Backups['drills'][number]
 export type Readiness = Answer<'/readyz', 'get'>
 
 /** From worst to mildest, the order in which people read them. */

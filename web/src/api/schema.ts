@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/api/v1/backups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the last drills, and says whether the newest proven backup is fresh enough. */
+        get: operations["list_backup_drills"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/ingest": {
         parameters: {
             query?: never;
@@ -385,6 +402,20 @@ export interface components {
             status: string;
             version: string;
         };
+        /** @description What the drills say. */
+        Backups: {
+            /** @description The newest first. */
+            drills: components["schemas"]["Drill"][];
+            /** @description In a sentence, with what to do when it is not. */
+            message: string;
+            /**
+             * Format: int64
+             * @description The age of the newest proven backup; null when none has been proved.
+             */
+            newest_proven_age_seconds?: number | null;
+            /** @description Whether a backup made within the last day has been proved. */
+            ok: boolean;
+        };
         /** @description What changes. */
         ChangeIssue: {
             status: components["schemas"]["Status"];
@@ -416,6 +447,35 @@ export interface components {
             database: components["schemas"]["Check"];
             queue: components["schemas"]["QueueCheck"];
             schema: components["schemas"]["SchemaCheck"];
+        };
+        /** @description One restore into a scratch database. */
+        Drill: {
+            backup_id: string;
+            /**
+             * Format: int64
+             * @description Size of the backup.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description The whole drill, in milliseconds.
+             */
+            duration_ms: number;
+            /** @description The folder or bucket that holds it. */
+            location: string;
+            /**
+             * Format: date-time
+             * @description When the backup was made.
+             */
+            made_at: string;
+            ok: boolean;
+            /** Format: date-time */
+            proven_at: string;
+            /**
+             * Format: int64
+             * @description Rows that were restored and counted.
+             */
+            rows: number;
         };
         /** @description The body of every failed request. */
         ErrorBody: {
@@ -988,6 +1048,33 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    list_backup_drills: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Backups"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     ingest: {
         parameters: {
             query?: never;

@@ -4,8 +4,8 @@ import { createRootRouteWithContext, createRoute, lazyRouteComponent } from '@ta
 import { issueQuery } from '@/api/issues'
 import { statisticsQuery } from '@/api/statistics'
 import { keepProject, requireSession } from './access'
-import { hoursOf, issueSearch, issuesSearch, overviewSearch, projectSearch, signInSearch } from './search'
 import { Shell, ShellLoading } from './Shell'
+import { hoursOf, issueSearch, issuesSearch, overviewSearch, projectSearch, signInSearch } from './search'
 
 const root = createRootRouteWithContext<{ queryClient: QueryClient }>()()
 

@@ -1,5 +1,6 @@
 // Things as the API answers them, with what a test does not care about filled in.
 import type {
+  Backups,
   Event,
   Issue,
   IssueDetail,
@@ -155,6 +156,25 @@ export const readiness = (with_: Partial<Readiness['checks']> = {}, status = 're
     },
     ...with_,
   },
+})
+
+export const backups = (with_: Partial<Backups> = {}): Backups => ({
+  ok: true,
+  message: 'A backup made within the last day has been restored and compared.',
+  newest_proven_age_seconds: 3600,
+  drills: [
+    {
+      backup_id: '20261121T010000Z-9f3a',
+      location: '/var/backups/squall',
+      made_at: '2026-11-21T01:00:00Z',
+      proven_at: '2026-11-21T01:02:00Z',
+      ok: true,
+      duration_ms: 42_000,
+      bytes: 73_400_320,
+      rows: 1_234_567,
+    },
+  ],
+  ...with_,
 })
 
 export const page = <T>(items: T[], next_cursor: string | null = null) => ({ items, next_cursor })

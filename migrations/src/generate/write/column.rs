@@ -145,7 +145,7 @@ pub(super) fn alter(sides: Sides<'_>, before: &Object, after: &Object) -> Result
         if conversion(from, to) == Conversion::Loses && !sides.request.allows(name) {
             return Err(format!(
                 "The column {name} changes from {from} to {to}, which may round, cut or change values. If that is meant: \
-                 --allow-loss {name}"
+                 --allow-loss '{name}'"
             ));
         }
         let collation = after.facet("collation").unwrap_or_default();

@@ -191,7 +191,7 @@ pub(super) fn alter_composite(sides: Sides<'_>, before: &Object, after: &Object)
                     ));
                 }
                 if conversion(was, kind) == Conversion::Loses && !sides.request.allows(&whole) {
-                    return Err(format!("The attribute {whole} changes from {was} to {kind}, which may change values. If that is meant: --allow-loss {whole}"));
+                    return Err(format!("The attribute {whole} changes from {was} to {kind}, which may change values. If that is meant: --allow-loss '{whole}'"));
                 }
                 statements.push(format!("alter type {name} alter attribute {attribute} type {kind} cascade"));
             }
@@ -203,7 +203,7 @@ pub(super) fn alter_composite(sides: Sides<'_>, before: &Object, after: &Object)
         if !sides.request.allows(&whole) {
             return Err(format!(
                 "The attribute {whole} is gone from the declaration; dropping it would lose what it holds. If that is meant: \
-                 --allow-loss {whole}. If it was renamed: --rename {whole}=NEW_NAME"
+                 --allow-loss '{whole}'. If it was renamed: --rename '{whole}=NEW_NAME'"
             ));
         }
         statements.push(format!("alter type {name} drop attribute {attribute} cascade"));

@@ -11,8 +11,8 @@ import { Icon } from '@/components/Icon'
 import { Snippet } from '@/components/Snippet'
 import { ErrorNotice } from '@/components/states'
 import './setup.css'
-import { WatchFile } from './WatchFile'
 import { SNIPPETS } from './snippets'
+import { WatchFile } from './WatchFile'
 
 /** A key, ways to send a first event with it, and the moment it arrives. */
 export function FirstEvent({ project }: { project: Project }) {

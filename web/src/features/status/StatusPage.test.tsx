@@ -1,10 +1,13 @@
 import { screen } from '@testing-library/react'
 import { describe, expect, it } from 'vitest'
 import { open, signedIn } from '@/test/app'
-import { readiness } from '@/test/fixtures'
+import { backups, readiness } from '@/test/fixtures'
 import { failure, never } from '@/test/server'
 
-const version = { 'GET /healthz': () => ({ status: 'ok', version: '0.1.0' }) }
+const version = {
+  'GET /healthz': () => ({ status: 'ok', version: '0.1.0' }),
+  'GET /api/v1/backups': () => backups(),
+}
 
 describe('the status page', () => {
   it('says in words that all is well', async () => {
@@ -35,6 +38,19 @@ describe('the status page', () => {
         '12 batches waiting, the oldest for 4 min. 1 batch set aside after failing too often: the log has the reason.',
       ),
     ).toBeVisible()
+  })
+
+  it('shows which backups were proved, and says when none is fresh', async () => {
+    open('/status', {
+      ...signedIn(),
+      ...version,
+      'GET /readyz': () => readiness(),
+      'GET /api/v1/backups': () =>
+        backups({ ok: false, message: 'The newest proven backup is older than a day.' }),
+    })
+    expect(await screen.findByText('The newest proven backup is older than a day.')).toBeVisible()
+    expect(screen.getByText(/^1,234,567 rows restored and compared in /)).toBeVisible()
+    expect(screen.getByText(/in \/var\/backups\/squall, backup/)).toBeVisible()
   })
 
   it('shows shapes while it loads', async () => {

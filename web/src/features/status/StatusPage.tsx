@@ -6,6 +6,7 @@ import { Loaded } from '@/components/Loaded'
 import { OkMark } from '@/components/marks'
 import { Page } from '@/components/Page'
 import { Card, SkeletonRows } from '@/components/states'
+import { BackupsCard } from './BackupsCard'
 import './status.css'
 
 /** How Squall itself is: the checks of /readyz in words. */
@@ -42,6 +43,7 @@ export function StatusPage() {
           </>
         )}
       </Loaded>
+      <BackupsCard />
     </Page>
   )
 }
