@@ -17,7 +17,10 @@ async fn a_backup_counts_when_a_drill_has_restored_it_within_a_day(pool: PgPool)
     let api = Api::new(pool.clone());
     let viewer = api.sign_in_as("viewer").await;
     let backups = api.get("/api/v1/backups", &viewer).await;
-    assert_eq!((&backups.body["ok"], &backups.body["newest_proven_age_seconds"]), (&false.into(), &serde_json::Value::Null));
+    assert_eq!(
+        (&backups.body["ok"], &backups.body["newest_proven_age_seconds"]),
+        (&false.into(), &serde_json::Value::Null)
+    );
     assert!(backups.body["message"].as_str().unwrap().contains("cargo xtask backup create"));
 
     for (hours, ok, expected) in [(30.0, true, false), (1.0, false, false), (2.0, true, true)] {

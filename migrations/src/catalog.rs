@@ -261,7 +261,8 @@ fn address(row: &PgRow, class: &str, id: &str, sub: &str) -> Result<Address, sql
 
 fn object(row: &PgRow) -> Result<Object, sqlx::Error> {
     let word: String = row.try_get("kind")?;
-    let kind = Kind::of(&word).ok_or_else(|| sqlx::Error::Decode(format!("an unknown kind: {word}").into()))?;
+    let kind =
+        Kind::of(&word).ok_or_else(|| sqlx::Error::Decode(format!("an unknown kind: {word}").into()))?;
     let facets: sqlx::types::Json<BTreeMap<String, Option<String>>> = row.try_get("facets")?;
     Ok(Object {
         id: Id { kind, name: row.try_get("name")? },

@@ -13,11 +13,14 @@ pub type Dump = BTreeMap<String, usize>;
 /// # Errors
 /// When `pg_dump` is missing, or refuses.
 pub async fn schema(database: &PgConnectOptions, password: Option<&str>) -> Result<Dump> {
-    let program = std::env::var_os("SQUALL_PG_BIN").map_or_else(|| PathBuf::from("pg_dump"), |bin| PathBuf::from(bin).join("pg_dump"));
+    let program = std::env::var_os("SQUALL_PG_BIN")
+        .map_or_else(|| PathBuf::from("pg_dump"), |bin| PathBuf::from(bin).join("pg_dump"));
     let mut command = tokio::process::Command::new(&program);
     command.args(["--schema-only", "--no-owner", "--exclude-table=_sqlx_migrations"]);
     command.env("PGHOST", database.get_host()).env("PGPORT", database.get_port().to_string());
-    command.env("PGUSER", database.get_username()).env("PGDATABASE", database.get_database().unwrap_or_default());
+    command
+        .env("PGUSER", database.get_username())
+        .env("PGDATABASE", database.get_database().unwrap_or_default());
     if let Some(password) = password {
         command.env("PGPASSWORD", password);
     }
@@ -33,7 +36,8 @@ pub async fn schema(database: &PgConnectOptions, password: Option<&str>) -> Resu
 /// The statements that stand in one dump only: `- ` for the declared side, `+ ` for the migrated one.
 pub fn differences(declared: &Dump, migrated: &Dump) -> Vec<String> {
     let surplus = |sign: char, one: &Dump, other: &Dump| -> Vec<String> {
-        let more = one.iter().filter(|(statement, count)| other.get(*statement).copied().unwrap_or(0) < **count);
+        let more =
+            one.iter().filter(|(statement, count)| other.get(*statement).copied().unwrap_or(0) < **count);
         more.map(|(statement, _)| format!("{sign} pg_dump: {statement}")).collect()
     };
     let mut lines = surplus('-', declared, migrated);
@@ -59,12 +63,15 @@ fn statements(dump: &str) -> Dump {
 /// `CREATE TABLE` and `CREATE TYPE` with the lines between their brackets sorted.
 fn sorted(statement: &[&str]) -> String {
     let is_list = statement.first().is_some_and(|first| {
-        (first.starts_with("CREATE") && first.contains(" TABLE ") || first.starts_with("CREATE TYPE") && !first.contains(" ENUM ")) && first.ends_with('(')
+        (first.starts_with("CREATE") && first.contains(" TABLE ")
+            || first.starts_with("CREATE TYPE") && !first.contains(" ENUM "))
+            && first.ends_with('(')
     });
     if !is_list {
         return statement.join("\n");
     }
-    let mut inside: Vec<&str> = statement[1..statement.len() - 1].iter().map(|line| line.trim_end_matches(',')).collect();
+    let mut inside: Vec<&str> =
+        statement[1..statement.len() - 1].iter().map(|line| line.trim_end_matches(',')).collect();
     inside.sort_unstable();
     format!("{}\n{}\n{}", statement[0], inside.join("\n"), statement[statement.len() - 1])
 }

@@ -12,6 +12,7 @@
 
 mod changes;
 mod files;
+mod linted;
 mod loss;
 mod plan;
 mod rename;
@@ -19,6 +20,7 @@ mod request;
 mod step;
 mod write;
 
+pub use linted::settle;
 pub use request::Request;
 
 use crate::{
@@ -94,7 +96,11 @@ async fn generate_in_scratch(
 ///
 /// # Errors
 /// As [`generate`].
-pub async fn generate_in(databases: &Databases, sources: &Sources<'_>, request: &Request) -> Result<Vec<Script>> {
+pub async fn generate_in(
+    databases: &Databases,
+    sources: &Sources<'_>,
+    request: &Request,
+) -> Result<Vec<Script>> {
     let Databases { migrated, declared, candidate } = databases;
     let (one, two, three) = tokio::join!(
         replay(migrated, sources.migrations),
@@ -131,7 +137,8 @@ async fn write_candidate(
     connection.close().await?;
     let sides = write::Sides { before: &before, declared, request };
     let changes = changes::find(sides).map_err(refused)?;
-    let plan = if changes.is_empty() { plan::Plan::new() } else { plan::order(sides, &changes).map_err(refused)? };
+    let plan =
+        if changes.is_empty() { plan::Plan::new() } else { plan::order(sides, &changes).map_err(refused)? };
     let idle = request.unused();
     if !idle.is_empty() {
         return Err(refused(idle));

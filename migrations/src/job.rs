@@ -67,7 +67,8 @@ async fn drop_half_built(migrator: &Migrator, from: i64, connection: &mut PgConn
         .collect();
     let invalid: Vec<String> = sqlx::query_scalar(INVALID_INDEXES).fetch_all(&mut *connection).await?;
     for index in invalid {
-        let is_named = |sql: &&str| sql.split(|c: char| c.is_whitespace() || c == ';').any(|word| word == index);
+        let is_named =
+            |sql: &&str| sql.split(|c: char| c.is_whitespace() || c == ';').any(|word| word == index);
         if pending.iter().any(is_named) {
             sqlx::query(AssertSqlSafe(format!("drop index concurrently {index}")))
                 .execute(&mut *connection)
@@ -84,13 +85,18 @@ async fn drop_half_built(migrator: &Migrator, from: i64, connection: &mut PgConn
 /// # Errors
 /// When a build fails; what was attached until then stays.
 pub(crate) async fn build_on_partitions(connection: &mut PgConnection) -> Result<usize> {
-    let missing: Vec<(String, String, String)> = sqlx::query_as(MISSING_PARTITION_INDEXES).fetch_all(&mut *connection).await?;
+    let missing: Vec<(String, String, String)> =
+        sqlx::query_as(MISSING_PARTITION_INDEXES).fetch_all(&mut *connection).await?;
     for (parent, partition, definition) in &missing {
         let built = "select x.name, x.valid from pg_temp.like_parent($1::regclass, $2::regclass) x order by x.valid desc";
         let find = || sqlx::query_as::<_, (String, bool)>(built).bind(parent).bind(partition);
         sqlx::raw_sql(LIKE_PARENT).execute(&mut *connection).await?;
-        for (half_built, _) in find().fetch_all(&mut *connection).await?.into_iter().filter(|(_, valid)| !valid) {
-            sqlx::query(AssertSqlSafe(format!("drop index concurrently {half_built}"))).execute(&mut *connection).await?;
+        for (half_built, _) in
+            find().fetch_all(&mut *connection).await?.into_iter().filter(|(_, valid)| !valid)
+        {
+            sqlx::query(AssertSqlSafe(format!("drop index concurrently {half_built}")))
+                .execute(&mut *connection)
+                .await?;
         }
         if find().fetch_optional(&mut *connection).await?.is_none() {
             sqlx::query(AssertSqlSafe(definition.clone()))

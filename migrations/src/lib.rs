@@ -8,6 +8,7 @@ pub mod catalog;
 pub mod dump;
 pub mod generate;
 pub mod job;
+pub mod lint;
 pub mod scratch;
 pub mod script;
 pub mod verify;
@@ -22,7 +23,9 @@ pub const DECLARED_SCHEMA: &str = include_str!("../schema.sql");
 
 /// The embedded migrations as files.
 pub fn scripts() -> Vec<script::Script> {
-    let file = |migration: &sqlx::migrate::Migration| format!("{:04}_{}.sql", migration.version, migration.description);
+    let file = |migration: &sqlx::migrate::Migration| {
+        format!("{:04}_{}.sql", migration.version, migration.description)
+    };
     MIGRATOR.iter().map(|m| script::Script { file: file(m), sql: m.sql.as_str().to_owned() }).collect()
 }
 

@@ -10,11 +10,18 @@ use squall_migrations::{
     MIGRATOR, expected_version, found_version,
     generate::{self, Request, Server, Sources},
     job::{self, Migrated},
+    lint::{Finding, MigrationFile, lint},
     scratch::Scratch,
     script::Script,
     verify,
 };
-use std::{fs, path::{Path, PathBuf}, process::ExitCode, str::FromStr};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    str::FromStr,
+    time::Duration,
+};
 
 /// Brings a database to the schema of this version, and says how far it is.
 #[derive(Parser)]
@@ -51,6 +58,12 @@ enum Command {
         after_help = "Examples:\n  squall-migrate generate add_issue_owner\n  squall-migrate generate tidy --rename users.name=full_name --allow-loss users.nickname"
     )]
     Generate(Generate),
+    /// Finds what would lock, rewrite or break a live table.
+    Lint {
+        /// The folder of migrations.
+        #[arg(long, default_value = "migrations/sql")]
+        folder: PathBuf,
+    },
     /// Proves on scratch databases that the migrations make the declared schema, and that the last release's
     /// database upgrades and still serves it.
     Verify,
@@ -106,13 +119,16 @@ async fn run(command: Command) -> Result<()> {
         Command::Status { json } => status(json).await,
         Command::New { name, folder } => say(&scaffold::new(&folder, &name)?),
         Command::Generate(arguments) => generate_next(arguments).await,
+        Command::Lint { folder } => lint_all(&folder),
         Command::Verify => prove().await,
         Command::Fixture { queries, to } => keep_queries(&queries, &to).await,
     }
 }
 
 async fn migrate() -> Result<()> {
-    let migrated = job::run(&MIGRATOR, &connect().await?).await?;
+    let pool = connect().await?;
+    wait_for_recovery(&pool).await?;
+    let migrated = job::run(&MIGRATOR, &pool).await?;
     let Migrated { from, to, partition_indexes } = migrated;
     if to > expected_version() {
         return say(&format!(
@@ -126,6 +142,18 @@ async fn migrate() -> Result<()> {
     }
     if partition_indexes > 0 {
         say(&format!("Built {partition_indexes} indexes on partitions."))?;
+    }
+    Ok(())
+}
+
+/// A server that is taken back to a moment takes no writes before it is there.
+async fn wait_for_recovery(pool: &PgPool) -> Result<()> {
+    let mut said = false;
+    while sqlx::query_scalar::<_, bool>("select pg_is_in_recovery()").fetch_one(pool).await? {
+        if !std::mem::replace(&mut said, true) {
+            say("The server replays its write-ahead log; waiting until it takes writes.")?;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
     }
     Ok(())
 }
@@ -170,12 +198,14 @@ async fn generate_next(arguments: Generate) -> Result<()> {
     let declared = fs::read_to_string(&schema).with_context(|| format!("reading {}", schema.display()))?;
     let (options, password) = (database_url()?, password());
     let server = Server { options: &options, password: password.as_deref() };
-    let written = generate::generate(server, &Sources { migrations: &migrations, declared: &declared }, &request)
-        .await
-        .with_context(|| format!("generating the migration {name}"))?;
+    let mut written =
+        generate::generate(server, &Sources { migrations: &migrations, declared: &declared }, &request)
+            .await
+            .with_context(|| format!("generating the migration {name}"))?;
     if written.is_empty() {
         return say("The migrations make the declared schema already: there is nothing to write.");
     }
+    let findings = generate::settle(&migrations, &mut written);
     for script in &written {
         if dry_run {
             say(&format!("── {}\n{}", script.file, script.sql))?;
@@ -185,7 +215,41 @@ async fn generate_next(arguments: Generate) -> Result<()> {
             say(&format!("Wrote {}", path.display()))?;
         }
     }
-    say("Replayed on a copy, it leads to the declared schema: equal catalogs, equal pg_dump.")
+    say("Replayed after the migrations, it leads to the declared schema: equal catalogs, equal pg_dump.")?;
+    if !findings.is_empty() {
+        say(&format!("The linter has something to say:\n{}", shown(&findings)))?;
+    }
+    Ok(())
+}
+
+/// Lints the files of the folder. The first migration runs on an empty database and is exempt.
+fn lint_all(folder: &Path) -> Result<()> {
+    let scripts = Script::read_all(folder)?;
+    let files: Vec<_> =
+        scripts.iter().map(|script| MigrationFile { name: &script.file, sql: &script.sql }).collect();
+    let findings = lint(&files, 1);
+    if findings.is_empty() {
+        return say(&format!(
+            "{} migrations, nothing that would lock, rewrite or break a live table.",
+            files.len()
+        ));
+    }
+    bail!(
+        "{} findings. Mend the migration, or allow one with its reason on the line above it: `-- lint: allow RULE because \
+         REASON`\n{}",
+        findings.len(),
+        shown(&findings)
+    )
+}
+
+fn shown(findings: &[Finding]) -> String {
+    let line = |finding: &Finding| {
+        format!(
+            "{}:{}  {}  {}\n    {}",
+            finding.file, finding.line, finding.rule, finding.what, finding.why_or_fix
+        )
+    };
+    findings.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 async fn prove() -> Result<()> {
@@ -244,7 +308,8 @@ fn percent_decoded(text: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {
-        let hex = (*first == b'%').then(|| tail.get(..2)).flatten().and_then(|hex| std::str::from_utf8(hex).ok());
+        let hex =
+            (*first == b'%').then(|| tail.get(..2)).flatten().and_then(|hex| std::str::from_utf8(hex).ok());
         match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
             Some(byte) => (bytes.push(byte), rest = &tail[2..]),
             None => (bytes.push(*first), rest = tail),

@@ -17,7 +17,8 @@ impl Scratch {
     /// # Errors
     /// When it cannot be reached.
     pub async fn open(server: &PgConnectOptions) -> Result<Self> {
-        let admin = server.connect().await.context("connecting to the server that holds the scratch databases")?;
+        let admin =
+            server.connect().await.context("connecting to the server that holds the scratch databases")?;
         Ok(Self { server: server.clone(), admin, made: Vec::new() })
     }
 
@@ -31,7 +32,9 @@ impl Scratch {
         sqlx::query(AssertSqlSafe(format!("create database {name} template template0")))
             .execute(&mut self.admin)
             .await
-            .with_context(|| format!("creating the scratch database {name}: the role needs the right CREATEDB"))?;
+            .with_context(|| {
+                format!("creating the scratch database {name}: the role needs the right CREATEDB")
+            })?;
         self.made.push(name.clone());
         Ok(self.server.clone().database(&name))
     }

@@ -22,7 +22,8 @@ impl Script {
     /// # Errors
     /// When the folder or a file cannot be read.
     pub fn read_all(folder: &Path) -> Result<Vec<Self>> {
-        let entries = fs::read_dir(folder).with_context(|| format!("reading the folder of migrations {}", folder.display()))?;
+        let entries = fs::read_dir(folder)
+            .with_context(|| format!("reading the folder of migrations {}", folder.display()))?;
         let mut scripts = Vec::new();
         for entry in entries {
             let path = entry?.path();
@@ -49,10 +50,17 @@ impl Script {
         let wrong = || format!("running {}", self.file);
         if self.is_transactional() {
             let mut transaction = connection.begin().await?;
-            sqlx::raw_sql(AssertSqlSafe(self.sql.clone())).execute(&mut *transaction).await.with_context(wrong)?;
+            sqlx::raw_sql(AssertSqlSafe(self.sql.clone()))
+                .execute(&mut *transaction)
+                .await
+                .with_context(wrong)?;
             transaction.commit().await.with_context(wrong)
         } else {
-            sqlx::raw_sql(AssertSqlSafe(self.sql.clone())).execute(connection).await.map(drop).with_context(wrong)
+            sqlx::raw_sql(AssertSqlSafe(self.sql.clone()))
+                .execute(connection)
+                .await
+                .map(drop)
+                .with_context(wrong)
         }
     }
 }

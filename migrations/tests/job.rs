@@ -48,7 +48,8 @@ async fn an_index_of_a_partitioned_table_is_built_on_each_partition_and_attached
                  create table t_1 partition of t for values from (1) to (2);
                  create table \"T 2\" partition of t for values from (2) to (3);
                  insert into t values (1, 1), (2, 2);";
-    let migrator = migrator(folder.path(), &[first, "create index t_by_a on only t (a desc) where a > 0;"]).await;
+    let migrator =
+        migrator(folder.path(), &[first, "create index t_by_a on only t (a desc) where a > 0;"]).await;
     assert_eq!(job::run(&migrator, &pool).await.unwrap().partition_indexes, 2);
     let valid = "select indisvalid from pg_index where indexrelid = 't_by_a'::regclass";
     assert!(sqlx::query_scalar::<_, bool>(valid).fetch_one(&pool).await.unwrap());
@@ -61,7 +62,10 @@ async fn an_index_of_a_partitioned_table_is_built_on_each_partition_and_attached
 #[sqlx::test(migrations = false)]
 async fn a_migration_that_fails_leaves_nothing_and_is_finished_after_its_cause_is_mended(pool: PgPool) {
     let folder = tempfile::tempdir().unwrap();
-    let both = ["create table t (a integer);", "create table u (a integer); alter table t add constraint c check (a > 0);"];
+    let both = [
+        "create table t (a integer);",
+        "create table u (a integer); alter table t add constraint c check (a > 0);",
+    ];
     let migrator = migrator(folder.path(), &both).await;
     sqlx::raw_sql("create table u (b text)").execute(&pool).await.unwrap();
     let error = job::run(&migrator, &pool).await.unwrap_err();

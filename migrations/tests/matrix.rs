@@ -54,7 +54,8 @@ async fn check(text: &str, pool: &PgPool) {
             case.arguments.iter().filter(|(name, _)| name == flag).map(|(_, value)| value.clone()).collect()
         };
         let request =
-            Request::parse("change", &given("--rename"), &given("--allow-loss"), &given("--backfill")).unwrap();
+            Request::parse("change", &given("--rename"), &given("--allow-loss"), &given("--backfill"))
+                .unwrap();
         let before = [Script { file: "0001_before.sql".into(), sql: case.before.clone() }];
         let sources = Sources { migrations: &before, declared: &case.after };
         if let Err(reason) = judge(case, generate(server, &sources, &request).await) {
@@ -68,7 +69,11 @@ fn judge(case: &Case, outcome: anyhow::Result<Vec<Script>>) -> Result<(), String
     match (case.expect.strip_prefix("refused"), outcome) {
         (Some(reason), Err(error)) => {
             let said = format!("{error:#}");
-            if said.to_lowercase().contains(&reason.trim().to_lowercase()) { Ok(()) } else { Err(format!("refused, but not for {reason}: {said}")) }
+            if said.to_lowercase().contains(&reason.trim().to_lowercase()) {
+                Ok(())
+            } else {
+                Err(format!("refused, but not for {reason}: {said}"))
+            }
         }
         (Some(_), Ok(scripts)) => Err(format!("not refused: {}", text(&scripts))),
         (None, Err(error)) => Err(format!("refused: {error:#}")),
@@ -126,7 +131,11 @@ fn the_published_matrix_is_the_tested_one() {
     if std::env::var_os("UPDATE").is_some() {
         fs::write(&page, &expected).unwrap();
     }
-    assert_eq!(fs::read_to_string(&page).unwrap(), expected, "run this test with UPDATE=1 and review docs/migrations.md");
+    assert_eq!(
+        fs::read_to_string(&page).unwrap(),
+        expected,
+        "run this test with UPDATE=1 and review docs/migrations.md"
+    );
 }
 
 const BEGIN: &str = "<!-- matrix: written by a test -->\n";

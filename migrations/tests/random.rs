@@ -62,7 +62,10 @@ async fn pair(databases: &Databases, seed: u64) -> bool {
     let request = Request::parse("change", &[], &said.allow_loss, &said.backfills).unwrap();
     for database in [&databases.migrated, &databases.declared, &databases.candidate] {
         let mut connection = database.connect().await.unwrap();
-        sqlx::raw_sql("drop schema public cascade; create schema public").execute(&mut connection).await.unwrap();
+        sqlx::raw_sql("drop schema public cascade; create schema public")
+            .execute(&mut connection)
+            .await
+            .unwrap();
         connection.close().await.unwrap();
     }
     let sources = Sources { migrations: std::slice::from_ref(&script), declared: &after.sql() };

@@ -4,11 +4,13 @@ mod stack;
 
 use crate::{
     build::{self, Binaries},
+    postgres::scratch::Scratch,
     up::{Isolated, Options, state::StateFolder},
     world::{Profile, World},
 };
 use anyhow::{Context, Result};
 use clap::Subcommand;
+use std::{fs, time::Instant};
 use xshell::cmd;
 
 #[derive(Debug, clap::Args)]
@@ -27,6 +29,12 @@ enum Name {
     /// Lines a second from HTTP to visible, latency, bytes an event: on a fresh stack that syncs to disk. See `squall-bench ingest --help` for the arguments.
     #[command(after_help = "Example:\n  cargo xtask bench ingest --lines 300000")]
     Ingest(Passed),
+    /// Backups: create beside pg_dump, the proof of a gigabyte, damage found. See `squall-bench backup --help` for the arguments.
+    #[command(after_help = "Example:\n  cargo xtask bench backup --megabytes 200 --rounds 1")]
+    Backup(Passed),
+    /// From an edit of schema.sql to a proven migration.
+    #[command(after_help = "Example:\n  cargo xtask bench migrate")]
+    Migrate,
     /// What xtask and the stack cost: compiling, starting, stopping, memory.
     #[command(after_help = "Example:\n  cargo xtask bench stack --no-compile")]
     Stack(stack::Arguments),
@@ -43,6 +51,8 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     match &arguments.name {
         Name::Grouping(passed) => grouping(world, &passed.arguments),
         Name::Ingest(passed) => ingest(world, &passed.arguments),
+        Name::Backup(passed) => backup(world, &passed.arguments),
+        Name::Migrate => generate(world),
         Name::Stack(arguments) => stack::run(world, arguments),
     }
 }
@@ -68,6 +78,44 @@ fn ingest(world: &World, arguments: &[String]) -> Result<()> {
         .env("SQUALL_BENCH_KEY", key)
         .env("DATABASE_URL", &stack.plan.database_url);
     world.run(bench, &format!("{NEXT}; the stack's logs are in {}", stack.folder.logs().display()))
+}
+
+fn backup(world: &World, arguments: &[String]) -> Result<()> {
+    build::binaries(world, Binaries::Release)?;
+    let server = Scratch::start_empty(world)?;
+    let folder = world.build_folder().join("squall-bench-backups");
+    let _ = fs::remove_dir_all(&folder);
+    let (shell, bench) = (world.shell()?, world.binary(Profile::Release, "squall-bench")?);
+    let bench = cmd!(shell, "{bench} backup --folder {folder} {arguments...}").envs(server.environment());
+    let measured = world.run(bench, NEXT);
+    let _ = fs::remove_dir_all(&folder);
+    measured
+}
+
+/// A new table, a column and an index: what an ordinary change has.
+const EDIT: &str = "
+create table notes (id bigint generated always as identity primary key, issue_id bigint references issues, body text not null);
+alter table users add column nickname text;
+create index issues_level on issues (level);
+";
+
+fn generate(world: &World) -> Result<()> {
+    build::binaries(world, Binaries::Release)?;
+    let server = Scratch::start_empty(world)?;
+    let schema = world.build_folder().join("squall-bench-schema.sql");
+    fs::write(&schema, fs::read_to_string(world.root.join("migrations/schema.sql"))? + EDIT)?;
+    let (shell, program) = (world.shell()?, world.binary(Profile::Release, "squall-migrate")?);
+    let mut seconds = Vec::new();
+    for _ in 0..5 {
+        let began = Instant::now();
+        let command =
+            cmd!(shell, "{program} generate bench --dry-run --schema {schema}").envs(server.environment());
+        world.capture(command, "see what squall-migrate says above")?;
+        seconds.push(began.elapsed().as_secs_f64());
+    }
+    seconds.sort_by(f64::total_cmp);
+    println!("migrate.generate {:.2} s ({:.2}–{:.2} of 5)   goal ≤ 2 s", seconds[2], seconds[0], seconds[4]);
+    Ok(fs::remove_file(&schema)?)
 }
 
 /// Makes a project to send to, and returns its key.

@@ -38,7 +38,8 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
 }
 
 /// What the stack and its benchmarks run.
-const BINARIES: [&str; 5] = ["squall-migrate", "squall-api", "squall-worker", "squall-demo", "squall-bench"];
+const BINARIES: [&str; 6] =
+    ["squall-migrate", "squall-api", "squall-worker", "squall-demo", "squall-bench", "squall-backup"];
 
 /// Folders of web/ that are made from the others.
 const MADE: [&str; 4] = ["node_modules", "dist", "test-results", "playwright-report"];

@@ -12,6 +12,7 @@ mod build;
 mod test;
 mod bench;
 mod migrate;
+mod backup;
 mod queries;
 mod openapi;
 mod workflows;
@@ -102,6 +103,9 @@ enum Command {
     /// Writes the workflows of GitHub Actions from the steps of `ci`.
     Workflows(workflows::Arguments),
 
+    /// Makes backups, proves them, and brings them back.
+    Backup(backup::Arguments),
+
     /// Says what this machine lacks, and with --fix fetches it.
     #[command(after_help = "Example:\n  cargo xtask doctor --fix")]
     Doctor(doctor::Arguments),
@@ -180,6 +184,7 @@ fn run(world: &World, command: Command) -> Result<()> {
         Command::Queries(arguments) => queries::run(world, &arguments),
         Command::Openapi(arguments) => openapi::run(world, &arguments),
         Command::Workflows(arguments) => workflows::run(world, &arguments),
+        Command::Backup(arguments) => backup::run(world, &arguments),
         Command::Doctor(arguments) => doctor::run(world, &arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Supervise(place) => up::supervise(&place.folder(world)?),

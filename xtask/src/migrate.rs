@@ -75,7 +75,8 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
         Action::New { name } => squall_migrate(world, &["new", name], &[]),
         Action::Generate { name, renames, losses, backfills, dry_run } => {
             let mut words = vec!["generate", name];
-            for (flag, values) in [("--rename", renames), ("--allow-loss", losses), ("--backfill", backfills)] {
+            for (flag, values) in [("--rename", renames), ("--allow-loss", losses), ("--backfill", backfills)]
+            {
                 words.extend(values.iter().flat_map(|value| [flag, value]));
             }
             words.extend(dry_run.then_some("--dry-run"));
@@ -83,7 +84,9 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
         }
         Action::Lint => squall_migrate(world, &["lint"], &[]),
         Action::Run(place) => squall_migrate(world, &["run"], &running(world, place)?),
-        Action::Status { json: true, place } => squall_migrate(world, &["status", "--json"], &running(world, place)?),
+        Action::Status { json: true, place } => {
+            squall_migrate(world, &["status", "--json"], &running(world, place)?)
+        }
         Action::Status { json: false, place } => squall_migrate(world, &["status"], &running(world, place)?),
         Action::Fixture => squall_migrate(world, &["fixture"], &Scratch::start(world)?.environment()),
         Action::Verify => squall_migrate(world, &["verify"], &Scratch::start(world)?.environment()),
@@ -92,7 +95,8 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
 
 fn squall_migrate(world: &World, arguments: &[&str], environment: &[(&str, OsString)]) -> Result<()> {
     let (shell, program) = (world.shell()?, world.binary(Profile::Debug, "squall-migrate")?);
-    let command = cmd!(shell, "{program} {arguments...}").envs(environment.iter().map(|(name, value)| (name, value)));
+    let command =
+        cmd!(shell, "{program} {arguments...}").envs(environment.iter().map(|(name, value)| (name, value)));
     world.run(command, "mend what the message above names, then run the command again")
 }
 
@@ -101,7 +105,7 @@ fn running(world: &World, place: &Place) -> Result<Vec<(&'static str, OsString)>
 }
 
 /// The user's database, else that of the running stack.
-fn database(world: &World, place: &Place) -> Result<String> {
+pub fn database(world: &World, place: &Place) -> Result<String> {
     if let Some(url) = given_url() {
         return Ok(url);
     }
@@ -110,7 +114,6 @@ fn database(world: &World, place: &Place) -> Result<String> {
         .filter(|_| folder.supervisor().is_ok_and(|supervisor| supervisor.is_some()));
     plan.map(|plan| plan.database_url).ok_or_else(|| {
         let next = "start the stack with `cargo xtask up --detach`, or set DATABASE_URL";
-        Failure::new("finding the database to migrate", "no stack runs, and DATABASE_URL is not set", next)
-            .into()
+        Failure::new("finding the database", "no stack runs, and DATABASE_URL is not set", next).into()
     })
 }

@@ -29,6 +29,7 @@ pub struct Settings {
     pub ports: Ports,
     pub stack: Stack,
     pub demo: Demo,
+    pub backup: Backup,
     /// Settings of the private PostgreSQL, as its configuration names them.
     pub postgres: BTreeMap<String, String>,
 }
@@ -57,6 +58,12 @@ pub struct Demo {
     pub project: String,
     pub source: String,
     pub admin: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Backup {
+    pub to: String,
 }
 
 /// The two ways the workspace is compiled.

@@ -1,6 +1,9 @@
 //! Which backups have been proved: a backup counts when a drill has restored it.
 
-use crate::{AppState, error::{ApiError, ErrorBody}};
+use crate::{
+    AppState,
+    error::{ApiError, ErrorBody},
+};
 use axum::{Json, extract::State};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -57,9 +60,13 @@ pub(super) async fn list(State(state): State<AppState>) -> Result<Json<Backups>,
     let age = newest_proven_age(&state).await?;
     let ok = age.is_some_and(|age| age < crate::metrics::STALE_AFTER_SECONDS);
     let message = match age {
-        None => "No backup has been proved yet. Make one and restore it: cargo xtask backup create, then cargo xtask backup drill.",
+        None => {
+            "No backup has been proved yet. Make one and restore it: cargo xtask backup create, then cargo xtask backup drill."
+        }
         Some(_) if ok => "A backup made within the last day has been restored and compared.",
-        Some(_) => "The newest proven backup is older than a day. See why the scheduled one failed, or run cargo xtask backup create and cargo xtask backup drill.",
+        Some(_) => {
+            "The newest proven backup is older than a day. See why the scheduled one failed, or run cargo xtask backup create and cargo xtask backup drill."
+        }
     };
     Ok(Json(Backups { ok, message: message.into(), newest_proven_age_seconds: age, drills }))
 }

@@ -1,5 +1,6 @@
 //! `squall-bench`: the figures of Squall, each beside its goal.
 
+mod backup;
 mod grouping;
 mod ingest;
 
@@ -20,12 +21,15 @@ enum Command {
     Grouping(grouping::Args),
     /// Measures ingestion against a running stack: lines, single events, latency, disk.
     Ingest(Box<ingest::Args>),
+    /// Measures backups: create beside pg_dump, the proof of a gigabyte, damage found.
+    Backup(backup::Args),
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Grouping(args) => grouping::run(&args),
         Command::Ingest(args) => ingest::run(&args),
+        Command::Backup(args) => backup::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

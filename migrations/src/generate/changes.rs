@@ -75,18 +75,30 @@ fn way(before: &Object, after: &Object) -> Way {
     let changed = |facet: &str| before.facet(facet) != after.facet(facet);
     let rebuild = |needed: bool| if needed { Way::Rebuild } else { Way::Alter };
     match after.id.kind {
-        Kind::Collation => rebuild(["provider", "locale", "lc_collate", "lc_ctype", "deterministic", "rules"].iter().any(|f| changed(f))),
+        Kind::Collation => rebuild(
+            ["provider", "locale", "lc_collate", "lc_ctype", "deterministic", "rules"]
+                .iter()
+                .any(|f| changed(f)),
+        ),
         Kind::Extension => rebuild(changed("schema")),
         Kind::Enum if types::needs_swap(before, after) => Way::SwapEnum,
-        Kind::Function | Kind::Procedure => rebuild(changed("result") || changed("arguments") || changed("window")),
+        Kind::Function | Kind::Procedure => {
+            rebuild(changed("result") || changed("arguments") || changed("window"))
+        }
         Kind::Column => rebuild(column::needs_rebuild(before, after)),
-        Kind::DomainCheck => rebuild(changed("definition") || after.text("validated") == "false" && changed("validated")),
-        kind if kind.is_constraint() => rebuild(changed("definition") || after.text("validated") == "false" && changed("validated")),
+        Kind::DomainCheck => {
+            rebuild(changed("definition") || after.text("validated") == "false" && changed("validated"))
+        }
+        kind if kind.is_constraint() => {
+            rebuild(changed("definition") || after.text("validated") == "false" && changed("validated"))
+        }
         Kind::Index if changed("definition") => Way::SwapIndex,
         Kind::View if changed("definition") => rebuild(!view::is_replaceable(before, after)),
         Kind::MaterializedView => rebuild(changed("definition")),
         Kind::Trigger => rebuild(changed("definition")),
-        Kind::Policy => rebuild(["command", "permissive", "roles", "using", "check"].iter().any(|facet| changed(facet))),
+        Kind::Policy => {
+            rebuild(["command", "permissive", "roles", "using", "check"].iter().any(|facet| changed(facet)))
+        }
         _ => Way::Alter,
     }
 }
@@ -157,12 +169,33 @@ fn obstacle(of: &Id, cause: Cause, dependent: &Object) -> Obstacle {
     match (cause, dependent.id.kind) {
         (_, Kind::Column) if generated && of.kind != Kind::Table => Obstacle::Rebuild,
         (Cause::Swapped, Kind::Column) => Obstacle::Retyped,
-        (Cause::Retyped, Kind::Default | Kind::View | Kind::MaterializedView | Kind::Trigger | Kind::Policy | Kind::Function | Kind::Procedure) => {
-            Obstacle::Rebuild
-        }
+        (
+            Cause::Retyped,
+            Kind::Default
+            | Kind::View
+            | Kind::MaterializedView
+            | Kind::Trigger
+            | Kind::Policy
+            | Kind::Function
+            | Kind::Procedure,
+        ) => Obstacle::Rebuild,
         (Cause::Retyped, _) | (Cause::Dropped, Kind::Column | Kind::Table | Kind::Sequence) => Obstacle::None,
-        (_, Kind::Table | Kind::Column | Kind::Sequence | Kind::Domain | Kind::Composite | Kind::Enum | Kind::Schema | Kind::Extension) => {
-            if cause == Cause::Dropped { Obstacle::None } else { Obstacle::Refuse }
+        (
+            _,
+            Kind::Table
+            | Kind::Column
+            | Kind::Sequence
+            | Kind::Domain
+            | Kind::Composite
+            | Kind::Enum
+            | Kind::Schema
+            | Kind::Extension,
+        ) => {
+            if cause == Cause::Dropped {
+                Obstacle::None
+            } else {
+                Obstacle::Refuse
+            }
         }
         _ => Obstacle::Rebuild,
     }
@@ -219,18 +252,31 @@ fn rename_hint(sides: Sides<'_>, changes: &Changes, gone: &Object) -> String {
     let alike = |id: &&Id| {
         let new = &sides.declared.objects[*id];
         id.kind == gone.id.kind
-            && (id.kind != Kind::Column || new.parent == gone.parent && new.facet("type") == gone.facet("type"))
+            && (id.kind != Kind::Column
+                || new.parent == gone.parent && new.facet("type") == gone.facet("type"))
     };
-    let names: Vec<_> = changes.created.iter().filter(alike).map(|id| format!("--rename '{}={}'", gone.id.name, id.name)).collect();
+    let names: Vec<_> = changes
+        .created
+        .iter()
+        .filter(alike)
+        .map(|id| format!("--rename '{}={}'", gone.id.name, id.name))
+        .collect();
     if names.is_empty() { String::new() } else { format!(" If it was renamed: {}", names.join(" or ")) }
 }
 
 impl Changes {
     /// Whether nothing differs.
     pub fn is_empty(&self) -> bool {
-        [&self.created, &self.dropped, &self.altered, &self.rebuilt, &self.swapped_indexes, &self.swapped_enums]
-            .iter()
-            .all(|set| set.is_empty())
+        [
+            &self.created,
+            &self.dropped,
+            &self.altered,
+            &self.rebuilt,
+            &self.swapped_indexes,
+            &self.swapped_enums,
+        ]
+        .iter()
+        .all(|set| set.is_empty())
     }
 
     /// Whether the object goes with something else that is dropped.
@@ -238,19 +284,36 @@ impl Changes {
         let object = &sides.before.objects[id];
         let gone = |id: Id| self.dropped.contains(&id);
         let parent_gone = object.parent.as_ref().is_some_and(|parent| {
-            [Kind::Table, Kind::MaterializedView, Kind::View, Kind::Domain].into_iter().any(|kind| gone(Id { kind, name: parent.clone() }))
+            [Kind::Table, Kind::MaterializedView, Kind::View, Kind::Domain]
+                .into_iter()
+                .any(|kind| gone(Id { kind, name: parent.clone() }))
         });
         match id.kind {
             Kind::Default => {
-                gone(column::of_default(id)) || gone(Id { kind: Kind::Table, name: object.text("table").into() })
+                gone(column::of_default(id))
+                    || gone(Id { kind: Kind::Table, name: object.text("table").into() })
             }
-            Kind::Index => parent_gone || sides.before.needs(id).any(|need| need.kind == Kind::Column && self.dropped.contains(need)),
-            Kind::Sequence if object.facet("owned by").is_some() => sides.before.needs(id).any(|need| match need.kind {
-                Kind::Column => self.dropped.contains(need) || write::table_of(need, sides.before).is_some_and(|table| self.dropped.contains(&table)),
-                Kind::Table => self.dropped.contains(need),
-                _ => false,
-            }),
-            Kind::Table => object.facet("partition of").is_some_and(|parent| gone(Id { kind: Kind::Table, name: parent.into() })),
+            Kind::Index => {
+                parent_gone
+                    || sides
+                        .before
+                        .needs(id)
+                        .any(|need| need.kind == Kind::Column && self.dropped.contains(need))
+            }
+            Kind::Sequence if object.facet("owned by").is_some() => {
+                sides.before.needs(id).any(|need| match need.kind {
+                    Kind::Column => {
+                        self.dropped.contains(need)
+                            || write::table_of(need, sides.before)
+                                .is_some_and(|table| self.dropped.contains(&table))
+                    }
+                    Kind::Table => self.dropped.contains(need),
+                    _ => false,
+                })
+            }
+            Kind::Table => object
+                .facet("partition of")
+                .is_some_and(|parent| gone(Id { kind: Kind::Table, name: parent.into() })),
             Kind::ForeignKey => parent_gone && !self.holds_a_dropped_table(sides, id),
             _ => parent_gone,
         }
@@ -259,7 +322,10 @@ impl Changes {
     /// Whether a foreign key of a dropped table keeps another dropped table, which needs the first, from going.
     fn holds_a_dropped_table(&self, sides: Sides<'_>, foreign_key: &Id) -> bool {
         let own = write::table_of(foreign_key, sides.before);
-        let mut tables = sides.before.needs(foreign_key).filter(|need| need.kind == Kind::Table || write::table_of(need, sides.before).is_some());
+        let mut tables = sides
+            .before
+            .needs(foreign_key)
+            .filter(|need| need.kind == Kind::Table || write::table_of(need, sides.before).is_some());
         tables.any(|need| {
             let table = write::table_of(need, sides.before).unwrap_or_else(|| need.clone());
             Some(&table) != own.as_ref() && self.dropped.contains(&table)

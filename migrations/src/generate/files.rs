@@ -1,6 +1,9 @@
 //! The plan as migration files: one per transaction, one per statement that stands alone.
 
-use super::{plan::Plan, step::{Place, Step}};
+use super::{
+    plan::Plan,
+    step::{Place, Step},
+};
 use crate::script::{NO_TRANSACTION, Script};
 use std::collections::BTreeSet;
 
@@ -9,10 +12,14 @@ pub(super) fn render(name: &str, first: u32, renames: &[String], plan: &Plan) ->
     let mut bodies: Vec<(bool, String, String)> = Vec::new();
     if !renames.is_empty() {
         // A rename holds everything up for a moment; it goes alone, so that the moment is short.
-        bodies.push((false, "rename".into(), transaction(renames.iter().map(|statement| format!("{statement};\n")).collect())));
+        bodies.push((
+            false,
+            "rename".into(),
+            transaction(renames.iter().map(|statement| format!("{statement};\n")).collect()),
+        ));
     }
     for (level, steps) in plan {
-        if level % 2 == 0 {
+        if level.is_multiple_of(2) {
             bodies.push((false, purpose(steps), transaction(paragraphs(steps))));
         } else {
             bodies.extend(steps.iter().map(|step| (true, purpose(std::slice::from_ref(step)), alone(step))));
@@ -23,7 +30,8 @@ pub(super) fn render(name: &str, first: u32, renames: &[String], plan: &Plan) ->
     let numbered = bodies.into_iter().zip(first..);
     numbered
         .map(|((alone, purpose, body), number)| {
-            let suffix = if several && (number > first || alone) { format!("_{purpose}") } else { String::new() };
+            let suffix =
+                if several && (number > first || alone) { format!("_{purpose}") } else { String::new() };
             let mut file = format!("{number:04}_{name}{suffix}.sql");
             if !taken.insert(file.clone()) {
                 file = format!("{number:04}_{name}{suffix}_{number}.sql");
@@ -39,7 +47,9 @@ fn title(name: &str) -> String {
     if let Some(first) = words.get_mut(0..1) {
         first.make_ascii_uppercase();
     }
-    format!("{words}. Written by `cargo xtask migrate generate`, replayed and compared; read it before you commit it.")
+    format!(
+        "{words}. Written by `cargo xtask migrate generate`, replayed and compared; read it before you commit it."
+    )
 }
 
 /// A lock that does not come in time lets the migration fail instead of holding everybody up behind it.
@@ -58,7 +68,9 @@ fn paragraphs(steps: &[Step]) -> String {
     for step in steps {
         text.extend(step.notes.iter().map(|note| format!("-- Note: {note}\n")));
         for statement in &step.statements {
-            if statement.starts_with("set local check_function_bodies") && std::mem::replace(&mut said_bodies_unchecked, true) {
+            if statement.starts_with("set local check_function_bodies")
+                && std::mem::replace(&mut said_bodies_unchecked, true)
+            {
                 continue;
             }
             text.push_str(&statement_with_end(statement));
@@ -75,7 +87,12 @@ fn statement_with_end(statement: &str) -> String {
 /// What a later file of the same change is for, as part of its name.
 fn purpose(steps: &[Step]) -> String {
     let Some(first) = steps.iter().find(|step| !step.statements.is_empty()) else { return "finish".into() };
-    let object: String = first.id.name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect();
+    let object: String = first
+        .id
+        .name
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' })
+        .collect();
     let statement = &first.statements[0];
     if first.place == Place::Alone && statement.starts_with("drop") {
         format!("drop_{object}")

@@ -27,14 +27,32 @@ pub(super) fn conversion(from: &str, to: &str) -> Conversion {
         _ if unlimited_text => Keeps,
         ("text" | "character varying", "character varying") => Checks,
         (a, b) if integer(a).is_some() && integer(b).is_some() => {
-            if integer(a) < integer(b) { Keeps } else { Checks }
+            if integer(a) < integer(b) {
+                Keeps
+            } else {
+                Checks
+            }
         }
-        (a, "numeric") if integer(a).is_some() => if to_limits.is_empty() { Keeps } else { Checks },
-        ("smallint" | "integer", "double precision") | ("smallint", "real") | ("real", "double precision") => Keeps,
-        ("boolean", "integer") | ("date", "timestamp without time zone" | "timestamp with time zone") => Keeps,
+        (a, "numeric") if integer(a).is_some() => {
+            if to_limits.is_empty() {
+                Keeps
+            } else {
+                Checks
+            }
+        }
+        ("smallint" | "integer", "double precision")
+        | ("smallint", "real")
+        | ("real", "double precision") => Keeps,
+        ("boolean", "integer") | ("date", "timestamp without time zone" | "timestamp with time zone") => {
+            Keeps
+        }
         ("timestamp without time zone", "timestamp with time zone")
         | ("timestamp with time zone", "timestamp without time zone") => Keeps,
-        ("text" | "character varying", b) if integer(b).is_some() || matches!(b, "boolean" | "uuid" | "inet" | "cidr" | "json") => Checks,
+        ("text" | "character varying", b)
+            if integer(b).is_some() || matches!(b, "boolean" | "uuid" | "inet" | "cidr" | "json") =>
+        {
+            Checks
+        }
         _ => Loses,
     }
 }
@@ -49,8 +67,14 @@ fn same_type(name: &str, from: &[i64], to: &[i64]) -> Conversion {
         ("character varying" | "bit varying", [a], [b]) if b >= a => Keeps,
         ("character varying" | "bit varying", ..) => Checks,
         ("character", [a], [b]) if b >= a => Keeps,
-        ("timestamp without time zone" | "timestamp with time zone" | "time without time zone" | "time with time zone", [a], [b])
-            if b >= a => Keeps,
+        (
+            "timestamp without time zone"
+            | "timestamp with time zone"
+            | "time without time zone"
+            | "time with time zone",
+            [a],
+            [b],
+        ) if b >= a => Keeps,
         ("vector" | "halfvec" | "sparsevec", ..) => Checks,
         _ => Loses,
     }
@@ -70,7 +94,10 @@ fn parts(name: &str) -> (String, Vec<i64>) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Conversion::{Checks, Keeps, Loses}, conversion};
+    use super::{
+        Conversion::{Checks, Keeps, Loses},
+        conversion,
+    };
 
     #[test]
     fn a_conversion_is_judged_by_what_it_does_to_values() {

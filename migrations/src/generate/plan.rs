@@ -26,17 +26,14 @@ pub(super) fn order(sides: Sides<'_>, changes: &Changes) -> Result<Plan, Vec<Ref
     arrive(sides, changes, &mut plan)?;
     let last = plan.keys().max().copied().unwrap_or(0).next_multiple_of(2);
     for id in leaving(sides.before, &late(sides, changes)) {
-        let mut step = Step::one(&id, write::drop(&sides.before.objects[&id]));
-        if sides.request.allow_loss.iter().any(|name| id.name.starts_with(name.as_str())) {
-            step = step.note(format!("Its data go: --allow-loss {} was given.", id.name));
-        }
-        plan.entry(last).or_default().push(step);
+        plan.entry(last).or_default().push(Step::one(&id, write::drop(&sides.before.objects[&id])));
     }
     for id in &changes.swapped_enums {
         let statement = format!("drop type {}", types::old_name(&id.name));
         plan.entry(last).or_default().push(Step::one(id, statement));
     }
-    let indexes = changes.dropped.iter().filter(|id| id.kind == Kind::Index && !changes.goes_along(sides, id));
+    let indexes =
+        changes.dropped.iter().filter(|id| id.kind == Kind::Index && !changes.goes_along(sides, id));
     for (place, id) in indexes.enumerate() {
         let step = index::drop(sides, &sides.before.objects[id]);
         let level = if step.place == Place::Alone { last + 1 + 2 * place } else { last };
@@ -52,7 +49,15 @@ fn early(sides: Sides<'_>, changes: &Changes) -> BTreeSet<Id> {
     let names: BTreeSet<&str> = made.chain(identities).collect();
     let light = |id: &&Id| {
         id.kind.is_constraint()
-            || matches!(id.kind, Kind::Default | Kind::View | Kind::MaterializedView | Kind::Trigger | Kind::Policy | Kind::DomainCheck)
+            || matches!(
+                id.kind,
+                Kind::Default
+                    | Kind::View
+                    | Kind::MaterializedView
+                    | Kind::Trigger
+                    | Kind::Policy
+                    | Kind::DomainCheck
+            )
             || is_relation_or_type(id.kind) && names.contains(id.name.as_str())
     };
     let gone = changes.dropped.iter().filter(light).filter(|id| !changes.goes_along(sides, id));
@@ -68,12 +73,23 @@ fn late(sides: Sides<'_>, changes: &Changes) -> BTreeSet<Id> {
 
 /// Kinds whose names shut each other out.
 fn is_relation_or_type(kind: Kind) -> bool {
-    matches!(kind, Kind::Table | Kind::View | Kind::MaterializedView | Kind::Sequence | Kind::Enum | Kind::Domain | Kind::Composite | Kind::Index)
+    matches!(
+        kind,
+        Kind::Table
+            | Kind::View
+            | Kind::MaterializedView
+            | Kind::Sequence
+            | Kind::Enum
+            | Kind::Domain
+            | Kind::Composite
+            | Kind::Index
+    )
 }
 
 /// Dependents first; among equals, the youngest first.
 fn leaving(catalog: &Catalog, going: &BTreeSet<Id>) -> Vec<Id> {
-    let arriving = arrange(catalog, going, |id| write::table_of(id, catalog).filter(|table| going.contains(table)));
+    let arriving =
+        arrange(catalog, going, |id| write::table_of(id, catalog).filter(|table| going.contains(table)));
     arriving.into_iter().rev().collect()
 }
 
@@ -85,7 +101,8 @@ fn arrive(sides: Sides<'_>, changes: &Changes, plan: &mut Plan) -> Result<(), Ve
             Kind::DomainCheck => {
                 let check = sides.declared.objects.get(id)?;
                 let domain = Id { kind: Kind::Domain, name: check.parent().to_owned() };
-                return (changes.created.contains(&domain) && !types::needs_other_routines(sides, check)).then_some(domain);
+                return (changes.created.contains(&domain) && !types::needs_other_routines(sides, check))
+                    .then_some(domain);
             }
             _ => write::table_of(id, sides.declared)?,
         };
@@ -99,7 +116,8 @@ fn arrive(sides: Sides<'_>, changes: &Changes, plan: &mut Plan) -> Result<(), Ve
         inline.then_some(host)
     };
     let made = changes.created.iter().chain(&changes.altered).chain(&changes.rebuilt);
-    let all: BTreeSet<Id> = made.chain(&changes.swapped_indexes).chain(&changes.swapped_enums).cloned().collect();
+    let all: BTreeSet<Id> =
+        made.chain(&changes.swapped_indexes).chain(&changes.swapped_enums).cloned().collect();
     let (mut refusals, mut levels) = (Vec::new(), BTreeMap::<Id, usize>::new());
     let mut owned = Vec::new();
     for id in arrange(sides.declared, &all, folded) {
@@ -120,15 +138,20 @@ fn arrive(sides: Sides<'_>, changes: &Changes, plan: &mut Plan) -> Result<(), Ve
                 let from = needs.iter().filter_map(|need| levels.get(need)).max().copied().unwrap_or(0);
                 let level = place(steps, from, plan);
                 levels.insert(id.clone(), level);
-                let created = changes.created.contains(&id).then(|| sides.declared.objects.get(&id)).flatten();
+                let created =
+                    changes.created.contains(&id).then(|| sides.declared.objects.get(&id)).flatten();
                 let sequence = created.filter(|object| object.id.kind == Kind::Sequence);
                 owned.extend(sequence.and_then(sequence::own).map(|step| (id.clone(), step)));
             }
         }
     }
     for (sequence, step) in owned {
-        let owners = sides.declared.needs(&sequence).filter_map(|need| write::table_of(need, sides.declared).or_else(|| Some(need.clone())));
-        let level = owners.chain([sequence.clone()]).filter_map(|id| levels.get(&id).copied()).max().unwrap_or(0);
+        let owners = sides
+            .declared
+            .needs(&sequence)
+            .filter_map(|need| write::table_of(need, sides.declared).or_else(|| Some(need.clone())));
+        let level =
+            owners.chain([sequence.clone()]).filter_map(|id| levels.get(&id).copied()).max().unwrap_or(0);
         plan.entry(level.next_multiple_of(2)).or_default().push(step);
     }
     if refusals.is_empty() { Ok(()) } else { Err(refusals) }
@@ -137,7 +160,9 @@ fn arrive(sides: Sides<'_>, changes: &Changes, plan: &mut Plan) -> Result<(), Ve
 fn steps(sides: Sides<'_>, changes: &Changes, id: &Id) -> Result<Vec<Step>, Refusal> {
     let (before, after) = (sides.before.objects.get(id), &sides.declared.objects[id]);
     match before {
-        Some(before) if changes.swapped_enums.contains(id) => Ok(vec![types::swap_enum(sides, before, after)]),
+        Some(before) if changes.swapped_enums.contains(id) => {
+            Ok(vec![types::swap_enum(sides, before, after)])
+        }
         Some(_) if changes.swapped_indexes.contains(id) => Ok(index::swap(sides, after)),
         Some(before) if changes.altered.contains(id) => write::alter(sides, before, after),
         _ => write::create(sides, after),
@@ -153,7 +178,7 @@ fn place(steps: Vec<Step>, from: usize, plan: &mut Plan) -> usize {
             Place::Together => level.next_multiple_of(2),
             Place::NextTransaction if number == 0 => level.next_multiple_of(2),
             Place::NextTransaction => (level + 1).next_multiple_of(2),
-            Place::Alone if level % 2 == 0 => level + 1,
+            Place::Alone if level.is_multiple_of(2) => level + 1,
             Place::Alone => level + 2,
         };
         let waits = step.commits_first;
@@ -164,7 +189,12 @@ fn place(steps: Vec<Step>, from: usize, plan: &mut Plan) -> usize {
 }
 
 /// What of `all` an object needs, with its table, and with what is written inside it.
-fn direct_needs(catalog: &Catalog, id: &Id, all: &BTreeSet<Id>, folded: &dyn Fn(&Id) -> Option<Id>) -> BTreeSet<Id> {
+fn direct_needs(
+    catalog: &Catalog,
+    id: &Id,
+    all: &BTreeSet<Id>,
+    folded: &dyn Fn(&Id) -> Option<Id>,
+) -> BTreeSet<Id> {
     let inside = all.iter().filter(|other| folded(other).as_ref() == Some(id));
     let family: Vec<&Id> = std::iter::once(id).chain(inside).collect();
     let mut needs = BTreeSet::new();
@@ -195,7 +225,11 @@ fn arrange(catalog: &Catalog, all: &BTreeSet<Id>, folded: impl Fn(&Id) -> Option
     let rank = |id: &Id| catalog.objects.get(id).map(|object| (object.born, object.position));
     let mut order = Vec::with_capacity(all.len());
     while !waiting.is_empty() {
-        let free = waiting.iter().filter(|(_, needs)| needs.is_empty()).map(|(id, _)| *id).min_by_key(|id| (rank(id), *id));
+        let free = waiting
+            .iter()
+            .filter(|(_, needs)| needs.is_empty())
+            .map(|(id, _)| *id)
+            .min_by_key(|id| (rank(id), *id));
         // A circle can only be cut; the proof shows whether the cut held.
         let Some(next) = free.or_else(|| waiting.keys().copied().min_by_key(|id| rank(id))) else { break };
         waiting.remove(next);

@@ -52,16 +52,24 @@ fn asked(before: &Catalog, declared: &Catalog, old: &str, new: &str) -> Result<S
     for (kind, word) in WHOLE {
         if before.get(kind, old).is_some() {
             if declared.get(kind, old).is_some() {
-                bail!("--rename {old}={new}: the {} {old} is declared still. Rename it in schema.sql first", kind.word());
+                bail!(
+                    "--rename {old}={new}: the {} {old} is declared still. Rename it in schema.sql first",
+                    kind.word()
+                );
             }
             if declared.get(kind, new).is_none() {
-                bail!("--rename {old}={new}: no {} {new} is declared. Mend the name, or declare it", kind.word());
+                bail!(
+                    "--rename {old}={new}: no {} {new} is declared. Mend the name, or declare it",
+                    kind.word()
+                );
             }
             return Ok(format!("alter {word} {old} rename to {}", last(new)));
         }
     }
     let Some((parent, part)) = old.rsplit_once('.') else {
-        bail!("--rename {old}={new}: the migrations make no table, type, view, sequence or index {old}. Mend the name");
+        bail!(
+            "--rename {old}={new}: the migrations make no table, type, view, sequence or index {old}. Mend the name"
+        );
     };
     let part_new = new.strip_prefix(parent).and_then(|rest| rest.strip_prefix('.')).unwrap_or(new);
     let whole_new = format!("{parent}.{part_new}");
@@ -78,10 +86,13 @@ fn asked(before: &Catalog, declared: &Catalog, old: &str, new: &str) -> Result<S
     if has(Kind::Enum, types::values, part, before) && has(Kind::Enum, types::values, part_new, declared) {
         return Ok(format!("alter type {parent} rename value {} to {}", literal(part), literal(part_new)));
     }
-    if has(Kind::Composite, attributes, part, before) && has(Kind::Composite, attributes, part_new, declared) {
+    if has(Kind::Composite, attributes, part, before) && has(Kind::Composite, attributes, part_new, declared)
+    {
         return Ok(format!("alter type {parent} rename attribute {part} to {part_new} cascade"));
     }
-    bail!("--rename {old}={new}: {old} is no column, value or attribute that the migrations make, or {whole_new} is not declared. Mend the names")
+    bail!(
+        "--rename {old}={new}: {old} is no column, value or attribute that the migrations make, or {whole_new} is not declared. Mend the names"
+    )
 }
 
 /// A constraint, index or sequence that is the same but for its name: renaming it costs nothing, so nobody is asked.
@@ -90,13 +101,21 @@ fn following(before: &Catalog, declared: &Catalog) -> Option<String> {
     let renameable = |kind: Kind| kind.is_constraint() || matches!(kind, Kind::Index | Kind::Sequence);
     gone.filter(|object| renameable(object.id.kind)).find_map(|old| {
         let new = declared.objects.values().find(|new| {
-            !before.objects.contains_key(&new.id) && new.id.kind == old.id.kind && new.parent == old.parent && same(old, new)
+            !before.objects.contains_key(&new.id)
+                && new.id.kind == old.id.kind
+                && new.parent == old.parent
+                && same(old, new)
         })?;
         Some(match old.id.kind {
             Kind::Index | Kind::Sequence => {
                 format!("alter {} {} rename to {}", old.id.kind.word(), old.id.name, last(&new.id.name))
             }
-            _ => format!("alter table {} rename constraint {} to {}", old.parent(), old.own_name(), new.own_name()),
+            _ => format!(
+                "alter table {} rename constraint {} to {}",
+                old.parent(),
+                old.own_name(),
+                new.own_name()
+            ),
         })
     })
 }
@@ -118,4 +137,3 @@ fn same(old: &Object, new: &Object) -> bool {
 fn last(name: &str) -> &str {
     if name.ends_with('"') { name } else { name.rsplit('.').next().unwrap_or(name) }
 }
-

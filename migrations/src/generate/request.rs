@@ -22,7 +22,12 @@ impl Request {
     ///
     /// # Errors
     /// When a rename or a backfill has no `=`.
-    pub fn parse(name: &str, renames: &[String], allow_loss: &[String], backfills: &[String]) -> Result<Self> {
+    pub fn parse(
+        name: &str,
+        renames: &[String],
+        allow_loss: &[String],
+        backfills: &[String],
+    ) -> Result<Self> {
         Ok(Self {
             name: name.to_owned(),
             renames: pairs("--rename", "old=new", renames)?,
@@ -35,7 +40,8 @@ impl Request {
     /// Whether the loss of `name`, or of the table it is in, was allowed.
     pub(super) fn allows(&self, name: &str) -> bool {
         let within = |allowed: &&String| {
-            name == allowed.as_str() || name.strip_prefix(allowed.as_str()).is_some_and(|rest| rest.starts_with('.'))
+            name == allowed.as_str()
+                || name.strip_prefix(allowed.as_str()).is_some_and(|rest| rest.starts_with('.'))
         };
         let allowed: Vec<&String> = self.allow_loss.iter().filter(within).collect();
         self.used.borrow_mut().extend(allowed.iter().map(|name| (*name).clone()));
@@ -55,8 +61,10 @@ impl Request {
         let losses = self.allow_loss.iter().map(|name| ("--allow-loss", name));
         let backfills = self.backfills.iter().map(|(name, _)| ("--backfill", name));
         let idle = losses.chain(backfills).filter(|(_, name)| !used.contains(*name));
-        idle.map(|(flag, name)| format!("{flag} {name} applies to nothing in this change: leave it out or mend its name"))
-            .collect()
+        idle.map(|(flag, name)| {
+            format!("{flag} {name} applies to nothing in this change: leave it out or mend its name")
+        })
+        .collect()
     }
 }
 

@@ -85,7 +85,11 @@ pub(super) fn drop(object: &Object) -> String {
         Kind::DomainCheck => format!("alter domain {parent} drop constraint {own}"),
         Kind::Column => format!("alter table {parent} drop column {own}"),
         Kind::Default => {
-            format!("alter table {} alter column {} drop default", object.text("table"), object.text("column"))
+            format!(
+                "alter table {} alter column {} drop default",
+                object.text("table"),
+                object.text("column")
+            )
         }
         kind if kind.is_constraint() => format!("alter table {parent} drop constraint {own}"),
         Kind::Trigger | Kind::Policy => format!("drop {} {own} on {parent}", object.id.kind.word()),
@@ -162,7 +166,10 @@ fn grants(object: &Object, before: &str, after: &str) -> Vec<String> {
     let new = after.iter().filter(|right| !before.contains(right));
     let revoked = gone.map(|(right, role, _)| format!("revoke {right}{columns} on {target} from {role}"));
     let granted = new.map(|(right, role, option)| {
-        format!("grant {right}{columns} on {target} to {role}{}", if *option { " with grant option" } else { "" })
+        format!(
+            "grant {right}{columns} on {target} to {role}{}",
+            if *option { " with grant option" } else { "" }
+        )
     });
     revoked.chain(granted).collect()
 }

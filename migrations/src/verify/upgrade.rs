@@ -5,10 +5,13 @@
 //! `fixtures/queries.json` holds every query of the last release, with the types it was compiled for.
 
 use super::Fault;
-use crate::{script::Script, scratch::Scratch};
+use crate::{scratch::Scratch, script::Script};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
-use sqlx::{AssertSqlSafe, Column, ConnectOptions, Connection, Either, Executor, PgConnection, SqlSafeStr, Statement, TypeInfo};
+use sqlx::{
+    AssertSqlSafe, Column, ConnectOptions, Connection, Either, Executor, PgConnection, SqlSafeStr, Statement,
+    TypeInfo,
+};
 use std::{collections::BTreeMap, fs, path::Path};
 
 const ROWS: &str = include_str!("../../fixtures/release.sql");
@@ -38,7 +41,10 @@ pub(super) async fn faults(scratch: &mut Scratch, migrations: &[Script]) -> Resu
         script.run(&mut connection).await?;
         if let Some(rows) = sections.get(&version(script)) {
             sqlx::raw_sql(AssertSqlSafe(rows.clone())).execute(&mut connection).await.with_context(|| {
-                format!("filling the database at version {} from migrations/fixtures/release.sql", version(script))
+                format!(
+                    "filling the database at version {} from migrations/fixtures/release.sql",
+                    version(script)
+                )
             })?;
         }
     }
@@ -48,7 +54,9 @@ pub(super) async fn faults(scratch: &mut Scratch, migrations: &[Script]) -> Resu
     }
     let after = contents(&mut connection).await?;
     let mut faults = lost(&before, &after);
-    for known in serde_json::from_str::<Vec<Query>>(QUERIES).context("reading migrations/fixtures/queries.json")? {
+    for known in
+        serde_json::from_str::<Vec<Query>>(QUERIES).context("reading migrations/fixtures/queries.json")?
+    {
         faults.extend(broken(&mut connection, &known).await);
     }
     connection.close().await?;
@@ -81,7 +89,8 @@ pub async fn describe_all(scratch: &mut Scratch, migrations: &[Script], folder: 
 
 async fn describe(connection: &mut PgConnection, query: &str) -> Result<Query, sqlx::Error> {
     let statement = connection.prepare(AssertSqlSafe(query.to_owned()).into_sql_str()).await?;
-    let columns = statement.columns().iter().map(|column| format!("{}: {}", column.name(), column.type_info().name()));
+    let columns =
+        statement.columns().iter().map(|column| format!("{}: {}", column.name(), column.type_info().name()));
     let parameters = match statement.parameters() {
         Some(Either::Left(kinds)) => kinds.iter().map(|kind| kind.name().to_owned()).collect(),
         _ => Vec::new(),
@@ -110,7 +119,9 @@ async fn contents(connection: &mut PgConnection) -> Result<BTreeMap<String, Stri
     let columns: Vec<(String, String, String)> = sqlx::query_as(COLUMNS).fetch_all(&mut *connection).await?;
     let mut contents = BTreeMap::new();
     for (table, column, kind) in columns {
-        let digest = format!("select count(*) || ' rows, ' || coalesce(md5(string_agg({column}::text, '|' order by {column}::text)), 'empty') from {table}");
+        let digest = format!(
+            "select count(*) || ' rows, ' || coalesce(md5(string_agg({column}::text, '|' order by {column}::text)), 'empty') from {table}"
+        );
         let digest: String = sqlx::query_scalar(AssertSqlSafe(digest)).fetch_one(&mut *connection).await?;
         contents.insert(format!("{table}.{column} ({kind})"), digest);
     }
@@ -120,7 +131,11 @@ async fn contents(connection: &mut PgConnection) -> Result<BTreeMap<String, Stri
 /// A column that is gone or has another type was argued about when its migration was written; values are not.
 fn lost(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) -> Vec<Fault> {
     let changed = before.iter().filter(|(column, digest)| after.get(*column).is_some_and(|is| is != *digest));
-    changed.map(|(column, digest)| format!("the upgrade changed {column}: it had {digest}, it has {}", after[column])).collect()
+    changed
+        .map(|(column, digest)| {
+            format!("the upgrade changed {column}: it had {digest}, it has {}", after[column])
+        })
+        .collect()
 }
 
 /// The rows by the version at which they are written: after each line `-- version: N`.

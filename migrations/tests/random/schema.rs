@@ -89,7 +89,8 @@ impl Column {
             return format!("{} bigint generated always as (id * {times}) stored", self.name);
         }
         let not_null = if self.not_null { " not null" } else { "" };
-        let default = if self.default { format!(" default {}", value.replace("{}", "9")) } else { String::new() };
+        let default =
+            if self.default { format!(" default {}", value.replace("{}", "9")) } else { String::new() };
         format!("{} {kind}{not_null}{default}", self.name)
     }
 
@@ -126,7 +127,13 @@ impl Table {
 
 fn column(choice: &mut Choice, name: String) -> Column {
     let generated = choice.one_in(8).then(|| 2 + choice.below(2));
-    Column { name, kind: choice.below(KINDS.len()), not_null: choice.one_in(3), default: choice.one_in(3), generated }
+    Column {
+        name,
+        kind: choice.below(KINDS.len()),
+        not_null: choice.one_in(3),
+        default: choice.one_in(3),
+        generated,
+    }
 }
 
 impl Schema {
@@ -165,13 +172,20 @@ impl Schema {
             }
             for column in new.columns.iter().filter(|column| column.not_null && column.generated.is_none()) {
                 let was = old.columns.iter().find(|was| was.name == column.name);
-                if was.is_none() && !column.default || was.is_some_and(|was| !was.not_null && was.generated.is_none()) {
+                if was.is_none() && !column.default
+                    || was.is_some_and(|was| !was.not_null && was.generated.is_none())
+                {
                     let value = KINDS[column.kind].1.replace("{}", "id + 50");
                     let value = if matches!(column.kind, 3 | 4) { "'b' || id".to_owned() } else { value };
                     let value = if column.kind == 7 { "gen_random_uuid()".to_owned() } else { value };
                     let value = if matches!(column.kind, 5 | 6) { "id + 50".to_owned() } else { value };
-                    let value = if column.kind == 8 { "jsonb_build_object('n', id)".to_owned() } else { value };
-                    let value = if column.kind == 9 { "timestamptz '2027-01-01 00:00Z' + id * interval '1 day'".to_owned() } else { value };
+                    let value =
+                        if column.kind == 8 { "jsonb_build_object('n', id)".to_owned() } else { value };
+                    let value = if column.kind == 9 {
+                        "timestamptz '2027-01-01 00:00Z' + id * interval '1 day'".to_owned()
+                    } else {
+                        value
+                    };
                     said.backfills.push(format!("{}.{}={value}", old.name, column.name));
                 }
             }
@@ -237,10 +251,18 @@ impl Schema {
                     table.checks.retain(|known| *known != name);
                 }
             }
-            10 => table.columns[picked].not_null = !table.columns[picked].not_null && table.columns[picked].generated.is_none(),
-            11 => table.columns[picked].default = !table.columns[picked].default && table.columns[picked].generated.is_none(),
+            10 => {
+                table.columns[picked].not_null =
+                    !table.columns[picked].not_null && table.columns[picked].generated.is_none()
+            }
+            11 => {
+                table.columns[picked].default =
+                    !table.columns[picked].default && table.columns[picked].generated.is_none()
+            }
             12 => toggle(&mut table.checks, name),
-            13 if table.columns[picked].is_distinct() && !table.columns[picked].default => toggle(&mut table.uniques, name),
+            13 if table.columns[picked].is_distinct() && !table.columns[picked].default => {
+                toggle(&mut table.uniques, name)
+            }
             14 if table.columns[picked].is_distinct() => {
                 let method = choice.below(3);
                 match table.indexes.iter().position(|(known, _)| *known == name) {
@@ -252,7 +274,10 @@ impl Schema {
             15 => {
                 // A table that is new has no rows to point at.
                 let parents: Vec<&String> = names.iter().filter(|name| name.len() == 2).collect();
-                let Some(parent) = parents.get(choice.below(parents.len())).map(|name| (*name).clone()) else { return };
+                let Some(parent) = parents.get(choice.below(parents.len())).map(|name| (*name).clone())
+                else {
+                    return;
+                };
                 match table.parents.iter().position(|(known, _)| *known == parent) {
                     Some(place) if choice.one_in(2) => drop(table.parents.remove(place)),
                     Some(place) => table.parents[place].1 = !table.parents[place].1,
@@ -272,7 +297,12 @@ impl Schema {
                 let table = table.clone();
                 self.views.retain(|(known, ..)| *known != view);
                 if !choice.one_in(3) {
-                    let columns = table.columns.iter().map(|column| column.name.clone()).filter(|_| !choice.one_in(3)).collect();
+                    let columns = table
+                        .columns
+                        .iter()
+                        .map(|column| column.name.clone())
+                        .filter(|_| !choice.one_in(3))
+                        .collect();
                     self.views.push((view, table.name, columns));
                 }
             }
@@ -285,12 +315,20 @@ impl Schema {
             "create type mood as enum ({});\n",
             self.moods.iter().map(|mood| format!("'{mood}'")).collect::<Vec<_>>().join(", ")
         );
-        let body = if self.other_body { "begin new.id := new.id; return new; end" } else { "begin return new; end" };
+        let body =
+            if self.other_body { "begin new.id := new.id; return new; end" } else { "begin return new; end" };
         writeln!(sql, "create function touch() returns trigger language plpgsql as $$ {body} $$;").unwrap();
         for table in &self.tables {
             let columns: Vec<_> = table.columns.iter().map(Column::sql).collect();
-            let with = table.fill_factor.map(|factor| format!(" with (fillfactor = {factor})")).unwrap_or_default();
-            writeln!(sql, "create table {} (id integer primary key, {}){with};", table.name, columns.join(", ")).unwrap();
+            let with =
+                table.fill_factor.map(|factor| format!(" with (fillfactor = {factor})")).unwrap_or_default();
+            writeln!(
+                sql,
+                "create table {} (id integer primary key, {}){with};",
+                table.name,
+                columns.join(", ")
+            )
+            .unwrap();
         }
         for table in &self.tables {
             let name = &table.name;
@@ -298,10 +336,15 @@ impl Schema {
                 writeln!(sql, "alter table {name} add constraint {name}_{column}_ok check ({column} is null or {column}::text <> 'bad');").unwrap();
             }
             for column in &table.uniques {
-                writeln!(sql, "alter table {name} add constraint {name}_{column}_one unique ({column});").unwrap();
+                writeln!(sql, "alter table {name} add constraint {name}_{column}_one unique ({column});")
+                    .unwrap();
             }
             for (column, method) in &table.indexes {
-                let using = [format!("({column})"), format!("({column} desc nulls last) where {column} is not null"), format!("using hash ({column})")];
+                let using = [
+                    format!("({column})"),
+                    format!("({column} desc nulls last) where {column} is not null"),
+                    format!("using hash ({column})"),
+                ];
                 writeln!(sql, "create index {name}_{column}_at on {name} {};", using[*method]).unwrap();
             }
             for (parent, cascade) in &table.parents {
@@ -315,7 +358,11 @@ impl Schema {
                 writeln!(sql, "create trigger {name}_touch before update on {name} for each row execute function touch();").unwrap();
             }
             if table.secured {
-                writeln!(sql, "alter table {name} enable row level security; create policy p on {name} using (id > 0);").unwrap();
+                writeln!(
+                    sql,
+                    "alter table {name} enable row level security; create policy p on {name} using (id > 0);"
+                )
+                .unwrap();
             }
         }
         for (view, table, columns) in &self.views {
@@ -330,13 +377,18 @@ impl Schema {
         let mut sql = String::from("set session_replication_role = replica;\n");
         for table in &self.tables {
             for row in 1..=3 {
-                let columns: Vec<_> = table.columns.iter().filter(|column| column.generated.is_none()).collect();
+                let columns: Vec<_> =
+                    table.columns.iter().filter(|column| column.generated.is_none()).collect();
                 let names: String = columns.iter().map(|column| format!(", {}", column.name)).collect();
                 let values: String = columns
                     .iter()
                     .map(|column| {
                         let null = row == 1 && !column.not_null;
-                        if null { ", null".into() } else { format!(", {}", KINDS[column.kind].1.replace("{}", &row.to_string())) }
+                        if null {
+                            ", null".into()
+                        } else {
+                            format!(", {}", KINDS[column.kind].1.replace("{}", &row.to_string()))
+                        }
                     })
                     .collect();
                 writeln!(sql, "insert into {} (id{names}) values ({row}{values});", table.name).unwrap();
@@ -356,7 +408,9 @@ impl Schema {
                 was.generated.is_none() && is.is_some_and(|is| is.generated.is_none())
             });
             // Decimals are written with as many places as their type has.
-            kept.extend(both.filter(|column| column.kind != 5).map(|column| (old.name.clone(), column.name.clone())));
+            kept.extend(
+                both.filter(|column| column.kind != 5).map(|column| (old.name.clone(), column.name.clone())),
+            );
         }
         kept
     }

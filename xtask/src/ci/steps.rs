@@ -43,7 +43,7 @@ use Provision::{Chromium, NpmPackages, Postgres};
 use Resource::{Node, Target};
 
 #[rustfmt::skip]
-pub const STEPS: [Step; 15] = [
+pub const STEPS: [Step; 16] = [
     Step { id: "fmt", title: "formatting", needs: &[], uses: &[], provisions: &[NpmPackages], command: &["fmt", "--check"], job: Job::Static },
     Step { id: "workflows", title: "workflow drift", needs: &[], uses: &[], provisions: &[], command: &["workflows", "check"], job: Job::Static },
     Step { id: "clippy", title: "lints of the Rust code", needs: &[], uses: &[Target], provisions: &[], command: &["lint", "rust"], job: Job::Static },
@@ -55,6 +55,7 @@ pub const STEPS: [Step; 15] = [
     Step { id: "build-web", title: "build of the web app", needs: &[], uses: &[Node], provisions: &[NpmPackages], command: &["build", "web"], job: Job::Web },
     Step { id: "test-xtask", title: "tests of xtask", needs: &[], uses: &[Node], provisions: &[], command: &["test", "xtask"], job: Job::Rust },
     Step { id: "build", title: "build of binaries and tests", needs: &[], uses: &[Target], provisions: &[], command: &["build", "rust"], job: Job::Rust },
+    Step { id: "lint-migrations", title: "lints of the migrations", needs: &["build"], uses: &[Target], provisions: &[], command: &["migrate", "lint"], job: Job::Rust },
     Step { id: "migrations", title: "migrations make the declared schema", needs: &["build"], uses: &[Target], provisions: &[Postgres], command: &["migrate", "verify"], job: Job::Rust },
     Step { id: "test-rust", title: "tests of the Rust code against PostgreSQL", needs: &["build"], uses: &[Target], provisions: &[Postgres], command: &["test", "rust"], job: Job::Rust },
     Step { id: "openapi", title: "API description drift", needs: &["build"], uses: &[Target, Node], provisions: &[NpmPackages], command: &["openapi", "--check"], job: Job::Browser },

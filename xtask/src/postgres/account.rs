@@ -43,6 +43,11 @@ impl Account {
         Ok(chown(path, Some(self.uid), Some(self.gid))?)
     }
 
+    /// `uid:gid`, as chown reads it.
+    pub fn owner(&self) -> String {
+        format!("{}:{}", self.uid, self.gid)
+    }
+
     /// Whether this user can walk down to `path`, of which the last parts need not exist yet.
     fn reaches(&self, path: &Path) -> bool {
         path.ancestors().skip(1).all(|folder| match fs::metadata(folder) {

@@ -59,9 +59,11 @@ fn identity(column: &Object, how: &str) -> String {
 pub(super) fn afterwards(column: &Object) -> Vec<String> {
     let alter = format!("alter table {} alter column {}", column.parent(), column.own_name());
     let mut statements = settings(None, column, &alter);
-    statements.extend(column.facet("comment").map(|text| {
-        format!("comment on column {} is {}", column.id.name, super::literal(text))
-    }));
+    statements.extend(
+        column
+            .facet("comment")
+            .map(|text| format!("comment on column {} is {}", column.id.name, super::literal(text))),
+    );
     statements.extend(grants(column, "[]", column.facet("grants").unwrap_or("[]")));
     statements
 }
@@ -70,13 +72,16 @@ pub(super) fn afterwards(column: &Object) -> Vec<String> {
 pub(super) fn add(sides: Sides<'_>, column: &Object) -> Result<Vec<Step>, Refusal> {
     let (table, name) = (column.parent(), &column.id.name);
     let default = sides.declared.get(Kind::Default, name);
-    let filled = default.is_some() || column.facet("identity").is_some() || column.facet("generated").is_some();
+    let filled =
+        default.is_some() || column.facet("identity").is_some() || column.facet("generated").is_some();
     let mut notes = Vec::new();
     if column.facet("generation") == Some("stored")
         || column.facet("identity").is_some()
         || default.is_some_and(|default| default.facet("volatile").is_some())
     {
-        notes.push(format!("Each row of {table} gets a value: the table is written anew and locked meanwhile."));
+        notes.push(format!(
+            "Each row of {table} gets a value: the table is written anew and locked meanwhile."
+        ));
     }
     let mut steps = Vec::new();
     if column.facet("not null").is_some() && !filled {
@@ -87,18 +92,37 @@ pub(super) fn add(sides: Sides<'_>, column: &Object) -> Result<Vec<Step>, Refusa
             ));
         };
         let nullable = Object { facets: without(column, "not null"), ..column.clone() };
-        steps.push(Step::one(&column.id, format!("alter table {table} add column {}", definition(sides, &nullable))));
+        steps.push(Step::one(
+            &column.id,
+            format!("alter table {table} add column {}", definition(sides, &nullable)),
+        ));
         steps.push(
-            Step::next(&column.id, format!("update {table} set {} = {expression} where {} is null", column.own_name(), column.own_name()))
-                .note("All rows are written once. On a large table, fill them in portions before this migration."),
+            Step::next(
+                &column.id,
+                format!(
+                    "update {table} set {} = {expression} where {} is null",
+                    column.own_name(),
+                    column.own_name()
+                ),
+            )
+            .note(
+                "All rows are written once. On a large table, fill them in portions before this migration.",
+            ),
         );
         steps.extend(not_null(column));
     } else {
-        steps.push(Step::one(&column.id, format!("alter table {table} add column {}", definition(sides, column))));
+        steps.push(Step::one(
+            &column.id,
+            format!("alter table {table} add column {}", definition(sides, column)),
+        ));
     }
     if let Some(first) = steps.first_mut() {
         first.notes.extend(notes);
-        first.statements.extend(settings(None, column, &format!("alter table {table} alter column {}", column.own_name())));
+        first.statements.extend(settings(
+            None,
+            column,
+            &format!("alter table {table} alter column {}", column.own_name()),
+        ));
     }
     Ok(steps)
 }
@@ -118,11 +142,15 @@ fn not_null(column: &Object) -> Vec<Step> {
         format!("alter table {table} drop constraint {check}"),
     ];
     let usual = format!("{}_{}_not_null", unquoted(table), unquoted(own));
-    if let Some(name) = column.facet("not null").filter(|name| *name != "unnamed" && unquoted(name) != usual) {
+    if let Some(name) = column.facet("not null").filter(|name| *name != "unnamed" && unquoted(name) != usual)
+    {
         last.push(format!("alter table {table} rename constraint {} to {name}", quoted(&usual)));
     }
     vec![
-        Step::one(id, format!("alter table {table} add constraint {check} check ({own} is not null) not valid")),
+        Step::one(
+            id,
+            format!("alter table {table} add constraint {check} check ({own} is not null) not valid"),
+        ),
         Step::next(id, format!("alter table {table} validate constraint {check}")),
         Step::new(id, Place::NextTransaction, last),
     ]
@@ -139,7 +167,8 @@ pub(super) fn alter(sides: Sides<'_>, before: &Object, after: &Object) -> Result
     if before.facet("identity").is_some() && after.facet("identity").is_none() {
         first.statements.push(format!("{alter} drop identity"));
     }
-    let retyped = (before.text("type"), before.facet("collation")) != (after.text("type"), after.facet("collation"));
+    let retyped =
+        (before.text("type"), before.facet("collation")) != (after.text("type"), after.facet("collation"));
     if retyped {
         let (from, to) = (before.text("type"), after.text("type"));
         if conversion(from, to) == Conversion::Loses && !sides.request.allows(name) {
@@ -151,9 +180,13 @@ pub(super) fn alter(sides: Sides<'_>, before: &Object, after: &Object) -> Result
         let collation = after.facet("collation").unwrap_or_default();
         first.statements.push(format!("{alter} type {to}{collation}{}", using(own, from, to)));
         if !keeps_rows(from, to) {
-            first = first.note(format!("The table {table} is written anew and takes neither reads nor writes meanwhile."));
+            first = first.note(format!(
+                "The table {table} is written anew and takes neither reads nor writes meanwhile."
+            ));
         }
-        if [from, to].iter().any(|kind| kind.contains("without time zone")) && [from, to].iter().any(|kind| kind.contains("with time zone")) {
+        if [from, to].iter().any(|kind| kind.contains("without time zone"))
+            && [from, to].iter().any(|kind| kind.contains("with time zone"))
+        {
             first = first.note("Times are read in the time zone of the session that migrates; set it first if that is not UTC.");
         }
     }
@@ -164,8 +197,13 @@ pub(super) fn alter(sides: Sides<'_>, before: &Object, after: &Object) -> Result
     match (before.facet("not null"), after.facet("not null")) {
         (None, Some(_)) => {
             if let Some(expression) = sides.request.backfill(name) {
-                steps.push(Step::one(&after.id, format!("update {table} set {own} = {expression} where {own} is null"))
-                    .note("All rows without a value are written once."));
+                steps.push(
+                    Step::one(
+                        &after.id,
+                        format!("update {table} set {own} = {expression} where {own} is null"),
+                    )
+                    .note("All rows without a value are written once."),
+                );
             }
             steps.extend(not_null(after));
         }
@@ -215,9 +253,15 @@ fn identity_steps(before: &Object, after: &Object, alter: &str) -> Vec<Step> {
 }
 
 pub(super) fn set_default(sides: Sides<'_>, default: &Object) -> Step {
-    let (table, column, expression) = (default.text("table"), default.text("column"), default.text("expression"));
-    let step = Step::one(&default.id, format!("alter table {table} alter column {column} set default {expression}"));
-    if sides.exists(Kind::Table, table) { step.note("Rows that are there keep what they have.") } else { step }
+    let (table, column, expression) =
+        (default.text("table"), default.text("column"), default.text("expression"));
+    let step =
+        Step::one(&default.id, format!("alter table {table} alter column {column} set default {expression}"));
+    if sides.exists(Kind::Table, table) {
+        step.note("Rows that are there keep what they have.")
+    } else {
+        step
+    }
 }
 
 fn settings(before: Option<&Object>, after: &Object, alter: &str) -> Vec<String> {
@@ -227,17 +271,24 @@ fn settings(before: Option<&Object>, after: &Object, alter: &str) -> Vec<String>
         statements.push(format!("{alter} set storage {}", after.facet("storage").unwrap_or("default")));
     }
     if changed("compression") {
-        statements.push(format!("{alter} set compression {}", after.facet("compression").unwrap_or("default")));
+        statements
+            .push(format!("{alter} set compression {}", after.facet("compression").unwrap_or("default")));
     }
     if changed("statistics") {
         statements.push(format!("{alter} set statistics {}", after.facet("statistics").unwrap_or("-1")));
     }
     if changed("options") {
         statements.extend(before.and_then(|column| column.facet("options")).map(|had| {
-            let names: Vec<_> = had.trim_matches(['{', '}']).split(',').map(|option| option.split('=').next().unwrap_or(option)).collect();
+            let names: Vec<_> = had
+                .trim_matches(['{', '}'])
+                .split(',')
+                .map(|option| option.split('=').next().unwrap_or(option))
+                .collect();
             format!("{alter} reset ({})", names.join(", "))
         }));
-        statements.extend(after.facet("options").map(|has| format!("{alter} set ({})", has.trim_matches(['{', '}']))));
+        statements.extend(
+            after.facet("options").map(|has| format!("{alter} set ({})", has.trim_matches(['{', '}']))),
+        );
     }
     statements
 }
@@ -247,7 +298,11 @@ fn settings(before: Option<&Object>, after: &Object, alter: &str) -> Vec<String>
 fn using(own: &str, from: &str, to: &str) -> String {
     let base = |name: &str| name.split('(').next().unwrap_or(name).to_owned();
     let takes_anything = to.starts_with("character") || to == "text";
-    if base(from) == base(to) || takes_anything && !to.ends_with("[]") { String::new() } else { format!(" using {own}::{to}") }
+    if base(from) == base(to) || takes_anything && !to.ends_with("[]") {
+        String::new()
+    } else {
+        format!(" using {own}::{to}")
+    }
 }
 
 /// Whether only the catalog changes.
@@ -260,7 +315,10 @@ fn keeps_rows(from: &str, to: &str) -> bool {
 /// A name without its quotes and its schema, as it stands in the names PostgreSQL makes of it.
 fn unquoted(name: &str) -> String {
     match name.strip_suffix('"') {
-        Some(rest) => rest.rsplit_once(".\"").map_or(rest.trim_start_matches('"'), |(_, last)| last).replace("\"\"", "\""),
+        Some(rest) => rest
+            .rsplit_once(".\"")
+            .map_or(rest.trim_start_matches('"'), |(_, last)| last)
+            .replace("\"\"", "\""),
         None => name.rsplit('.').next().unwrap_or(name).to_owned(),
     }
 }
@@ -277,7 +335,10 @@ pub(in super::super) fn needs_rebuild(before: &Object, after: &Object) -> bool {
     match (had, has) {
         (None, None) => false,
         (Some(_), None) => before.facet("generation") == Some("virtual"),
-        _ => (had, before.facet("generation"), before.text("type")) != (has, after.facet("generation"), after.text("type")),
+        _ => {
+            (had, before.facet("generation"), before.text("type"))
+                != (has, after.facet("generation"), after.text("type"))
+        }
     }
 }
 

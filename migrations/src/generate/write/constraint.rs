@@ -19,17 +19,26 @@ pub(super) fn add(sides: Sides<'_>, constraint: &Object) -> Vec<Step> {
                 "A foreign key of a partitioned table is checked at once: {table} takes no writes meanwhile."
             ))]
         }
-        Kind::Check | Kind::ForeignKey => vec![Step::one(id, format!("{whole} not valid")), validation(constraint)],
-        Kind::PrimaryKey | Kind::Unique if !sides.is_partitioned(table) && constraint.text("plain index").starts_with("using btree ") => {
+        Kind::Check | Kind::ForeignKey => {
+            vec![Step::one(id, format!("{whole} not valid")), validation(constraint)]
+        }
+        Kind::PrimaryKey | Kind::Unique
+            if !sides.is_partitioned(table) && constraint.text("plain index").starts_with("using btree ") =>
+        {
             let index = constraint.text("plain index");
             let word = constraint.id.kind.word();
             let timing = timing(constraint.text("definition"));
             vec![
-                Step::alone(id, format!("create unique index concurrently if not exists {own} on {table} {index}")),
+                Step::alone(
+                    id,
+                    format!("create unique index concurrently if not exists {own} on {table} {index}"),
+                ),
                 Step::new(
                     id,
                     Place::Together,
-                    vec![format!("alter table {table} add constraint {own} {word} using index {own}{timing}")],
+                    vec![format!(
+                        "alter table {table} add constraint {own} {word} using index {own}{timing}"
+                    )],
                 ),
             ]
         }

@@ -7,17 +7,18 @@ use super::{
 use crate::catalog::{Kind, Object};
 
 pub(super) fn create(sides: Sides<'_>, index: &Object) -> Step {
-    let statistics = index.facet("statistics").map(|text| statistics(&index.id.name, "{}", text)).unwrap_or_default();
+    let statistics =
+        index.facet("statistics").map(|text| statistics(&index.id.name, "{}", text)).unwrap_or_default();
     if !sides.exists(Kind::Table, index.parent()) && !sides.exists(Kind::MaterializedView, index.parent()) {
-        let mut step = Step::one(&index.id, statement(index, "", index.own_name()).replacen(" on only ", " on ", 1));
+        let mut step =
+            Step::one(&index.id, statement(index, "", index.own_name()).replacen(" on only ", " on ", 1));
         step.statements.extend(statistics);
         return step;
     }
     if sides.is_partitioned(index.parent()) {
         // The definition of an index on a partitioned table reads `on only` already.
-        return Step::one(&index.id, statement(index, "", index.own_name())).note(
-            "`squall-migrate run` then builds it on each partition concurrently, and attaches it.",
-        );
+        return Step::one(&index.id, statement(index, "", index.own_name()))
+            .note("`squall-migrate run` then builds it on each partition concurrently, and attaches it.");
     }
     Step::alone(&index.id, statement(index, " concurrently if not exists", index.own_name()))
 }
@@ -29,7 +30,8 @@ pub(in super::super) fn swap(sides: Sides<'_>, index: &Object) -> Vec<Step> {
         return vec![Step::one(&index.id, format!("drop index {name}")), create(sides, index)];
     }
     let aside = aside(own);
-    let mut exchange = vec![format!("drop index {name}"), format!("alter index {} rename to {own}", beside(name, &aside))];
+    let mut exchange =
+        vec![format!("drop index {name}"), format!("alter index {} rename to {own}", beside(name, &aside))];
     exchange.extend(super::facts(index));
     vec![
         Step::alone(&index.id, statement(index, " concurrently if not exists", &aside)),
@@ -41,7 +43,11 @@ pub(super) fn alter(before: &Object, after: &Object) -> Result<Vec<Step>, Refusa
     if before.facet("statistics") == after.facet("statistics") {
         return Ok(Vec::new());
     }
-    let changes = statistics(&after.id.name, before.facet("statistics").unwrap_or("{}"), after.facet("statistics").unwrap_or("{}"));
+    let changes = statistics(
+        &after.id.name,
+        before.facet("statistics").unwrap_or("{}"),
+        after.facet("statistics").unwrap_or("{}"),
+    );
     Ok(vec![Step::new(&after.id, Place::Together, changes)])
 }
 
@@ -65,11 +71,16 @@ fn statement(index: &Object, how: &str, name: &str) -> String {
 }
 
 fn statistics(index: &str, before: &str, after: &str) -> Vec<String> {
-    let read = |text: &str| -> std::collections::BTreeMap<u16, i32> { serde_json::from_str(text).unwrap_or_default() };
+    let read = |text: &str| -> std::collections::BTreeMap<u16, i32> {
+        serde_json::from_str(text).unwrap_or_default()
+    };
     let (before, after) = (read(before), read(after));
     let gone = before.keys().filter(|column| !after.contains_key(column)).map(|column| (*column, -1));
-    let set = after.iter().filter(|(column, target)| before.get(column) != Some(target)).map(|(c, t)| (*c, *t));
-    gone.chain(set).map(|(column, target)| format!("alter index {index} alter column {column} set statistics {target}")).collect()
+    let set =
+        after.iter().filter(|(column, target)| before.get(column) != Some(target)).map(|(c, t)| (*c, *t));
+    gone.chain(set)
+        .map(|(column, target)| format!("alter index {index} alter column {column} set statistics {target}"))
+        .collect()
 }
 
 fn aside(own: &str) -> String {

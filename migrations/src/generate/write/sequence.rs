@@ -29,7 +29,8 @@ pub(super) fn alter(before: &Object, after: &Object) -> Vec<Step> {
         statements.push(format!("alter sequence {name} set {state}"));
     }
     if before.facet("owned by") != after.facet("owned by") {
-        statements.push(format!("alter sequence {name} owned by {}", after.facet("owned by").unwrap_or("none")));
+        statements
+            .push(format!("alter sequence {name} owned by {}", after.facet("owned by").unwrap_or("none")));
     }
     if statements.is_empty() { Vec::new() } else { vec![Step::new(&after.id, Place::Together, statements)] }
 }
@@ -85,7 +86,8 @@ mod tests {
 
     #[test]
     fn only_options_that_differ_are_written() {
-        let plain = "as bigint increment by 1 minvalue 1 maxvalue 9223372036854775807 start with 1 cache 1 no cycle";
+        let plain =
+            "as bigint increment by 1 minvalue 1 maxvalue 9223372036854775807 start with 1 cache 1 no cycle";
         assert_eq!(changed_options(&default_options(plain), plain), "");
         let odd = "as integer increment by -2 minvalue -10 maxvalue 2147483647 start with 7 cache 1 cycle";
         assert_eq!(

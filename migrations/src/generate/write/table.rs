@@ -11,9 +11,15 @@ pub(super) fn create(sides: Sides<'_>, table: &Object) -> Step {
     let name = &table.id.name;
     let unlogged = if table.facet("unlogged").is_some() { "unlogged " } else { "" };
     let body = match table.facet("partition of") {
-        Some(parent) => format!("create {unlogged}table {name} partition of {parent} {}", table.text("bound")),
+        Some(parent) => {
+            format!("create {unlogged}table {name} partition of {parent} {}", table.text("bound"))
+        }
         None => {
-            let columns = sides.declared.children(Kind::Column, name).into_iter().map(|column| column::definition(sides, column));
+            let columns = sides
+                .declared
+                .children(Kind::Column, name)
+                .into_iter()
+                .map(|column| column::definition(sides, column));
             let inside = [Kind::PrimaryKey, Kind::Unique, Kind::Check, Kind::Exclude].into_iter();
             let constraints = inside
                 .flat_map(|kind| sides.declared.children(kind, name))
@@ -23,7 +29,8 @@ pub(super) fn create(sides: Sides<'_>, table: &Object) -> Step {
             format!("create {unlogged}table {name} (\n{}\n)", lines.join(",\n"))
         }
     };
-    let partitioned = table.facet("partitioned by").map(|key| format!(" partition by {key}")).unwrap_or_default();
+    let partitioned =
+        table.facet("partitioned by").map(|key| format!(" partition by {key}")).unwrap_or_default();
     let method = table.facet("access method").map(|method| format!(" using {method}")).unwrap_or_default();
     let options = options(table.facet("options"));
     let with = if options.is_empty() { String::new() } else { format!(" with ({})", options_list(&options)) };
@@ -32,7 +39,8 @@ pub(super) fn create(sides: Sides<'_>, table: &Object) -> Step {
         step.statements.extend(column::afterwards(column));
     }
     step.statements.extend(security(None, table));
-    if let Some(identity) = table.facet("replica identity").filter(|identity| !identity.starts_with("using")) {
+    if let Some(identity) = table.facet("replica identity").filter(|identity| !identity.starts_with("using"))
+    {
         step.statements.push(format!("alter table {name} replica identity {identity}"));
     }
     step
@@ -70,26 +78,37 @@ pub(super) fn alter(sides: Sides<'_>, before: &Object, after: &Object) -> Result
         ));
     }
     let mut step = Step::new(&after.id, Place::Together, Vec::new());
-    if (before.facet("partition of"), before.facet("bound")) != (after.facet("partition of"), after.facet("bound")) {
+    if (before.facet("partition of"), before.facet("bound"))
+        != (after.facet("partition of"), after.facet("bound"))
+    {
         if let Some(parent) = before.facet("partition of") {
             step.statements.push(format!("alter table {parent} detach partition {name}"));
         }
         if let Some(parent) = after.facet("partition of") {
-            step.statements.push(format!("alter table {parent} attach partition {name} {}", after.text("bound")));
-            step = step.note("Attaching reads the whole table, unless a check constraint already says that its rows fit.");
+            step.statements
+                .push(format!("alter table {parent} attach partition {name} {}", after.text("bound")));
+            step = step.note(
+                "Attaching reads the whole table, unless a check constraint already says that its rows fit.",
+            );
         }
     }
     if before.facet("unlogged") != after.facet("unlogged") {
         let state = if after.facet("unlogged").is_some() { "unlogged" } else { "logged" };
         step.statements.push(format!("alter table {name} set {state}"));
-        step = step.note(format!("The table {name} is written anew and takes neither reads nor writes meanwhile."));
+        step = step
+            .note(format!("The table {name} is written anew and takes neither reads nor writes meanwhile."));
     }
     if before.facet("access method") != after.facet("access method") {
         let method = after.facet("access method").unwrap_or("heap");
         step.statements.push(format!("alter table {name} set access method {method}"));
-        step = step.note(format!("The table {name} is written anew and takes neither reads nor writes meanwhile."));
+        step = step
+            .note(format!("The table {name} is written anew and takes neither reads nor writes meanwhile."));
     }
-    step.statements.extend(alter_options(&format!("alter table {name}"), before.facet("options"), after.facet("options")));
+    step.statements.extend(alter_options(
+        &format!("alter table {name}"),
+        before.facet("options"),
+        after.facet("options"),
+    ));
     if before.facet("replica identity") != after.facet("replica identity") {
         let identity = after.facet("replica identity").unwrap_or("default");
         step.statements.push(format!("alter table {name} replica identity {identity}"));

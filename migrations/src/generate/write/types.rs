@@ -16,7 +16,10 @@ pub(super) fn create_extension(extension: &Object) -> Step {
 }
 
 pub(super) fn alter_extension(after: &Object) -> Vec<Step> {
-    vec![Step::one(&after.id, format!("alter extension {} update to {}", after.id.name, literal(after.text("version"))))]
+    vec![Step::one(
+        &after.id,
+        format!("alter extension {} update to {}", after.id.name, literal(after.text("version"))),
+    )]
 }
 
 pub(super) fn create_collation(collation: &Object) -> Step {
@@ -40,7 +43,8 @@ pub(super) fn create(sides: Sides<'_>, object: &Object) -> Step {
             format!("create type {name} as enum ({})", values.join(", "))
         }
         Kind::Composite => {
-            let attributes: Vec<_> = attributes(object).into_iter().map(|(name, kind)| format!("    {name} {kind}")).collect();
+            let attributes: Vec<_> =
+                attributes(object).into_iter().map(|(name, kind)| format!("    {name} {kind}")).collect();
             format!("create type {name} as (\n{}\n)", attributes.join(",\n"))
         }
         _ => {
@@ -79,7 +83,10 @@ pub(super) fn validate_check(before: &Object, after: &Object) -> Vec<Step> {
     if before.text("validated") == after.text("validated") {
         return Vec::new();
     }
-    vec![Step::next(&after.id, format!("alter domain {} validate constraint {}", after.parent(), after.own_name()))]
+    vec![Step::next(
+        &after.id,
+        format!("alter domain {} validate constraint {}", after.parent(), after.own_name()),
+    )]
 }
 
 /// Whether values went or changed their order: then the type is made anew.
@@ -135,7 +142,10 @@ pub(in super::super) fn swap_enum(sides: Sides<'_>, before: &Object, after: &Obj
     let what = if gone.is_empty() {
         "The values change their order: the tables that hold them are rewritten.".to_owned()
     } else {
-        format!("A row that still holds {} stops the migration, and nothing is changed then. The tables are rewritten.", gone.join(" or "))
+        format!(
+            "A row that still holds {} stops the migration, and nothing is changed then. The tables are rewritten.",
+            gone.join(" or ")
+        )
     };
     Step::new(&after.id, Place::Together, statements).note(what)
 }
@@ -169,13 +179,19 @@ pub(super) fn alter_domain(before: &Object, after: &Object) -> Result<Vec<Step>,
         let (word, is_set) = if after.facet("not null").is_some() { ("set", true) } else { ("drop", false) };
         step.statements.push(format!("alter domain {name} {word} not null"));
         if is_set {
-            step = step.note("Every column of this domain is read at once; a null in one of them stops the migration.");
+            step = step.note(
+                "Every column of this domain is read at once; a null in one of them stops the migration.",
+            );
         }
     }
     Ok(if step.statements.is_empty() { Vec::new() } else { vec![step] })
 }
 
-pub(super) fn alter_composite(sides: Sides<'_>, before: &Object, after: &Object) -> Result<Vec<Step>, Refusal> {
+pub(super) fn alter_composite(
+    sides: Sides<'_>,
+    before: &Object,
+    after: &Object,
+) -> Result<Vec<Step>, Refusal> {
     let name = &after.id.name;
     let (had, has) = (attributes(before), attributes(after));
     let mut statements = Vec::new();
@@ -184,14 +200,18 @@ pub(super) fn alter_composite(sides: Sides<'_>, before: &Object, after: &Object)
             None => statements.push(format!("alter type {name} add attribute {attribute} {kind} cascade")),
             Some((_, was)) if was != kind => {
                 let whole = format!("{name}.{attribute}");
-                if let Some(column) = sides.before.dependents(&after.id).into_iter().find(|id| id.kind == Kind::Column) {
+                if let Some(column) =
+                    sides.before.dependents(&after.id).into_iter().find(|id| id.kind == Kind::Column)
+                {
                     return Err(format!(
                         "The attribute {whole} changes from {was} to {kind}, which PostgreSQL refuses while the {column} holds \
                          values of it. Declare a new type, and a new column beside the old one."
                     ));
                 }
                 if conversion(was, kind) == Conversion::Loses && !sides.request.allows(&whole) {
-                    return Err(format!("The attribute {whole} changes from {was} to {kind}, which may change values. If that is meant: --allow-loss '{whole}'"));
+                    return Err(format!(
+                        "The attribute {whole} changes from {was} to {kind}, which may change values. If that is meant: --allow-loss '{whole}'"
+                    ));
                 }
                 statements.push(format!("alter type {name} alter attribute {attribute} type {kind} cascade"));
             }
@@ -208,7 +228,11 @@ pub(super) fn alter_composite(sides: Sides<'_>, before: &Object, after: &Object)
         }
         statements.push(format!("alter type {name} drop attribute {attribute} cascade"));
     }
-    Ok(if statements.is_empty() { Vec::new() } else { vec![Step::new(&after.id, Place::Together, statements)] })
+    Ok(if statements.is_empty() {
+        Vec::new()
+    } else {
+        vec![Step::new(&after.id, Place::Together, statements)]
+    })
 }
 
 pub(in super::super) fn values(object: &Object) -> Vec<String> {

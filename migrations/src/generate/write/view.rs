@@ -13,7 +13,12 @@ pub(super) fn create(view: &Object, replace: bool) -> Step {
     let empty = if view.facet("unfilled").is_some() { "\nwith no data" } else { "" };
     let mut step = Step::one(
         &view.id,
-        format!("create {replace}{} {}{with} as\n{}{empty}", view.id.kind.word(), view.id.name, view.text("definition")),
+        format!(
+            "create {replace}{} {}{with} as\n{}{empty}",
+            view.id.kind.word(),
+            view.id.name,
+            view.text("definition")
+        ),
     );
     step.statements.extend(column_comments(None, view));
     if view.id.kind == Kind::MaterializedView && empty.is_empty() {
@@ -24,7 +29,8 @@ pub(super) fn create(view: &Object, replace: bool) -> Step {
 
 /// Whether `create or replace` can make `after` of `before`: it keeps all columns and may add some at the end.
 pub(in super::super) fn is_replaceable(before: &Object, after: &Object) -> bool {
-    let columns = |view: &Object| -> Vec<String> { serde_json::from_str(view.text("columns")).unwrap_or_default() };
+    let columns =
+        |view: &Object| -> Vec<String> { serde_json::from_str(view.text("columns")).unwrap_or_default() };
     after.id.kind == Kind::View && columns(after).starts_with(&columns(before))
 }
 
@@ -46,7 +52,8 @@ fn column_comments(before: Option<&Object>, after: &Object) -> Vec<String> {
     let had = options(before.and_then(|view| view.facet("column comments")));
     let has = options(after.facet("column comments"));
     let on = |column: &str, text: &str| format!("comment on column {}.{column} is {text}", after.id.name);
-    let set = has.iter().filter(|comment| !had.contains(comment)).map(|(column, text)| on(column, &literal(text)));
+    let set =
+        has.iter().filter(|comment| !had.contains(comment)).map(|(column, text)| on(column, &literal(text)));
     let gone = had.iter().filter(|(column, _)| !has.iter().any(|(kept, _)| kept == column));
     set.chain(gone.map(|(column, _)| on(column, "null"))).collect()
 }

@@ -1,0 +1,142 @@
+//! `create`: a backup from one snapshot.
+//!
+//! A coordinator holds the snapshot and counts the rows in it, while pg_dump and COPY read the same
+//! snapshot in parallel. The manifest and its seal come last. After a failure nothing is left.
+
+pub(crate) mod snapshot;
+mod parts;
+
+use crate::{
+    failure::{GivenUp, stopped},
+    keys::Recipients,
+    manifest::{BackupId, Encryption, FORMAT, FileEntry, Manifest, SEAL, TableRows},
+    postgres::{Programs, Server},
+    progress::Progress,
+    store::Store,
+    stream::Stop,
+};
+use anyhow::{Context, Result};
+use chrono::Utc;
+use futures_util::{StreamExt, stream};
+use parts::Part;
+use snapshot::Snapshot;
+use std::time::Instant;
+
+/// Tables above this are read by a connection of their own: below it, starting one costs more than it saves.
+pub const SPLIT_ABOVE: u64 = 64 * 1024 * 1024;
+
+/// What to back up, and how.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// The database.
+    pub server: &'a Server,
+    /// pg_dump.
+    pub programs: &'a Programs,
+    /// Where the backup goes.
+    pub store: &'a Store,
+    /// Who can read it.
+    pub recipients: &'a Recipients,
+    /// Tables larger than this many bytes get a file of their own.
+    pub split_above: u64,
+    /// Files written at once.
+    pub jobs: usize,
+    /// Stops the work.
+    pub stop: &'a Stop,
+    /// Hears how far it is.
+    pub progress: &'a Progress,
+}
+
+/// Makes a backup and answers its manifest.
+///
+/// # Errors
+/// When the database, pg_dump or the store fails. What was written is removed again.
+pub async fn create(request: &Request<'_>) -> Result<Manifest> {
+    let (started_at, began) = (Utc::now(), Instant::now());
+    let id = BackupId::new(started_at)?;
+    let made = async {
+        let mut snapshot = Snapshot::take(request.server).await?;
+        request.progress.expect(snapshot.estimated_bytes());
+        let parts = parts::cut(&snapshot, request.split_above);
+        let names = snapshot.tables.iter().map(|table| (table.schema.as_str(), table.name.as_str()));
+        let (files, tables) = tokio::join!(
+            write_all(request, &id, &snapshot.exported, parts),
+            snapshot::count(&mut snapshot.connection, names, request.stop)
+        );
+        let (files, tables) = first_cause(files, tables)?;
+        let manifest = Manifest {
+            format: FORMAT,
+            id: id.clone(),
+            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+            started_at,
+            duration_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            snapshot_at: snapshot.taken_at,
+            encryption: encryption(request.recipients),
+            files,
+            tables,
+            server: snapshot.server,
+            database: snapshot.database,
+        };
+        manifest.seal(request.store).await?;
+        Ok(manifest)
+    };
+    match made.await {
+        Ok(manifest) => Ok(manifest),
+        Err(error) => Err(clean_up(request.store, &id, error).await),
+    }
+}
+
+/// Writes all parts, a few at once. The first failure stops the others, and all are waited for.
+async fn write_all(
+    request: &Request<'_>,
+    id: &BackupId,
+    exported: &str,
+    parts: Vec<Part>,
+) -> Result<Vec<FileEntry>> {
+    let writing = stream::iter(parts).map(|part| async move {
+        let written = parts::write(request, id, exported, &part).await;
+        written.inspect_err(|_| request.stop.ask())
+    });
+    let written: Vec<Result<FileEntry>> = writing.buffer_unordered(request.jobs.max(1)).collect().await;
+    let (mut files, mut failures) = (Vec::new(), Vec::new());
+    for outcome in written {
+        match outcome {
+            Ok(file) => files.push(file),
+            Err(error) => failures.push(error),
+        }
+    }
+    let real = failures.iter().position(|error| !error.is::<GivenUp>());
+    match real.map(|index| failures.swap_remove(index)).or_else(|| failures.pop()) {
+        Some(failure) => Err(failure),
+        None => {
+            files.sort_by(|one, other| one.name.cmp(&other.name));
+            Ok(files)
+        }
+    }
+}
+
+fn first_cause(
+    files: Result<Vec<FileEntry>>,
+    tables: Result<Vec<TableRows>>,
+) -> Result<(Vec<FileEntry>, Vec<TableRows>)> {
+    match (files, tables) {
+        (Ok(files), Ok(tables)) => Ok((files, tables)),
+        (Err(given_up), Err(cause)) if given_up.is::<GivenUp>() => Err(cause),
+        (Err(cause), _) | (_, Err(cause)) => Err(cause),
+    }
+}
+
+async fn clean_up(store: &Store, id: &BackupId, error: anyhow::Error) -> anyhow::Error {
+    let error = stopped(error, "making a backup");
+    match store.delete_prefix(id.as_str(), SEAL).await.context("removing what was written") {
+        Ok(()) => error.context(format!("no backup was made, and nothing of {id} is left in {}", store.location())),
+        Err(_) => error.context(format!(
+            "no backup was made; the unfinished {id} in {} is never listed, and `prune` removes it after a day",
+            store.location()
+        )),
+    }
+}
+
+fn encryption(recipients: &Recipients) -> Option<Encryption> {
+    let encryption = || Encryption { scheme: "age".to_owned(), recipients: recipients.names() };
+    (!recipients.is_empty()).then(encryption)
+}

@@ -1,0 +1,30 @@
+//! Backups of Squall: made from one snapshot, sealed by hashes, and proved by restoring them.
+//!
+//! In reading order: what a backup is, where it lies and how bytes travel; then one file for each command.
+
+pub mod manifest;
+pub mod store;
+pub mod keys;
+pub mod stream;
+pub mod postgres;
+pub mod progress;
+pub mod create;
+pub mod list;
+pub mod verify;
+pub mod prune;
+pub mod restore;
+pub mod drill;
+pub mod record;
+pub mod base;
+pub mod wal;
+pub mod recover;
+pub mod failure;
+
+use anyhow::{Result, anyhow};
+
+/// Bytes of the system's randomness.
+pub(crate) fn random<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow!("reading the system's randomness: {error}"))?;
+    Ok(bytes)
+}

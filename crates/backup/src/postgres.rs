@@ -1,0 +1,66 @@
+//! PostgreSQL: connections, the programs pg_dump and pg_restore, and how names become SQL.
+
+mod programs;
+mod address;
+
+pub use address::Server;
+pub use programs::{Archive, Programs, output, restore_archive};
+
+use anyhow::{Context, Result};
+use sqlx::{AssertSqlSafe, Decode, Executor, PgConnection, Postgres, Row, Type};
+
+/// A name as SQL reads it.
+pub fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// `"schema"."table"`.
+pub fn qualified(schema: &str, name: &str) -> String {
+    format!("{}.{}", quoted(schema), quoted(name))
+}
+
+/// A text as an SQL literal.
+pub fn literal(text: &str) -> String {
+    format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
+
+/// Runs a statement that takes no parameters, as those about databases do.
+///
+/// # Errors
+/// When the server refuses it; the statement is named.
+pub async fn execute(connection: &mut PgConnection, statement: &str) -> Result<()> {
+    let done = connection.execute(AssertSqlSafe(statement.to_owned())).await;
+    done.map(|_| ()).with_context(|| format!("running `{}`", shortened(statement)))
+}
+
+/// The one value of a query.
+///
+/// # Errors
+/// When the server refuses it.
+pub async fn value<T>(connection: &mut PgConnection, query: &str) -> Result<T>
+where
+    T: for<'r> Decode<'r, Postgres> + Type<Postgres>,
+{
+    let row = sqlx::query(AssertSqlSafe(query.to_owned())).fetch_one(connection).await;
+    let row = row.with_context(|| format!("running `{}`", shortened(query)))?;
+    row.try_get(0).with_context(|| format!("reading the answer to `{}`", shortened(query)))
+}
+
+fn shortened(statement: &str) -> String {
+    let statement = statement.split_whitespace().collect::<Vec<_>>().join(" ");
+    match statement.char_indices().nth(200) {
+        Some((end, _)) => format!("{}…", &statement[..end]),
+        None => statement,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_texts_cannot_break_out() {
+        assert_eq!(qualified("a\"b", "c.d"), r#""a""b"."c.d""#);
+        assert_eq!(literal(r"it's \n"), r"E'it''s \\n'");
+    }
+}

@@ -1,0 +1,190 @@
+//! Where the server is and who we are there. The password goes into the environment of children only.
+
+use crate::failure::Failure;
+use anyhow::{Context, Result};
+use sqlx::{ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
+use std::{fmt, str::FromStr};
+
+/// What DATABASE_URL says.
+#[derive(Clone)]
+pub struct Server {
+    options: PgConnectOptions,
+    password: Option<String>,
+    ssl: Vec<(&'static str, String)>,
+    database: String,
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Server({})", self.place())
+    }
+}
+
+impl Server {
+    /// Reads `postgres://user:password@host:port/database`.
+    ///
+    /// # Errors
+    /// When it is no such address. It is not repeated, as it may hold a password.
+    pub fn parse(url: &str) -> Result<Self> {
+        let options = PgConnectOptions::from_str(url).ok().context(
+            "DATABASE_URL is not a PostgreSQL address. It reads postgres://user:password@host:port/database",
+        )?;
+        // Backups count, dump and wait for as long as it takes.
+        let options = options.application_name("squall-backup").options([
+            ("statement_timeout", "0"),
+            ("idle_in_transaction_session_timeout", "0"),
+            ("idle_session_timeout", "0"),
+        ]);
+        let database = options.get_database().unwrap_or_else(|| options.get_username()).to_owned();
+        let ssl =
+            SSL.iter().filter_map(|(parameter, variable)| Some((*variable, parameter_of(url, parameter)?)));
+        let (password, ssl) = (password_of(url), ssl.collect());
+        Ok(Self { options: options.database(&database), password, ssl, database })
+    }
+
+    /// The database.
+    pub fn database(&self) -> &str {
+        &self.database
+    }
+
+    /// Another database of the same server.
+    pub fn with_database(&self, name: &str) -> Self {
+        Self { options: self.options.clone().database(name), database: name.to_owned(), ..self.clone() }
+    }
+
+    /// The address without user and password.
+    pub fn place(&self) -> String {
+        match self.options.get_socket() {
+            Some(socket) => format!("{} in {}", self.database, socket.display()),
+            None => format!("{} on {}:{}", self.database, self.options.get_host(), self.options.get_port()),
+        }
+    }
+
+    /// Connects, with the settings that make COPY's text the same everywhere.
+    ///
+    /// # Errors
+    /// When the server cannot be reached or refuses.
+    pub async fn connect(&self) -> Result<PgConnection> {
+        let mut connection =
+            self.options.clone().disable_statement_logging().connect().await.map_err(|error| {
+                Failure::new(
+                    format!("connecting to the database {}", self.place()),
+                    &error,
+                    "check that PostgreSQL runs and that DATABASE_URL is right, then run the command again",
+                )
+            })?;
+        let settings = "set datestyle = 'ISO'; set intervalstyle = 'postgres'; set extra_float_digits = 3; \
+                        set timezone = 'UTC'; set row_security = off; set client_min_messages = warning; \
+                        set synchronize_seqscans = off";
+        super::execute(&mut connection, settings).await?;
+        Ok(connection)
+    }
+
+    /// `server_version_num`: `180004`.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub async fn version_number(&self) -> Result<i32> {
+        let mut connection = self.connect().await?;
+        let version =
+            super::value(&mut connection, "select current_setting('server_version_num')::int").await?;
+        connection.close().await.context("leaving the server")?;
+        Ok(version)
+    }
+
+    /// Connects to a database from which others can be made, renamed and dropped. It is always the same
+    /// one, as advisory locks count within a database.
+    ///
+    /// # Errors
+    /// When neither `postgres` nor `template1` takes the connection.
+    pub async fn connect_aside(&self) -> Result<PgConnection> {
+        match self.with_database("postgres").connect().await {
+            Ok(connection) => Ok(connection),
+            Err(error) => self.with_database("template1").connect().await.map_err(|_| error),
+        }
+    }
+
+    /// What pg_dump and pg_restore read from their environment.
+    pub(super) fn environment(&self) -> Vec<(&'static str, String)> {
+        let host = match self.options.get_socket() {
+            Some(socket) => socket.display().to_string(),
+            None => self.options.get_host().to_owned(),
+        };
+        let mut environment = vec![
+            ("PGHOST", host),
+            ("PGPORT", self.options.get_port().to_string()),
+            ("PGUSER", self.options.get_username().to_owned()),
+            ("PGDATABASE", self.database.clone()),
+            ("PGAPPNAME", "squall-backup".to_owned()),
+            ("LC_MESSAGES", "C".to_owned()),
+        ];
+        environment.extend(self.password.clone().map(|password| ("PGPASSWORD", password)));
+        environment.extend(self.ssl.clone());
+        environment
+    }
+}
+
+const SSL: [(&str, &str); 4] = [
+    ("sslmode", "PGSSLMODE"),
+    ("sslrootcert", "PGSSLROOTCERT"),
+    ("sslcert", "PGSSLCERT"),
+    ("sslkey", "PGSSLKEY"),
+];
+
+fn password_of(url: &str) -> Option<String> {
+    let authority = url.split_once("://")?.1.split(['/', '?']).next()?;
+    let in_authority = authority.rsplit_once('@').and_then(|(user, _)| user.split_once(':'));
+    let password = match in_authority {
+        Some((_, password)) => percent_decoded(password),
+        None => parameter_of(url, "password")?,
+    };
+    Some(password).filter(|password| !password.is_empty())
+}
+
+fn parameter_of(url: &str, name: &str) -> Option<String> {
+    let query = url.split_once('?')?.1;
+    let found = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))?;
+    Some(percent_decoded(found))
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let hex =
+            (*first == b'%').then(|| tail.get(..2)).flatten().and_then(|hex| std::str::from_utf8(hex).ok());
+        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => (bytes.push(byte), rest = &tail[2..]),
+            None => (bytes.push(*first), rest = tail),
+        };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_password_is_taken_from_the_address_and_never_shown() -> Result<()> {
+        for (url, password) in [
+            ("postgres://me:p%40ss@host:5433/db", Some("p@ss")),
+            ("postgres://me@host/db", None),
+            ("postgres:///db?host=/run/postgresql&user=me&password=s%20t", Some("s t")),
+        ] {
+            let server = Server::parse(url)?;
+            assert_eq!(server.password.as_deref(), password, "{url}");
+            assert!(!format!("{server:?}").contains("p@ss"));
+            assert_eq!(server.database(), "db");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_socket_and_tls_settings_reach_the_children() -> Result<()> {
+        let environment = Server::parse("postgres:///db?host=/run/pg&user=me&sslmode=require")?.environment();
+        assert!(environment.contains(&("PGHOST", "/run/pg".to_owned())), "{environment:?}");
+        assert!(environment.contains(&("PGSSLMODE", "require".to_owned())), "{environment:?}");
+        Ok(())
+    }
+}

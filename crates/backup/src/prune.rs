@@ -1,0 +1,254 @@
+//! `prune`: which backups stay, and the removal of the others.
+//!
+//! The seal of a backup goes first: killed half way, prune leaves an unfinished one, which is never
+//! listed and goes with a later prune.
+
+use crate::{
+    list::{Listing, list},
+    manifest::{BackupId, Found, Manifest, SEAL},
+    store::{Entry, Store},
+};
+use anyhow::Result;
+use chrono::{DateTime, Datelike, TimeDelta, Utc};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A backup that long without a seal will get none; a younger one may be at work.
+const UNFINISHED_FOR: TimeDelta = TimeDelta::hours(24);
+
+/// How many days, weeks and months keep their newest backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// Days.
+    pub daily: usize,
+    /// ISO weeks.
+    pub weekly: usize,
+    /// Months.
+    pub monthly: usize,
+}
+
+/// What prune knows about a backup.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// Which one.
+    pub id: BackupId,
+    /// Its state.
+    pub state: State,
+}
+
+/// The states that make a difference to prune.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// Sealed, and all files are there in their size.
+    Good,
+    /// Sealed, but something is wrong with it. Says what.
+    Doubtful(String),
+    /// Without a seal; when it was last written to.
+    Unfinished(DateTime<Utc>),
+}
+
+/// What happens to a backup, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// Which one.
+    pub id: BackupId,
+    /// Whether it stays.
+    pub keep: bool,
+    /// The reason, for the table.
+    pub reason: String,
+}
+
+/// Decides about all backups of a store. Whatever the policy says, the newest good one stays, and so does
+/// everything that somebody should look at.
+pub fn decide(candidates: &[Candidate], policy: Policy, now: DateTime<Utc>) -> Vec<Decision> {
+    let mut good: Vec<&BackupId> =
+        candidates.iter().filter(|one| one.state == State::Good).map(|one| &one.id).collect();
+    good.sort();
+    good.reverse();
+    let mut reasons: BTreeMap<&BackupId, Vec<String>> = BTreeMap::new();
+    if let Some(newest) = good.first() {
+        reasons.entry(newest).or_default().push("the newest good one".to_owned());
+    }
+    let rules: [(usize, &str, fn(DateTime<Utc>) -> String); 3] = [
+        (policy.daily, "day", |at| at.format("%Y-%m-%d").to_string()),
+        (policy.weekly, "week", |at| format!("{}-W{:02}", at.iso_week().year(), at.iso_week().week())),
+        (policy.monthly, "month", |at| at.format("%Y-%m").to_string()),
+    ];
+    for (count, span, label) in rules {
+        let mut seen = BTreeSet::new();
+        for &id in &good {
+            let label = label(id.started_at());
+            if seen.len() < count && seen.insert(label.clone()) {
+                reasons.entry(id).or_default().push(format!("{span} {label}"));
+            }
+        }
+    }
+    let decide_one = |Candidate { id, state }: &Candidate| {
+        let (keep, reason) = match state {
+            State::Good => match reasons.get(id) {
+                Some(reasons) => (true, reasons.join(", ")),
+                None => (false, "no rule keeps it".to_owned()),
+            },
+            State::Doubtful(why) => (true, format!("{why}; look at it and remove it by hand")),
+            State::Unfinished(at) if now - *at < UNFINISHED_FOR => {
+                (true, "unfinished, but it may still be written".to_owned())
+            }
+            State::Unfinished(_) => (false, "unfinished for more than a day".to_owned()),
+        };
+        Decision { id: id.clone(), keep, reason }
+    };
+    candidates.iter().map(decide_one).collect()
+}
+
+/// Decides, and removes unless it is a rehearsal.
+///
+/// # Errors
+/// When the store cannot be read or refuses a removal. What was not removed is whole.
+pub async fn prune(
+    store: &Store,
+    policy: Policy,
+    dry_run: bool,
+    now: DateTime<Utc>,
+) -> Result<Vec<Decision>> {
+    let decisions = decide(&candidates(store).await?, policy, now);
+    if !dry_run {
+        for decision in decisions.iter().filter(|decision| !decision.keep) {
+            store.delete_prefix(decision.id.as_str(), SEAL).await?;
+        }
+    }
+    Ok(decisions)
+}
+
+/// The decisions as a table for people.
+pub fn table(decisions: &[Decision], dry_run: bool) -> String {
+    let mut lines = vec![format!("{:<22} {:<7} REASON", "BACKUP", "")];
+    for Decision { id, keep, reason } in decisions {
+        let what = if *keep { "keep" } else { "remove" };
+        lines.push(format!("{id:<22} {what:<7} {reason}"));
+    }
+    let removed = decisions.iter().filter(|decision| !decision.keep).count();
+    lines.push(match dry_run {
+        true => {
+            format!("{removed} of {} would be removed; nothing was, as this is a rehearsal.", decisions.len())
+        }
+        false => format!("Removed {removed} of {}.", decisions.len()),
+    });
+    lines.join("\n")
+}
+
+async fn candidates(store: &Store) -> Result<Vec<Candidate>> {
+    let Listing(found) = list(store).await?;
+    let mut candidates = Vec::with_capacity(found.len());
+    for (id, found) in found {
+        let entries = store.list(id.as_str()).await?;
+        let state = match found {
+            Found::Sealed(manifest) => whole(&manifest, &entries),
+            Found::Damaged(why) => State::Doubtful(format!("damaged: {why}")),
+            Found::Newer(why) => State::Doubtful(why),
+            Found::Unfinished => {
+                let written = entries.iter().map(|entry| entry.written_at).max();
+                State::Unfinished(written.unwrap_or_else(|| id.started_at()))
+            }
+        };
+        candidates.push(Candidate { id, state });
+    }
+    Ok(candidates)
+}
+
+fn whole(manifest: &Manifest, entries: &[Entry]) -> State {
+    for file in &manifest.files {
+        let path = manifest.id.file(&file.name);
+        match entries.iter().find(|entry| entry.path == path) {
+            None => return State::Doubtful(format!("damaged: {} is missing", file.name)),
+            Some(entry) if entry.bytes != file.stored_bytes => {
+                return State::Doubtful(format!("damaged: {} has another size", file.name));
+            }
+            Some(_) => {}
+        }
+    }
+    State::Good
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const DEFAULT: Policy = Policy { daily: 7, weekly: 5, monthly: 12 };
+
+    fn id(seconds: i64) -> BackupId {
+        let at = DateTime::<Utc>::from_timestamp(1_700_000_000 + seconds, 0).unwrap();
+        BackupId::parse(&format!("{}-{:04x}", at.format("%Y%m%dT%H%M%SZ"), seconds % 65_536)).unwrap()
+    }
+
+    fn candidates() -> impl Strategy<Value = Vec<Candidate>> {
+        let state = prop_oneof![
+            4 => Just(State::Good),
+            1 => Just(State::Doubtful("damaged".to_owned())),
+            1 => (0..90_000_000_i64).prop_map(|seconds| State::Unfinished(id(seconds).started_at())),
+        ];
+        let seconds = prop::collection::btree_set(0..90_000_000_i64, 0..60);
+        (seconds, prop::collection::vec(state, 60)).prop_map(|(seconds, states)| {
+            seconds.into_iter().zip(states).map(|(at, state)| Candidate { id: id(at), state }).collect()
+        })
+    }
+
+    fn policies() -> impl Strategy<Value = Policy> {
+        (0..10_usize, 0..10_usize, 0..20_usize).prop_map(|(daily, weekly, monthly)| Policy {
+            daily,
+            weekly,
+            monthly,
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_newest_good_one_and_the_last_one_always_stay(all in candidates(), policy in policies()) {
+            let now = id(90_000_000).started_at();
+            let decisions = decide(&all, policy, now);
+            prop_assert_eq!(decisions.len(), all.len());
+            let kept = |id: &BackupId| decisions.iter().any(|decision| decision.id == *id && decision.keep);
+            let sealed = all.iter().filter(|one| !matches!(one.state, State::Unfinished(_)));
+            if let Some(newest) = all.iter().filter(|one| one.state == State::Good).map(|one| &one.id).max() {
+                prop_assert!(kept(newest));
+            }
+            for one in sealed.filter(|one| one.state != State::Good) {
+                prop_assert!(kept(&one.id));
+            }
+            if all.iter().any(|one| !matches!(one.state, State::Unfinished(_))) {
+                prop_assert!(decisions.iter().any(|decision| decision.keep));
+            }
+            for (one, decision) in all.iter().zip(&decisions) {
+                prop_assert!(!decision.reason.is_empty());
+                if let State::Unfinished(at) = one.state {
+                    prop_assert_eq!(decision.keep, now - at < UNFINISHED_FOR);
+                }
+            }
+        }
+
+        #[test]
+        fn a_second_prune_right_after_the_first_removes_nothing(all in candidates(), policy in policies()) {
+            let now = id(90_000_000).started_at();
+            let kept: Vec<_> = all.iter().zip(decide(&all, policy, now)).filter(|(_, decision)| decision.keep)
+                .map(|(one, _)| one.clone()).collect();
+            prop_assert!(decide(&kept, policy, now).iter().all(|decision| decision.keep));
+        }
+
+        #[test]
+        fn no_rule_keeps_more_than_it_says(all in candidates(), policy in policies()) {
+            let good: Vec<_> = all.into_iter().filter(|one| one.state == State::Good).collect();
+            let kept = decide(&good, policy, Utc::now()).iter().filter(|decision| decision.keep).count();
+            prop_assert!(kept <= (policy.daily + policy.weekly + policy.monthly).max(1));
+        }
+    }
+
+    #[test]
+    fn hourly_backups_of_a_year_leave_seven_days_five_weeks_and_twelve_months() {
+        let all: Vec<_> =
+            (0..24 * 400).map(|hour| Candidate { id: id(hour * 3_600), state: State::Good }).collect();
+        let kept: Vec<_> =
+            decide(&all, DEFAULT, Utc::now()).into_iter().filter(|decision| decision.keep).collect();
+        let count = |word: &str| kept.iter().filter(|decision| decision.reason.contains(word)).count();
+        assert_eq!((count("day "), count("week "), count("month ")), (7, 5, 12));
+    }
+}

@@ -1,0 +1,184 @@
+//! `recover`: a data folder as it was at one moment, from a base and the segments after it.
+//!
+//! Everything that is needed is fetched and checked before PostgreSQL starts on it: its recovery then needs neither
+//! the store nor this program. The folder is new; what runs now is not touched.
+
+use crate::{
+    base::{Base, bases},
+    failure::Failure,
+    keys::Identities,
+    manifest::FileEntry,
+    progress::Progress,
+    store::Store,
+    stream::{Depth, unseal},
+    wal,
+};
+use anyhow::{Context, Result, bail};
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use std::{
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+use tokio::{fs, io::AsyncWriteExt, sync::mpsc::Receiver, task::spawn_blocking};
+
+/// What to recover.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// Where bases and segments are.
+    pub store: &'a Store,
+    /// Who reads them.
+    pub identities: &'a Identities,
+    /// The moment, in the server's time.
+    pub to: DateTime<Utc>,
+    /// A folder that is empty or not there.
+    pub into: PathBuf,
+    /// Shows how far it is.
+    pub progress: &'a Progress,
+}
+
+/// What was prepared.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The base it starts from.
+    pub base: Base,
+    /// Segments that were fetched.
+    pub segments: usize,
+}
+
+/// Prepares the folder. Start PostgreSQL on it: it replays up to the moment, and then takes writes.
+///
+/// # Errors
+/// When there is no base before the moment, a file is not as it was written, or the folder is not empty. A folder that
+/// could not be finished is emptied again.
+pub async fn recover(request: &Request<'_>) -> Result<Prepared> {
+    let tried = || format!("recovering to {} from {}", request.to, request.store.location());
+    let bases = bases(request.store).await?;
+    let Some(base) = bases.iter().rfind(|base| base.finished_at <= request.to) else {
+        let wrong = match bases.first() {
+            Some(first) => format!("the first moment that can be recovered is {}", first.finished_at),
+            None => "there is no base".to_owned(),
+        };
+        let next = "choose a later time, make a base with `squall-backup base`, or restore a dump with `squall-backup restore`";
+        return Err(Failure::new(tried(), wrong, next));
+    };
+    if base.encrypted && request.identities.is_empty() {
+        return Err(Failure::new(
+            tried(),
+            "it is encrypted",
+            "name the file with the secret key: --identity FILE",
+        ));
+    }
+    empty(&request.into).await?;
+    match fetch(request, base).await {
+        Ok(segments) => Ok(Prepared { base: base.clone(), segments }),
+        Err(error) => {
+            fs::remove_dir_all(&request.into).await.ok();
+            Err(error
+                .context(format!("nothing was recovered, and {} was emptied again", request.into.display())))
+        }
+    }
+}
+
+async fn fetch(request: &Request<'_>, base: &Base) -> Result<usize> {
+    let segments = wal::segments(request.store, &base.first_segment).await?;
+    let bytes = segments.iter().map(|segment| segment.plain_bytes).sum::<u64>() + base.file.plain_bytes;
+    request.progress.expect(bytes);
+    unpack(request, base).await?;
+    request.progress.add(base.file.plain_bytes);
+    let log = request.into.join("pg_wal");
+    let whole: Vec<&str> = segments.iter().map(|segment| segment.name.as_str()).collect();
+    let mut fetched = 0;
+    for segment in &segments {
+        let name = segment.name.trim_end_matches(".partial");
+        if name.len() < segment.name.len() && whole.contains(&name) {
+            continue;
+        }
+        write(request, segment, base.encrypted, &log.join(name)).await?;
+        request.progress.add(segment.plain_bytes);
+        fetched += 1;
+    }
+    configure(request).await?;
+    Ok(fetched)
+}
+
+async fn empty(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder).await.with_context(|| format!("making the folder {}", folder.display()))?;
+    let mut entries = fs::read_dir(folder).await.with_context(|| format!("reading {}", folder.display()))?;
+    if entries.next_entry().await?.is_some() {
+        bail!(
+            "{} is not empty: name a new folder with --into, so that nothing is overwritten",
+            folder.display()
+        );
+    }
+    Ok(())
+}
+
+/// Unpacks the tar as it comes. What it holds counts only when its end was reached without an error.
+async fn unpack(request: &Request<'_>, base: &Base) -> Result<()> {
+    let keys = base.encrypted.then_some(request.identities);
+    let plain = unseal(request.store, base.tar(), &base.file, keys, Depth::Decoded);
+    let into = request.into.clone();
+    spawn_blocking(move || {
+        let mut source = Source { plain, chunk: Bytes::new() };
+        tar::Archive::new(&mut source)
+            .unpack(&into)
+            .with_context(|| format!("unpacking the base into {}", into.display()))?;
+        // The archive ends before its stream does, and only the end of the stream says that every byte was true.
+        io::copy(&mut source, &mut io::sink()).context("reading the base to its end")?;
+        let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        std::fs::set_permissions(&into, permissions).context("closing the data folder to others")
+    })
+    .await
+    .context("the thread that unpacks died")?
+}
+
+async fn write(request: &Request<'_>, segment: &FileEntry, encrypted: bool, to: &Path) -> Result<()> {
+    let keys = encrypted.then_some(request.identities);
+    let mut plain = unseal(request.store, wal::content(&segment.name), segment, keys, Depth::Decoded);
+    let mut file = fs::File::create(to).await.with_context(|| format!("writing {}", to.display()))?;
+    while let Some(chunk) = plain.recv().await {
+        file.write_all(&chunk?).await.with_context(|| format!("writing {}", to.display()))?;
+    }
+    file.sync_all().await.with_context(|| format!("writing {}", to.display()))
+}
+
+/// Tells PostgreSQL to replay up to the moment, from the segments that are in its folder already.
+async fn configure(request: &Request<'_>) -> Result<()> {
+    let moment = request.to.format("%Y-%m-%d %H:%M:%S%.6f+00");
+    let settings = format!(
+        "\n# Recovery to a point in time, written by squall-backup recover.\nrestore_command = 'false'\n\
+         recovery_target_time = '{moment}'\nrecovery_target_action = 'promote'\n"
+    );
+    let path = request.into.join("postgresql.auto.conf");
+    let mut file = fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(&path)
+        .await
+        .context("opening postgresql.auto.conf")?;
+    file.write_all(settings.as_bytes()).await.context("writing postgresql.auto.conf")?;
+    file.sync_all().await.context("writing postgresql.auto.conf")?;
+    fs::write(request.into.join("recovery.signal"), "").await.context("writing recovery.signal")
+}
+
+/// A checked stream as a reader, for a thread that may wait.
+struct Source {
+    plain: Receiver<Result<Bytes>>,
+    chunk: Bytes,
+}
+
+impl Read for Source {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.chunk.is_empty() {
+            match self.plain.blocking_recv() {
+                Some(Ok(chunk)) => self.chunk = chunk,
+                Some(Err(error)) => return Err(io::Error::other(format!("{error:#}"))),
+                None => return Ok(0),
+            }
+        }
+        let taken = buffer.len().min(self.chunk.len());
+        buffer[..taken].copy_from_slice(&self.chunk.split_to(taken));
+        Ok(taken)
+    }
+}

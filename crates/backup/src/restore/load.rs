@@ -1,0 +1,139 @@
+//! Loading: tables first, then rows in parallel, then indexes and constraints; then counted and analyzed.
+
+use super::{Request, same_rows};
+use crate::{
+    create::snapshot,
+    manifest::{FileEntry, FileKind, Manifest},
+    postgres::{self, Archive, Programs, Server, qualified, quoted, restore_archive},
+    stream::{Depth, Stop, unseal},
+};
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use sqlx::Connection;
+use std::io::Write;
+use tokio::sync::mpsc::Receiver;
+
+/// Indexes are built by this many connections at once.
+const INDEX_JOBS: &str = "--jobs=2";
+
+pub struct Loading<'a> {
+    pub request: &'a Request<'a>,
+    pub manifest: &'a Manifest,
+    pub programs: &'a Programs,
+    /// The empty database.
+    pub side: &'a Server,
+}
+
+impl Loading<'_> {
+    /// Loads everything and answers the rows, which are those of the manifest.
+    pub async fn run(&self) -> Result<i64> {
+        self.load_archive(self.manifest.file(&FileKind::PreData)?).await?;
+        self.load_rows().await?;
+        self.build_indexes(self.manifest.file(&FileKind::PostData)?).await?;
+        self.count_and_analyze().await
+    }
+
+    async fn load_rows(&self) -> Result<()> {
+        let data = self.manifest.file(&FileKind::Data)?;
+        let tables = self.manifest.files.iter().filter(|file| matches!(file.kind, FileKind::Table { .. }));
+        let loading = stream::iter(std::iter::once(data).chain(tables)).map(|file| async move {
+            match &file.kind {
+                FileKind::Table { .. } => self.copy_in(file).await,
+                _ => self.load_archive(file).await,
+            }
+        });
+        // The first failure drops the others: the database they load into goes anyway.
+        loading.buffer_unordered(self.request.jobs.max(1)).try_collect().await
+    }
+
+    async fn load_archive(&self, file: &FileEntry) -> Result<()> {
+        let archive = Archive::Stream(self.open(file));
+        restore_archive(self.programs, self.side, self.privileges(), archive)
+            .await
+            .with_context(|| format!("loading {}{}", file.name, self.hint()))?;
+        self.done(file);
+        Ok(())
+    }
+
+    /// pg_restore builds several indexes at once only from a file, and this one is small: it holds no rows.
+    async fn build_indexes(&self, file: &FileEntry) -> Result<()> {
+        let mut archive = tempfile::NamedTempFile::new().context("making a temporary file")?;
+        let mut chunks = self.open(file);
+        while let Some(chunk) = chunks.recv().await {
+            archive.write_all(&chunk?).context("writing a temporary file")?;
+        }
+        archive.flush().context("writing a temporary file")?;
+        let mut arguments = vec![INDEX_JOBS];
+        arguments.extend(self.privileges());
+        restore_archive(self.programs, self.side, &arguments, Archive::File(archive.path()))
+            .await
+            .with_context(|| format!("loading {}{}", file.name, self.hint()))?;
+        self.done(file);
+        Ok(())
+    }
+
+    async fn copy_in(&self, file: &FileEntry) -> Result<()> {
+        let Some(statement) = copy_statement(&file.kind) else { return Ok(()) };
+        let tried = || format!("loading {} with `{statement}`", file.name);
+        let mut connection = self.side.connect().await?;
+        let mut chunks = self.open(file);
+        let mut copy = connection.copy_in_raw(&statement).await.with_context(tried)?;
+        while let Some(chunk) = chunks.recv().await {
+            match chunk {
+                Ok(chunk) => {
+                    copy.send(chunk).await.with_context(tried)?;
+                }
+                Err(error) => {
+                    // The stream's failure is the one to tell.
+                    let _ = copy.abort("the backup is not as it was written").await;
+                    return Err(error);
+                }
+            }
+        }
+        copy.finish().await.with_context(tried)?;
+        self.done(file);
+        connection.close().await.context("leaving the database")
+    }
+
+    async fn count_and_analyze(&self) -> Result<i64> {
+        self.request.progress.say("counting rows");
+        let mut connection = self.side.connect().await?;
+        let names = self.manifest.tables.iter().map(|table| (table.schema.as_str(), table.name.as_str()));
+        let found = snapshot::count(&mut connection, names, &Stop::default()).await?;
+        let rows = same_rows(self.manifest, &found)?;
+        self.request.progress.say("analyzing");
+        postgres::execute(&mut connection, "analyze").await?;
+        connection.close().await.context("leaving the database")?;
+        Ok(rows)
+    }
+
+    fn open(&self, file: &FileEntry) -> Receiver<Result<Bytes>> {
+        let keys = self.manifest.encryption.as_ref().map(|_| self.request.identities);
+        unseal(self.request.store, self.manifest.id.file(&file.name), file, keys, Depth::Decoded)
+    }
+
+    fn done(&self, file: &FileEntry) {
+        self.request.progress.add(file.plain_bytes);
+        self.request.progress.finished(&file.name, file.plain_bytes);
+    }
+
+    fn privileges(&self) -> &'static [&'static str] {
+        if self.request.no_privileges { &["--no-privileges"] } else { &[] }
+    }
+
+    fn hint(&self) -> &'static str {
+        if self.request.no_privileges {
+            ""
+        } else {
+            " (when a role is missing: make it, or add --no-privileges)"
+        }
+    }
+}
+
+fn copy_statement(kind: &FileKind) -> Option<String> {
+    let FileKind::Table { schema, table, columns, format } = kind else { return None };
+    let columns: Vec<_> = columns.iter().map(|column| quoted(column)).collect();
+    let (name, columns) = (qualified(schema, table), columns.join(", "));
+    Some(format!("copy {name} ({columns}) from stdin with (format {}, encoding 'UTF8')", format.sql()))
+}

@@ -1,0 +1,208 @@
+//! A bucket of an S3-compatible store. Requests are repeated while the store answers 5xx or the connection
+//! is lost; a stream goes up in parts, and a failed one is aborted, so that it costs nothing and shows nowhere.
+
+use super::Entry;
+use crate::failure::Failure;
+use anyhow::{Context, Result, anyhow};
+use bytes::{Bytes, BytesMut};
+use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
+use object_store::{
+    BackoffConfig, Error, MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload, RetryConfig,
+    aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey},
+    path::Path,
+};
+use std::{collections::BTreeMap, io, sync::Arc, time::Duration};
+use tokio::{sync::mpsc::Receiver, task::JoinSet};
+
+/// Parts of 8 MB; from the 5,001st on 32 MB, as a store takes no more than 10,000 parts: 200 GB a file.
+const SMALL_PART: usize = 8 * 1024 * 1024;
+const LARGE_PART: usize = 4 * SMALL_PART;
+const SMALL_PARTS: usize = 5_000;
+/// Parts on their way at once: with the one being filled this bounds the memory to 40 MB.
+const PARTS_AT_ONCE: usize = 4;
+
+#[derive(Debug, Clone)]
+pub struct Bucket {
+    client: Arc<AmazonS3>,
+    name: String,
+    prefix: String,
+}
+
+impl Bucket {
+    pub fn open(rest: &str, environment: &BTreeMap<String, String>) -> Result<Self> {
+        let (name, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+        if name.is_empty() || !name.bytes().all(plain) {
+            return Err(Failure::new(
+                "opening the bucket of the backups",
+                "its address is not s3://bucket/prefix",
+                "leave keys and the server's address out of it: they go to AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY \
+                 and AWS_ENDPOINT_URL",
+            ));
+        }
+        let client = configure(name, environment)
+            .build()
+            .map_err(|error| failed(&format!("opening the bucket {name}"), error))?;
+        Ok(Self {
+            client: Arc::new(client),
+            name: name.to_owned(),
+            prefix: prefix.trim_matches('/').to_owned(),
+        })
+    }
+
+    pub fn location(&self) -> String {
+        let separator = if self.prefix.is_empty() { "" } else { "/" };
+        format!("s3://{}{separator}{}", self.name, self.prefix)
+    }
+
+    pub async fn put_stream(&self, path: &str, chunks: Receiver<io::Result<Bytes>>) -> Result<()> {
+        let tried = || format!("writing {}/{path}", self.location());
+        let mut cutter = Cutter { chunks, rest: BytesMut::new() };
+        let first = cutter.part(SMALL_PART).await.with_context(tried)?;
+        let target = self.path(path);
+        if first.len() < SMALL_PART {
+            let put = self.client.put(&target, first.into()).await;
+            return put.map(|_| ()).map_err(|error| failed(&tried(), error));
+        }
+        let mut upload = self.client.put_multipart(&target).await.map_err(|error| failed(&tried(), error))?;
+        match send_parts(&mut upload, first, &mut cutter).await {
+            Ok(()) => upload.complete().await.map(|_| ()).map_err(|error| failed(&tried(), error)),
+            Err(error) => {
+                // The first failure is the one to tell.
+                let _ = upload.abort().await;
+                Err(match error.downcast::<Error>() {
+                    Ok(refused) => failed(&tried(), refused),
+                    Err(other) => other.context(tried()),
+                })
+            }
+        }
+    }
+
+    pub async fn get(&self, path: &str) -> Result<Option<Bytes>> {
+        let Some(chunks) = self.get_stream(path).await? else { return Ok(None) };
+        let content = chunks.try_fold(BytesMut::new(), |mut content, chunk| async move {
+            content.extend_from_slice(&chunk);
+            Ok(content)
+        });
+        Ok(Some(content.await?.freeze()))
+    }
+
+    pub async fn get_stream(&self, path: &str) -> Result<Option<BoxStream<'static, Result<Bytes>>>> {
+        let tried = format!("reading {}/{path}", self.location());
+        match self.client.get(&self.path(path)).await {
+            Ok(found) => Ok(Some(found.into_stream().map_err(move |error| failed(&tried, error)).boxed())),
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(failed(&tried, error)),
+        }
+    }
+
+    pub async fn prefixes(&self) -> Result<Vec<String>> {
+        let root = self.path("");
+        let listed = self.client.list_with_delimiter(Some(&root)).await;
+        let listed = listed.map_err(|error| failed(&format!("listing {}", self.location()), error))?;
+        let name = |path: &Path| path.filename().map(str::to_owned);
+        Ok(listed.common_prefixes.iter().filter_map(name).collect())
+    }
+
+    pub async fn list(&self, prefix: &str) -> Result<Vec<Entry>> {
+        let below = self.path(prefix);
+        let listed: Vec<_> = self
+            .client
+            .list(Some(&below))
+            .try_collect()
+            .await
+            .map_err(|error| failed(&format!("listing {}", self.location()), error))?;
+        let root = self.path("");
+        let entries = listed.into_iter().map(|object| {
+            let whole = object.location.to_string();
+            let path = whole.strip_prefix(root.as_ref()).unwrap_or(&whole).trim_start_matches('/').to_owned();
+            Entry { path, bytes: object.size, written_at: object.last_modified }
+        });
+        Ok(entries.collect())
+    }
+
+    pub async fn delete(&self, path: &str) -> Result<()> {
+        match self.client.delete(&self.path(path)).await {
+            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(failed(&format!("removing {}/{path}", self.location()), error)),
+        }
+    }
+
+    fn path(&self, path: &str) -> Path {
+        Path::from(format!("{}/{path}", self.prefix))
+    }
+}
+
+fn configure(bucket: &str, environment: &BTreeMap<String, String>) -> AmazonS3Builder {
+    let backoff = BackoffConfig {
+        init_backoff: Duration::from_millis(200),
+        max_backoff: Duration::from_secs(15),
+        ..BackoffConfig::default()
+    };
+    // A store that is away for two minutes, for an update say, costs a backup nothing.
+    let retry = RetryConfig { backoff, max_retries: 20, retry_timeout: Duration::from_secs(180) };
+    let mut builder = AmazonS3Builder::new();
+    for (name, value) in environment.iter().filter(|(name, _)| name.starts_with("AWS_")) {
+        if let Ok(key) = name.to_ascii_lowercase().parse::<AmazonS3ConfigKey>() {
+            builder = builder.with_config(key, value);
+        }
+    }
+    builder.with_bucket_name(bucket).with_retry(retry)
+}
+
+async fn send_parts(upload: &mut Box<dyn MultipartUpload>, first: Bytes, cutter: &mut Cutter) -> Result<()> {
+    let mut on_their_way = JoinSet::new();
+    let mut part = first;
+    let mut number = 0;
+    while !part.is_empty() {
+        if on_their_way.len() >= PARTS_AT_ONCE {
+            arrived(on_their_way.join_next().await)?;
+        }
+        on_their_way.spawn(upload.put_part(PutPayload::from(part)));
+        number += 1;
+        part = cutter.part(if number < SMALL_PARTS { SMALL_PART } else { LARGE_PART }).await?;
+    }
+    while let Some(part) = on_their_way.join_next().await {
+        arrived(Some(part))?;
+    }
+    Ok(())
+}
+
+fn arrived(part: Option<Result<object_store::Result<()>, tokio::task::JoinError>>) -> Result<()> {
+    match part {
+        Some(sent) => Ok(sent.context("the task that sent a part died")??),
+        None => Ok(()),
+    }
+}
+
+/// Cuts a stream into parts of exactly one size, which some stores insist on; only the last is shorter.
+struct Cutter {
+    chunks: Receiver<io::Result<Bytes>>,
+    rest: BytesMut,
+}
+
+impl Cutter {
+    async fn part(&mut self, bytes: usize) -> Result<Bytes> {
+        while self.rest.len() < bytes {
+            match self.chunks.recv().await {
+                Some(chunk) => self.rest.extend_from_slice(&chunk?),
+                None => break,
+            }
+        }
+        Ok(self.rest.split_to(bytes.min(self.rest.len())).freeze())
+    }
+}
+
+fn failed(tried: &str, error: Error) -> anyhow::Error {
+    let next = match &error {
+        Error::Unauthenticated { .. } | Error::PermissionDenied { .. } => {
+            "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and what this key may do"
+        }
+        Error::NotFound { .. } => "make the bucket, or check its name and AWS_ENDPOINT_URL",
+        _ => {
+            "check that the store runs and can be reached (AWS_ENDPOINT_URL, AWS_REGION; AWS_ALLOW_HTTP=true for \
+             http://), then run the command again"
+        }
+    };
+    Failure::new(tried, format!("{:#}", anyhow!(error)), next)
+}

@@ -1,0 +1,147 @@
+//! The figures of backups: `create` beside pg_dump, the proof of a gigabyte, and damage found.
+//!
+//! The database named by DATABASE_URL is filled with events as the product stores them. Rounds of pg_dump and of ours
+//! alternate, so that a busy moment of the machine meets both.
+
+mod damage;
+mod fill;
+
+use anyhow::{Context, Result, bail};
+use sqlx::PgPool;
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Instant,
+};
+
+/// What `squall-bench backup` takes.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Size of the database that is dumped, in megabytes.
+    #[arg(long, default_value_t = 750)]
+    megabytes: u64,
+    /// Size of the database whose backup is proved, in megabytes.
+    #[arg(long, default_value_t = 1000)]
+    proven_megabytes: u64,
+    /// Rounds of each program.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Random flips and cuts.
+    #[arg(long, default_value_t = 10_000)]
+    damages: usize,
+    /// An empty folder for what is written.
+    #[arg(long)]
+    folder: PathBuf,
+}
+
+/// Fills, measures and prints.
+pub fn run(args: &Args) -> Result<()> {
+    tokio::runtime::Runtime::new().context("starting tokio")?.block_on(measure(args))
+}
+
+async fn measure(args: &Args) -> Result<()> {
+    let url = env::var("DATABASE_URL").context("DATABASE_URL is not set. Name an empty database to fill")?;
+    let pool = PgPool::connect(&url).await.context("connecting to the database to fill")?;
+    fs::create_dir_all(&args.folder).with_context(|| format!("making {}", args.folder.display()))?;
+    let tools = Tools { url, folder: args.folder.clone() };
+
+    fill::prepare(&pool).await?;
+    let damages = tools.folder.join("small");
+    tools.ours(&["create"], &damages)?;
+    let found = damage::found(&damages, args.damages).await?;
+
+    let bytes = fill::until(&pool, args.megabytes).await?;
+    let mut times = [const { Vec::new() }; 3];
+    for _ in 0..args.rounds {
+        times[0].push(tools.pg_dump(&["-Fc"])?);
+        times[1].push(tools.pg_dump(&["-Fd", "-j2"])?);
+        times[2].push(tools.timed(&["create"])?);
+    }
+    let [gzip, parallel, ours] = times.map(median);
+    println!("backup.create    {} MB database, {} rounds, medians", bytes / 1_000_000, args.rounds);
+    println!("                 pg_dump -Fc (gzip)   {gzip:7.2} s");
+    println!("                 pg_dump -Fd -j2      {parallel:7.2} s   {:.2} ×", parallel / gzip);
+    println!("                 squall-backup create {ours:7.2} s   {:.2} ×   goal ≤ 0.25 ×", ours / gzip);
+    println!("backup.damage    {found} of {} random flips and cuts found   goal: all", args.damages);
+
+    let bytes = fill::until(&pool, args.proven_megabytes).await?;
+    let whole = tools.folder.join("proven");
+    let began = Instant::now();
+    let parts: Vec<String> = ["create", "verify", "drill"]
+        .into_iter()
+        .map(|command| {
+            let began = Instant::now();
+            tools.ours(&[command], &whole)?;
+            Ok(format!("{command} {:.1} s", began.elapsed().as_secs_f64()))
+        })
+        .collect::<Result<_>>()?;
+    let took = began.elapsed().as_secs_f64();
+    println!("backup.proven    {} MB: {took:.1} s ({})   goal ≤ 60 s", bytes / 1_000_000, parts.join(", "));
+    Ok(())
+}
+
+/// The programs, and where they write.
+struct Tools {
+    url: String,
+    folder: PathBuf,
+}
+
+impl Tools {
+    fn pg_dump(&self, arguments: &[&str]) -> Result<f64> {
+        let program = env::var_os("SQUALL_PG_BIN")
+            .map_or_else(|| "pg_dump".into(), |bin| Path::new(&bin).join("pg_dump"));
+        let to = self.folder.join("pg_dump");
+        remove(&to)?;
+        let mut command = Command::new(program);
+        // A password in the address would stand on the command line; this database lives for the benchmark only.
+        command.arg("--dbname").arg(&self.url).args(arguments).arg("--file").arg(&to);
+        let began = Instant::now();
+        succeed(&mut command)?;
+        let took = began.elapsed().as_secs_f64();
+        remove(&to)?;
+        Ok(took)
+    }
+
+    fn timed(&self, arguments: &[&str]) -> Result<f64> {
+        let to = self.folder.join("ours");
+        remove(&to)?;
+        let began = Instant::now();
+        self.ours(arguments, &to)?;
+        let took = began.elapsed().as_secs_f64();
+        remove(&to)?;
+        Ok(took)
+    }
+
+    fn ours(&self, arguments: &[&str], place: &Path) -> Result<()> {
+        let program = env::current_exe().context("finding squall-backup")?.with_file_name("squall-backup");
+        let mut command = Command::new(program);
+        succeed(command.args(arguments).env("DATABASE_URL", &self.url).env("SQUALL_BACKUP_TO", place))
+    }
+}
+
+fn succeed(command: &mut Command) -> Result<()> {
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("starting {:?}", command.get_program()))?;
+    if !output.status.success() {
+        bail!("{:?} failed: {}", command.get_program(), String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(())
+}
+
+fn remove(path: &Path) -> Result<()> {
+    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    match removed {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).context("removing an old dump")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}
