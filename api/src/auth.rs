@@ -15,6 +15,7 @@ use argon2::{
 use axum::http::{HeaderMap, HeaderValue, header};
 use sha2::{Digest, Sha256};
 use std::{fmt::Write as _, sync::LazyLock, time::Duration};
+use tokio::sync::Semaphore;
 
 /// The cookie of a session.
 pub const COOKIE: &str = "squall_session";
@@ -58,6 +59,9 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
+/// Passwords hashed at once. Each takes 19 MiB and a core: without a bound, strangers could take all of both.
+static HASHING: Semaphore = Semaphore::const_new(4);
+
 /// Hashes a password for storage, off the async threads.
 ///
 /// # Errors
@@ -68,6 +72,7 @@ pub async fn hash_password(password: String) -> Result<String, ApiError> {
             "The password must have from {MIN_PASSWORD} to {MAX_PASSWORD} characters."
         )));
     }
+    let _turn = HASHING.acquire().await.map_err(ApiError::internal)?;
     tokio::task::spawn_blocking(move || hash_now(&password))
         .await
         .map_err(ApiError::internal)?
@@ -86,12 +91,17 @@ fn hash_now(password: &str) -> Result<String, String> {
 /// # Errors
 /// When the hashing thread dies.
 pub async fn verify_password(password: String, stored: Option<String>) -> Result<bool, ApiError> {
+    // Nobody can choose a password that is longer; a megabyte of it only costs time.
+    if password.chars().count() > MAX_PASSWORD {
+        return Ok(false);
+    }
     let verify = move || {
         let known = stored.is_some();
         let stored = stored.unwrap_or_else(|| NOBODY.clone());
         let Ok(hash) = PasswordHash::new(&stored) else { return false };
         Argon2::default().verify_password(password.as_bytes(), &hash).is_ok() && known
     };
+    let _turn = HASHING.acquire().await.map_err(ApiError::internal)?;
     tokio::task::spawn_blocking(verify).await.map_err(ApiError::internal)
 }
 

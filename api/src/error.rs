@@ -159,6 +159,12 @@ impl From<sqlx::Error> for ApiError {
                 if ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class)) {
                     return Self::unavailable(&error);
                 }
+                // A NUL, or JSON that holds one: PostgreSQL stores neither.
+                if matches!(code.as_ref(), "22021" | "22P05") {
+                    return Self::invalid(
+                        "The request holds a character that cannot be stored, such as NUL. Leave it out.",
+                    );
+                }
                 database.constraint().and_then(of_constraint).unwrap_or_else(|| Self::internal(&error))
             }
             sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => {

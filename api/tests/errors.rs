@@ -17,6 +17,11 @@ async fn every_kind_of_mistake_gets_a_sentence_and_a_request_id(pool: PgPool) {
     let admin = api.sign_in_as("admin").await;
     let json_header = ("content-type", "application/json");
     let big = format!("{{\"name\":\"{}\"}}", "x".repeat(4096));
+    let long_email = format!(r#"{{"email":"{}@b","password":"x"}}"#, "a".repeat(400));
+    let long_glob = format!(
+        r#"{{"project":"x","kind":"file","name":"n","settings":{{"glob":"/{}"}}}}"#,
+        "a".repeat(1100)
+    );
     let cases = [
         ("unknown route", "GET", "/api/v1/nothing", None, json_header, 404),
         ("unknown route below a page", "POST", "/nothing", None, json_header, 404),
@@ -33,6 +38,10 @@ async fn every_kind_of_mistake_gets_a_sentence_and_a_request_id(pool: PgPool) {
         ("bad id", "GET", "/api/v1/issues/seven", None, json_header, 404),
         ("bad slug", "POST", "/api/v1/projects", Some("{\"name\":\"x\",\"slug\":\"A B\"}"), json_header, 400),
         ("no such issue", "GET", "/api/v1/issues/999", None, json_header, 404),
+        ("NUL in a query", "GET", "/api/v1/issues?q=%00", None, json_header, 400),
+        ("NUL in a path", "GET", "/api/v1/projects/%00", None, json_header, 400),
+        ("email too long", "POST", "/api/v1/session", Some(long_email.as_str()), json_header, 400),
+        ("glob too long", "POST", "/api/v1/sources", Some(long_glob.as_str()), json_header, 400),
         (
             "short password",
             "POST",

@@ -71,6 +71,11 @@ impl Partitions {
     pub fn forget(&mut self, day: NaiveDate) {
         self.known.remove(&day);
     }
+
+    /// Forgets all days: somebody else may have dropped one.
+    pub fn forget_all(&mut self) {
+        self.known.clear();
+    }
 }
 
 /// The days that have a partition, oldest first.

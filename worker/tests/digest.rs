@@ -128,7 +128,12 @@ async fn a_turn_that_fails_before_its_commit_leaves_no_trace(pool: PgPool) {
         .await
         .unwrap();
     let mut digest = Digest::new(context(&pool));
-    assert!(digest.run_once().await.is_err());
+    assert_eq!(
+        digest.run_once().await.unwrap(),
+        Progress::Did(1),
+        "a failure of a batch is no failure of the stage"
+    );
+    assert_eq!(number(&pool, "select attempts::bigint from inbox").await, 1);
     assert_eq!(totals(&pool).await, [0; 5]);
     assert_eq!(number(&pool, "select count(*) from issues").await, 0);
     sqlx::query("alter table source_minutes drop constraint broken").execute(&pool).await.unwrap();
@@ -158,6 +163,57 @@ async fn a_batch_that_cannot_be_read_is_set_aside_with_its_reason_and_holds_up_n
         .await
         .unwrap();
     assert!(reason.contains("codec 99"), "{reason}");
+}
+
+#[sqlx::test(migrator = "squall_migrations::MIGRATOR")]
+async fn of_a_batch_with_one_event_that_cannot_be_stored_only_that_one_is_set_aside(pool: PgPool) {
+    let (bad, good) = (project(&pool, "bad").await, project(&pool, "good").await);
+    sqlx::query("alter table events add constraint no_poison check (message not like '%poison%')")
+        .execute(&pool)
+        .await
+        .unwrap();
+    put(&pool, bad, Lines, "one\ntwo\nthree poison\nfour\nfive").await;
+    put(&pool, good, Lines, "of another project").await;
+    let mut digest = Digest::new(context(&pool));
+    for _ in 0..20 {
+        sqlx::query("update inbox set retry_at = now()").execute(&pool).await.unwrap();
+        digest.run_once().await.unwrap();
+    }
+    assert_eq!(totals(&pool).await, [5; 5]);
+    assert_eq!(number(&pool, "select events::bigint from inbox where set_aside_at is not null").await, 1);
+    assert_eq!(number(&pool, "select count(*) from inbox").await, 1);
+}
+
+#[sqlx::test(migrator = "squall_migrations::MIGRATOR")]
+async fn what_only_shows_when_a_raw_line_is_read_is_made_storable_too(pool: PgPool) {
+    let origin = project(&pool, "shop").await;
+    let odd = [
+        "a good line".to_owned(),
+        r#"{"message":"a\u0000b","level":"error","logger":"l\u0000g","k\u0000":"v\u0000","n":[1,{"deep\u0000":"\u0000"}]}"#.to_owned(),
+        r#"level=error msg="nul \u0000 inside" k="v\u0000""#.to_owned(),
+        format!(r#"{{"message":"long number","n":{}}}"#, "7".repeat(140_000)),
+        format!(r#"{{"message":"long logger","logger":"{}"}}"#, (0..200_000).map(|n| format!("w{n} ")).collect::<String>()),
+    ];
+    put(&pool, origin, Lines, &odd.join("\n")).await;
+    digest_all(&mut Digest::new(context(&pool))).await;
+    assert_eq!(number(&pool, "select count(*) from events").await, 5);
+    assert_eq!(number(&pool, "select count(*) from inbox").await, 0);
+}
+
+#[sqlx::test(migrator = "squall_migrations::MIGRATOR")]
+async fn a_partition_that_somebody_dropped_is_made_again(pool: PgPool) {
+    let origin = project(&pool, "shop").await;
+    let mut digest = Digest::new(context(&pool));
+    put(&pool, origin, Lines, "first").await;
+    digest_all(&mut digest).await;
+    let drop_today =
+        "do $$ begin execute 'drop table ' || (select tableoid::regclass from events limit 1); end $$";
+    sqlx::query(drop_today).execute(&pool).await.unwrap();
+    put(&pool, origin, Lines, "second").await;
+    digest_all(&mut digest).await;
+    sqlx::query("update inbox set retry_at = now()").execute(&pool).await.unwrap();
+    digest_all(&mut digest).await;
+    assert_eq!(number(&pool, "select count(*) from events").await, 1);
 }
 
 #[sqlx::test(migrator = "squall_migrations::MIGRATOR")]

@@ -195,7 +195,10 @@ pub fn forget_cargo_run() {
         ["CARGO", "CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE", "RUST_RECURSION_COUNT", "OUT_DIR"];
     const PREFIXES: [&str; 3] = ["CARGO_PKG_", "CARGO_BIN_", "CARGO_MANIFEST_"];
     let ours = |name: &str| EXACT.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix));
-    let names: Vec<_> = std::env::vars().map(|(name, _)| name).filter(|name| ours(name)).collect();
+    let names: Vec<_> = std::env::vars_os()
+        .filter_map(|(name, _)| name.into_string().ok())
+        .filter(|name| ours(name))
+        .collect();
     // Cargo puts the toolchain's and xtask's own folders in front of the user's.
     let library_path = std::env::var("LD_LIBRARY_PATH").unwrap_or_default();
     let kept: Vec<_> = library_path

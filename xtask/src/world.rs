@@ -196,7 +196,9 @@ pub fn squall_variables() -> BTreeMap<String, String> {
     let ours = |name: &str| {
         name.starts_with("SQUALL_") && !matches!(name, "SQUALL_STATE" | "SQUALL_PG_BIN" | "SQUALL_CACHE")
     };
-    env::vars().filter(|(name, _)| ours(name)).collect()
+    let utf8 = env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    utf8.filter(|(name, _)| ours(name)).collect()
 }
 
 /// What the repository's `.env` sets; a variable of the shell wins over it.

@@ -17,6 +17,9 @@ use serde::Deserialize;
 use std::time::Instant;
 use utoipa::ToSchema;
 
+/// As long as RFC 5321 lets an address be.
+const MAX_EMAIL_BYTES: usize = 320;
+
 /// Who wants in.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct SignIn {
@@ -38,6 +41,9 @@ pub(super) async fn sign_in(
     headers: HeaderMap,
     Json(asked): Json<SignIn>,
 ) -> Result<([(HeaderName, HeaderValue); 1], axum::Json<User>), ApiError> {
+    if asked.email.len() > MAX_EMAIL_BYTES {
+        return Err(ApiError::invalid(format!("An email address has at most {MAX_EMAIL_BYTES} bytes.")));
+    }
     let email = asked.email.trim().to_lowercase();
     if let Some(wait) = state.sign_ins.wait(&email, Instant::now()) {
         let seconds = wait.as_secs() + 1;

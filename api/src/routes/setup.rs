@@ -55,7 +55,6 @@ pub(super) async fn set_up(
     headers: HeaderMap,
     Json(asked): Json<SetUp>,
 ) -> Result<(StatusCode, [(HeaderName, HeaderValue); 1], axum::Json<User>), ApiError> {
-    let hash = auth::hash_password(asked.password).await?;
     let mut transaction = state.pool.begin().await?;
     // One set-up at a time: of two at once, the second finds an admin.
     sqlx::query!("lock table setup_tokens in exclusive mode").execute(&mut *transaction).await?;
@@ -82,6 +81,8 @@ pub(super) async fn set_up(
             "The link is wrong or too old. Run `squall-api setup-link`, or `cargo xtask up` again, for a new one.",
         ));
     }
+    // After the token: hashing is dear, and strangers shall not make us do it.
+    let hash = auth::hash_password(asked.password).await?;
     let user =
         super::users::insert(&mut transaction, &asked.email, &asked.name, &hash, crate::access::Role::Admin)
             .await?;

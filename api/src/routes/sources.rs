@@ -263,6 +263,9 @@ pub(super) async fn polls(
     Ok(axum::Json(Page::whole(polls)))
 }
 
+/// The worker takes no longer one.
+const MAX_GLOB_BYTES: usize = 1000;
+
 fn check(settings: &FileSettings) -> Result<(), ApiError> {
     if !settings.glob.starts_with('/') {
         return Err(ApiError::invalid(format!(
@@ -270,7 +273,15 @@ fn check(settings: &FileSettings) -> Result<(), ApiError> {
             settings.glob
         )));
     }
-    globset::Glob::new(&settings.glob).map(|_| ()).map_err(|error| {
+    if settings.glob.len() > MAX_GLOB_BYTES {
+        return Err(ApiError::invalid(format!(
+            "The glob has {} bytes; at most {MAX_GLOB_BYTES} are taken.",
+            settings.glob.len()
+        )));
+    }
+    let set =
+        globset::Glob::new(&settings.glob).and_then(|glob| globset::GlobSet::builder().add(glob).build());
+    set.map(|_| ()).map_err(|error| {
         ApiError::invalid(format!("The glob cannot be read: {error}. It looks like /var/log/app/*.log."))
     })
 }

@@ -54,7 +54,7 @@ pub async fn create(request: &Request<'_>) -> Result<Manifest> {
     let (started_at, began) = (Utc::now(), Instant::now());
     let id = BackupId::new(started_at)?;
     let made = async {
-        let mut snapshot = Snapshot::take(request.server).await?;
+        let mut snapshot = request.stop.or(Snapshot::take(request.server)).await?;
         request.progress.expect(snapshot.estimated_bytes());
         let parts = parts::cut(&snapshot, request.split_above);
         let names = snapshot.tables.iter().map(|table| (table.schema.as_str(), table.name.as_str()));
@@ -120,7 +120,8 @@ fn first_cause(
 ) -> Result<(Vec<FileEntry>, Vec<TableRows>)> {
     match (files, tables) {
         (Ok(files), Ok(tables)) => Ok((files, tables)),
-        (Err(given_up), Err(cause)) if given_up.is::<GivenUp>() => Err(cause),
+        // Without the coordinator the snapshot is gone, and the others fail for want of it.
+        (_, Err(cause)) if !cause.is::<GivenUp>() => Err(cause),
         (Err(cause), _) | (_, Err(cause)) => Err(cause),
     }
 }

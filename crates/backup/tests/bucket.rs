@@ -196,7 +196,7 @@ async fn a_wrong_key_and_a_missing_bucket_say_what_to_check_and_nothing_secret()
     assert!(!error.contains("secret-word"), "{error}");
 
     let store = Store::open_with("s3://missing", &bucket.environment).unwrap();
-    let error = format!("{:#}", store.put("x", "y".into()).await.unwrap_err());
+    let error = format!("{:#}", list(&store).await.unwrap_err());
     assert!(error.contains("bucket"), "{error}");
     for wrong in ["s3://", "s3://key:secret@safe", "ftp://x"] {
         let error = format!("{:#}", Store::open_with(wrong, &bucket.environment).unwrap_err());

@@ -65,7 +65,7 @@ async fn every_flipped_bit_and_every_cut_is_found() {
 async fn a_missing_a_surplus_and_a_swapped_file_are_found() {
     let world = World::filled().await;
     let one = world.create().await.unwrap();
-    world.execute("insert into parent values (77, 'makes a difference')").await;
+    world.execute("select nextval('counter')").await;
     let other = world.create().await.unwrap();
     let path = world.path(&one.id, "data.dump.zst");
     let whole = fs::read(&path).unwrap();

@@ -141,7 +141,11 @@ impl Grouper {
     pub fn assign(&mut self, subject: &Subject<'_>) -> Assignment {
         if let Some(exception) = subject.exception.filter(|exception| !exception.kind.is_empty()) {
             let template = exception::template(exception);
-            return self.other(Fingerprint::new(KIND_EXCEPTION, &template), template);
+            let fingerprint = Fingerprint::new(KIND_EXCEPTION, &template);
+            if self.others.len() < MAX_TEMPLATES || self.others.contains(&fingerprint) {
+                return self.other(fingerprint, template);
+            }
+            return self.overflow();
         }
         let mut tokens = Vec::with_capacity(mask::MAX_TOKENS);
         mask::tokens(subject.message, &mut tokens);
@@ -156,11 +160,14 @@ impl Grouper {
                 self.names.push(Fingerprint::new(KIND_TEMPLATE, &template));
                 self.known(index, Change::New { template })
             }
-            None => {
-                let template = "(messages beyond the number of templates that a project may have)".to_owned();
-                self.other(Fingerprint::new(KIND_OVERFLOW, ""), template)
-            }
+            None => self.overflow(),
         }
+    }
+
+    /// The one group of everything beyond the bound: memory stays bounded whatever is sent.
+    fn overflow(&mut self) -> Assignment {
+        let template = "(messages beyond the number of templates that a project may have)".to_owned();
+        self.other(Fingerprint::new(KIND_OVERFLOW, ""), template)
     }
 
     fn known(&self, index: usize, change: Change) -> Assignment {

@@ -9,6 +9,7 @@ mod incoming;
 use crate::raw_event::RawEvent;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use squall_grouping::multiline::Assembler;
 use std::borrow::Cow;
 
 /// A longer message is cut, and an attribute says by how much. As large as the largest line a source reads.
@@ -24,7 +25,7 @@ pub enum Shape {
     Ndjson,
     /// One JSON array of values.
     Array,
-    /// One log line a line, as a program wrote it.
+    /// Log lines as a program wrote them, with stack traces over several lines.
     Lines,
 }
 
@@ -57,11 +58,7 @@ impl Batch {
         let mut batch = Self { lines: Vec::with_capacity(body.len() + body.len() / 8), ..Self::default() };
         match shape {
             Shape::Ndjson => batch.take_lines(body, Self::take_json),
-            Shape::Lines => batch.take_lines(body, |batch, _, line| {
-                if !line.trim().is_empty() {
-                    batch.push(RawEvent::line(line));
-                }
-            }),
+            Shape::Lines => batch.take_records(body),
             Shape::Array => {
                 let text = String::from_utf8_lossy(body);
                 let items: Vec<&RawValue> = serde_json::from_str(&text)
@@ -115,6 +112,20 @@ impl Batch {
         }
     }
 
+    /// Lines as a program wrote them: those of a stack trace are one event with the line they belong to.
+    fn take_records(&mut self, body: &[u8]) {
+        let mut assembler = Assembler::new();
+        for line in body.split(|&byte| byte == b'\n') {
+            let line = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line));
+            if let Some(record) = assembler.push(&line) {
+                self.push(RawEvent::line(record));
+            }
+        }
+        if let Some(record) = assembler.flush() {
+            self.push(RawEvent::line(record));
+        }
+    }
+
     fn take_json(&mut self, number: usize, json: Cow<'_, str>) {
         if json.trim().is_empty() {
             return;
@@ -155,6 +166,16 @@ mod tests {
     }
 
     #[test]
+    fn the_lines_of_a_stack_trace_are_one_event_with_the_line_above_them() {
+        let body = b"2026-11-21 10:00:00 ERROR shop - cannot pay\njava.lang.IllegalStateException: no card\n\tat shop.Pay.run(Pay.java:7)\n2026-11-21 10:00:01 INFO shop - next\n";
+        let batch = Batch::parse(body, Shape::Lines).unwrap();
+        assert_eq!(batch.events(), 2);
+        let first: RawEvent<'_> =
+            serde_json::from_slice(batch.lines.split(|&b| b == b'\n').next().unwrap()).unwrap();
+        assert!(first.message.ends_with("at shop.Pay.run(Pay.java:7)"), "{}", first.message);
+    }
+
+    #[test]
     fn lines_of_text_keep_odd_bytes_in_a_readable_form() {
         let batch = Batch::parse(b"caf\xe9 down\r\n\r\nwith \0 inside", Shape::Lines).unwrap();
         assert_eq!(batch.events(), 2);
@@ -178,7 +199,13 @@ mod tests {
             let filled = lines.iter().filter(|line| !line.trim().is_empty()).count();
             let json = Batch::parse(body.as_bytes(), Shape::Ndjson).unwrap();
             prop_assert_eq!(json.events() + json.rejected(), filled);
-            prop_assert_eq!(Batch::parse(body.as_bytes(), Shape::Lines).unwrap().events(), filled);
+            let text = Batch::parse(body.as_bytes(), Shape::Lines).unwrap();
+            let records = text.lines.split(|&byte| byte == b'\n').filter(|record| !record.is_empty());
+            let messages: Vec<String> = records
+                .map(|record| serde_json::from_slice::<RawEvent<'_>>(record).unwrap().message.into_owned())
+                .collect();
+            let kept = messages.iter().flat_map(|message| message.lines()).filter(|line| !line.trim().is_empty());
+            prop_assert_eq!(kept.count(), filled);
         }
 
         #[test]

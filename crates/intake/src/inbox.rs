@@ -162,7 +162,8 @@ fn join(gathered: Vec<Submission>) -> (Vec<Answer>, Result<Vec<Row>, sqlx::Error
     let mut answers = Vec::with_capacity(gathered.len());
     let mut rejected = Vec::new();
     let mut by_origin: HashMap<Origin, (usize, Vec<u8>)> = HashMap::new();
-    for Submission { origin, batch, answer } in gathered {
+    // Who has stopped waiting was told to send again: what is not kept yet must not be kept twice.
+    for Submission { origin, batch, answer } in gathered.into_iter().filter(|it| !it.answer.is_closed()) {
         rejected.extend(Rejected::of(origin, &batch));
         answers.push((origin, answer));
         if batch.events() > 0 {
@@ -218,6 +219,14 @@ impl Rejected {
         let events = i64::try_from(batch.rejected()).unwrap_or(i64::MAX);
         Some(Self { origin, reason: kind, events, example: format!("line {line}: {reason}") })
     }
+}
+
+/// Packs lines of JSON, one event each, as the body of an inbox row.
+///
+/// # Errors
+/// When the memory for it is lacking.
+pub fn pack(lines: &[u8]) -> std::io::Result<(i16, Vec<u8>)> {
+    Ok((CODEC_ZSTD_NDJSON, zstd::bulk::compress(lines, ZSTD_LEVEL)?))
 }
 
 /// Unpacks the body of an inbox row into lines of JSON, one event each.

@@ -9,8 +9,12 @@ use std::borrow::Cow;
 /// Deeper JSON is kept as text: PostgreSQL parses `jsonb` recursively and has a bounded stack.
 const MAX_DEPTH: usize = 64;
 
-/// A number whose exponent has more digits is kept as text: `numeric` ends at 131,072 digits.
+/// A number whose exponent has more digits is kept as text: `numeric` ends at 131,072 digits before the point and
+/// 16,383 after it.
 const MAX_EXPONENT_DIGITS: usize = 3;
+
+/// A number written with more digits is kept as text for the same reason.
+const MAX_DIGITS: usize = 1000;
 
 /// `text` with every NUL replaced, since a PostgreSQL text cannot hold one.
 pub fn text(text: Cow<'_, str>) -> Cow<'_, str> {
@@ -73,6 +77,13 @@ fn hazard(json: &str) -> Option<Hazard> {
                 if digits.count() > MAX_EXPONENT_DIGITS {
                     return Some(Hazard::Shape);
                 }
+            }
+            b'0'..=b'9' => {
+                let digits = bytes[at..].iter().take_while(|b| b.is_ascii_digit()).count();
+                if digits > MAX_DIGITS {
+                    return Some(Hazard::Shape);
+                }
+                at += digits - 1;
             }
             _ => {}
         }
@@ -162,6 +173,10 @@ mod tests {
     #[test]
     fn what_jsonb_refuses_is_changed_and_the_rest_is_not() {
         let deep = format!("{}{}", "[".repeat(70), "]".repeat(70));
+        let (long, long_kept) = (
+            format!("[{0},0.{0}]", "7".repeat(1001)),
+            format!("{{\"squall.unreadable\":\"[{0},0.{0}]\"}}", "7".repeat(1001)),
+        );
         let deep_kept = format!("{{\"squall.unreadable\":\"{deep}\"}}");
         for (input, expected) in [
             (r#"{"a":"plain","b":[1,2.5e3,true]}"#, r#"{"a":"plain","b":[1,2.5e3,true]}"#),
@@ -172,6 +187,7 @@ mod tests {
             (r#"{"a":"\\u0000"}"#, r#"{"a":"\\u0000"}"#),
             (r#"{"a":1e99999}"#, r#"{"squall.unreadable":"{\"a\":1e99999}"}"#),
             (deep.as_str(), deep_kept.as_str()),
+            (long.as_str(), long_kept.as_str()),
         ] {
             assert_eq!(made_storable(input), expected, "{input}");
         }

@@ -4,9 +4,10 @@
 //! repeats a turn or finds it done, and nothing is lost or counted twice. What a turn learned about
 //! templates is kept in memory only once it is committed.
 //!
-//! A batch that fails is tried again alone and later, so that it holds up nobody; after
-//! [`MAX_ATTEMPTS`] it is set aside with its reason, where `/readyz` and the overview show it. A database
-//! that is away is nobody's fault and counts as no attempt.
+//! A batch that fails is tried again alone and later, so that it holds up nobody. When it fails alone it is cut
+//! into halves, until the event that cannot be stored is alone too; that one is set aside with its reason after
+//! [`MAX_ATTEMPTS`], where `/readyz` and the overview show it. A database that is away is nobody's fault and counts
+//! as no attempt.
 
 mod claim;
 mod decode;
@@ -29,13 +30,15 @@ pub struct Digest {
     context: Context,
     memory: Memory,
     partitions: Partitions,
+    /// Every other turn goes to a batch that failed before, so that neither kind waits for the other.
+    failed_first: bool,
 }
 
 impl Digest {
     /// A digest that knows nothing yet; it learns the templates of a project when it meets its events.
     pub fn new(context: Context) -> Self {
         let partitions = Partitions::new(context.pool.clone());
-        Self { context, memory: Memory::default(), partitions }
+        Self { context, memory: Memory::default(), partitions, failed_first: false }
     }
 
     async fn digest(&mut self, claimed: &mut Claimed) -> anyhow::Result<()> {
@@ -55,8 +58,9 @@ impl Stage for Digest {
     const PAUSE: Duration = Duration::from_millis(250);
 
     async fn run_once(&mut self) -> anyhow::Result<Progress> {
-        let Some(mut claimed) = claim::next(&self.context.pool, self.context.config.digest_events).await?
-        else {
+        self.failed_first = !self.failed_first;
+        let limit = self.context.config.digest_events;
+        let Some(mut claimed) = claim::next(&self.context.pool, limit, self.failed_first).await? else {
             return Ok(Progress::Idle);
         };
         let ids = claimed.ids.clone();
@@ -70,10 +74,14 @@ impl Stage for Digest {
         };
         if let Err(error) = digested {
             self.memory.forget();
-            if !is_outage(&error) {
-                claim::record_failure(&self.context.pool, &ids, &format!("{error:#}"), MAX_ATTEMPTS).await?;
+            self.partitions.forget_all();
+            if is_outage(&error) {
+                return Err(error);
             }
-            return Err(error);
+            // The failure is these batches' own: it is written on them, and the others go on without a pause.
+            let reason = format!("{error:#}");
+            tracing::error!(batches = ids.len(), error = reason, "Batches could not be digested.");
+            claim::record_failure(&self.context.pool, &ids, &reason, MAX_ATTEMPTS).await?;
         }
         Ok(Progress::Did(ids.len()))
     }

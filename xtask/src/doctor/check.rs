@@ -34,6 +34,10 @@ pub fn all(world: &World) -> Result<Vec<Check>> {
         tool("cargo", &["--version"], &tools.rust.minimum, &rustup),
         Check { tool: "rustfmt", ..tool("cargo", &["fmt", "--version"], "", &component("rustfmt")) },
         Check { tool: "clippy", ..tool("cargo", &["clippy", "--version"], "", &component("clippy")) },
+        Check {
+            tool: "C compiler",
+            ..tool("cc", &["--version"], "", "Debian: apt-get install gcc libc6-dev")
+        },
         tool(
             "node",
             &["--version"],

@@ -32,8 +32,9 @@ pub fn run(folder: &StateFolder, stop: &AtomicBool) -> Result<()> {
     folder.clean_up()?;
     let mut supervisor = Supervisor::new(folder.clone())?;
     while !stop.load(Ordering::Relaxed) {
-        supervisor.follow_the_plan()?;
-        supervisor.turn()?;
+        // A full disk, or a plan that cannot be read: the services run on, and the next turn tries again.
+        let turned = supervisor.follow_the_plan().and_then(|()| supervisor.turn());
+        supervisor.report(turned);
         thread::sleep(if supervisor.is_settled() { IDLE_PAUSE } else { BUSY_PAUSE });
     }
     supervisor.stop_all()
@@ -46,6 +47,8 @@ struct Supervisor {
     text: String,
     services: Vec<Running>,
     written: String,
+    /// What the last turn complained about.
+    wrong: Option<String>,
     logs_checked: Instant,
 }
 
@@ -53,7 +56,15 @@ impl Supervisor {
     fn new(folder: StateFolder) -> Result<Self> {
         std::fs::create_dir_all(folder.logs())?;
         let (plan, text, written) = (Plan::default(), String::new(), String::new());
-        Ok(Self { folder, plan, text, services: Vec::new(), written, logs_checked: Instant::now() })
+        Ok(Self {
+            folder,
+            plan,
+            text,
+            services: Vec::new(),
+            written,
+            wrong: None,
+            logs_checked: Instant::now(),
+        })
     }
 
     /// Takes over a new plan: what is gone or has changed is ended, in reverse order; `turn` starts the rest.
@@ -62,8 +73,9 @@ impl Supervisor {
         if text == self.text {
             return Ok(());
         }
-        self.plan = serde_json::from_str(&text).context("reading plan.json")?;
+        // Looked at once: a plan that cannot be read is not read again until it is another one.
         self.text = text;
+        self.plan = serde_json::from_str(&self.text).context("reading plan.json")?;
         let mut old = std::mem::take(&mut self.services);
         let grace = Duration::from_secs(self.plan.stop_seconds);
         for running in old.iter_mut().rev() {
@@ -105,6 +117,15 @@ impl Supervisor {
         self.write()
     }
 
+    /// Says what went wrong in a turn, once.
+    fn report(&mut self, turned: Result<()>) {
+        let wrong = turned.err().map(|error| format!("{error:#}"));
+        if let Some(wrong) = wrong.as_ref().filter(|wrong| self.wrong.as_ref() != Some(*wrong)) {
+            eprintln!("The supervisor goes on, but cannot write what it does: {wrong}");
+        }
+        self.wrong = wrong;
+    }
+
     fn is_settled(&self) -> bool {
         self.services.iter().all(|running| running.phase.is_ready() || running.phase == Phase::Failed)
     }
@@ -113,7 +134,8 @@ impl Supervisor {
         let grace = Duration::from_secs(self.plan.stop_seconds);
         for index in (0..self.services.len()).rev() {
             self.services[index].stop(grace);
-            self.write()?;
+            let written = self.write();
+            self.report(written);
         }
         let mut state = self.state()?;
         state.supervisor = None;

@@ -2,7 +2,7 @@
 
 use super::Server;
 use crate::failure::Failure;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, stream};
 use std::{
@@ -186,7 +186,12 @@ async fn finish(name: &str, mut child: Child, said: JoinHandle<String>) -> Resul
     let status = child.wait().await.with_context(|| format!("waiting for {name}"))?;
     let said = said.await.unwrap_or_default();
     if !status.success() {
-        bail!("{name} {}: {said}", ended(status));
+        let next = if said.contains("LOCK TABLE") {
+            "another session holds a lock, perhaps a migration: run the command again when it is done"
+        } else {
+            "its words say what is wrong; the log of the server says more"
+        };
+        return Err(Failure::new(format!("running {name}, which {}", ended(status)), said, next));
     }
     Ok(())
 }

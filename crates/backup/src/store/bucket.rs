@@ -3,7 +3,7 @@
 
 use super::Entry;
 use crate::failure::Failure;
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use object_store::{
@@ -194,15 +194,15 @@ impl Cutter {
 }
 
 fn failed(tried: &str, error: Error) -> anyhow::Error {
+    let wrong = error.to_string();
+    let is_refused = ["401 Unauthorized", "403 Forbidden"].iter().any(|status| wrong.contains(status));
     let next = match &error {
-        Error::Unauthenticated { .. } | Error::PermissionDenied { .. } => {
-            "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and what this key may do"
-        }
+        _ if is_refused => "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and what this key may do",
         Error::NotFound { .. } => "make the bucket, or check its name and AWS_ENDPOINT_URL",
         _ => {
             "check that the store runs and can be reached (AWS_ENDPOINT_URL, AWS_REGION; AWS_ALLOW_HTTP=true for \
              http://), then run the command again"
         }
     };
-    Failure::new(tried, format!("{:#}", anyhow!(error)), next)
+    Failure::new(tried, wrong, next)
 }

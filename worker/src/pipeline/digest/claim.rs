@@ -2,10 +2,14 @@
 
 use anyhow::{Context, Result};
 use sqlx::{PgConnection, PgPool, Postgres, Transaction, types::chrono::DateTime};
+use squall_intake::inbox;
 use std::mem;
 
 /// Rows looked at in one turn. A row that is not taken is unlocked by the commit.
 const LOOK_AT: i64 = 64;
+
+/// Unpacked bytes of one turn: with what is made of them in memory about five times as much.
+const CLAIM_BYTES: usize = 32 << 20;
 
 /// Rows of the inbox, locked by the transaction that will also delete them.
 pub(super) struct Claimed {
@@ -42,18 +46,21 @@ impl Claimed {
 struct Ready {
     id: i64,
     events: i32,
+    bytes: i32,
     attempts: i32,
 }
 
-/// Claims the oldest rows, about `limit` events of them; `None` when the inbox holds nothing to do.
-pub(super) async fn next(pool: &PgPool, limit: usize) -> Result<Option<Claimed>> {
+/// Claims the oldest rows, about `limit` events of them; `None` when the inbox holds nothing to do. With
+/// `failed_first` one that failed before goes before the others.
+pub(super) async fn next(pool: &PgPool, limit: usize, failed_first: bool) -> Result<Option<Claimed>> {
     let mut transaction = pool.begin().await.context("beginning a turn of the digest")?;
     let ready = sqlx::query_as!(
         Ready,
-        "select id, events, attempts from inbox
+        "select id, events, bytes, attempts from inbox
          where set_aside_at is null and (retry_at is null or retry_at <= now())
-         order by id limit $1 for update skip locked",
+         order by (attempts > 0) = $2 desc, id limit $1 for update skip locked",
         LOOK_AT,
+        failed_first,
     )
     .fetch_all(&mut *transaction)
     .await
@@ -73,17 +80,18 @@ pub(super) async fn next(pool: &PgPool, limit: usize) -> Result<Option<Claimed>>
     Ok(Some(Claimed { transaction, ids, batches }))
 }
 
-/// The first rows, until they hold `limit` events. One that failed before goes alone: if it fails
-/// again, the reason is its own.
+/// The first rows, until they hold `limit` events or [`CLAIM_BYTES`]. One that failed before goes alone: if it
+/// fails again, the reason is its own.
 fn choose(ready: &[Ready], limit: usize) -> Vec<i64> {
     if let Some(first) = ready.first().filter(|first| first.attempts > 0) {
         return vec![first.id];
     }
-    let mut events = 0;
+    let (mut events, mut bytes) = (0, 0);
     let untried = ready.iter().filter(|row| row.attempts == 0);
     let taken = untried.take_while(|row| {
-        let fits = events < limit;
+        let fits = events < limit && bytes < CLAIM_BYTES;
         events += usize::try_from(row.events).unwrap_or(0);
+        bytes += usize::try_from(row.bytes).unwrap_or(0);
         fits
     });
     taken.map(|row| row.id).collect()
@@ -98,13 +106,19 @@ pub(super) async fn release(connection: &mut PgConnection, ids: &[i64]) -> Resul
     Ok(())
 }
 
-/// Writes a failure on the rows: later and alone, or set aside when they failed too often.
+/// Writes a failure on the rows: later and alone, or set aside when they failed too often. A batch of several events
+/// that failed alone is cut into halves instead, so that the good ones are not lost with the bad one.
 pub(super) async fn record_failure(
     pool: &PgPool,
     ids: &[i64],
     reason: &str,
     max_attempts: i32,
 ) -> Result<()> {
+    if let [id] = ids
+        && halve(pool, *id, reason).await?
+    {
+        return Ok(());
+    }
     let set_aside = sqlx::query_scalar!(
         "update inbox set attempts = attempts + 1, last_error = left($2, 2000),
              retry_at = now() + interval '1 second' * power(2, attempts),
@@ -124,18 +138,59 @@ pub(super) async fn record_failure(
     Ok(())
 }
 
+/// Replaces a batch that failed before by two of half its events. They count as tried once, so that each goes alone.
+/// Says whether there was something to cut.
+async fn halve(pool: &PgPool, id: i64, reason: &str) -> Result<bool> {
+    let mut transaction = pool.begin().await?;
+    let found = sqlx::query!(
+        "delete from inbox where id = $1 and attempts > 0 and events > 1 returning project_id, source_id, received_at, codec, body",
+        id
+    )
+    .fetch_optional(&mut *transaction)
+    .await
+    .context("taking a batch that failed")?;
+    let Some(batch) = found else { return Ok(false) };
+    // A body that cannot be unpacked cannot be cut either; the transaction is rolled back.
+    let Ok(lines) = inbox::unpack(batch.codec, &batch.body) else { return Ok(false) };
+    let ends: Vec<usize> = memchr::memchr_iter(b'\n', &lines).map(|newline| newline + 1).collect();
+    let Some(&middle) = ends.get((ends.len() / 2).wrapping_sub(1)) else { return Ok(false) };
+    for (half, events) in
+        [(&lines[..middle], ends.len() / 2), (&lines[middle..], ends.len() - ends.len() / 2)]
+    {
+        let (codec, body) = inbox::pack(half).context("packing half a batch")?;
+        sqlx::query!(
+            "insert into inbox (project_id, source_id, received_at, events, bytes, codec, body, attempts, last_error)
+             values ($1, $2, $3, $4, $5, $6, $7, 1, left($8, 2000))",
+            batch.project_id,
+            batch.source_id,
+            batch.received_at,
+            i32::try_from(events).unwrap_or(i32::MAX),
+            i32::try_from(half.len()).unwrap_or(i32::MAX),
+            codec,
+            body,
+            reason,
+        )
+        .execute(&mut *transaction)
+        .await
+        .context("putting half a batch back")?;
+    }
+    transaction.commit().await.context("cutting a batch that failed")?;
+    Ok(true)
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Ready, choose};
 
     fn row(id: i64, events: i32, attempts: i32) -> Ready {
-        Ready { id, events, attempts }
+        Ready { id, events, bytes: 20 << 20, attempts }
     }
 
     #[test]
     fn rows_are_taken_until_the_limit_and_at_least_one_always() {
         let rows = [row(1, 60, 0), row(2, 60, 0), row(3, 60, 0)];
         assert_eq!(choose(&rows, 100), [1, 2]);
+        assert_eq!(choose(&rows, 1000), [1, 2], "the third would make too many bytes");
         assert_eq!(choose(&rows, 1), [1]);
         assert!(choose(&[], 100).is_empty());
     }

@@ -8,12 +8,15 @@ use super::{claim::ClaimedBatch, group::Projects};
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use exception::ReadException;
+use serde_json::value::RawValue;
 use squall_grouping::{Exception, Level, format, infer_level};
-use squall_intake::{RawEvent, inbox};
-use std::borrow::Cow;
+use squall_intake::{RawEvent, inbox, storable};
 
 /// An event of the future is moved to its receipt: clocks differ, but not by more than this.
 const FUTURE_MICROS: i64 = 5 * 60 * 1_000_000;
+
+/// A longer place is cut: it stands in a list, and in an index for searching that has an end.
+const MAX_CULPRIT_BYTES: usize = 1000;
 
 const DAY_MICROS: i64 = 86_400_000_000;
 
@@ -49,7 +52,10 @@ impl Event {
 
     /// The place it comes from: the innermost frame of the application, or the logger.
     pub(super) fn culprit(&self) -> Option<String> {
-        self.exception.as_ref().and_then(exception::culprit).or_else(|| self.logger.clone())
+        let mut culprit =
+            self.exception.as_ref().and_then(exception::culprit).or_else(|| self.logger.clone())?;
+        culprit.truncate(culprit.floor_char_boundary(MAX_CULPRIT_BYTES));
+        Some(culprit)
     }
 }
 
@@ -98,11 +104,12 @@ fn understand(batch: &ClaimedBatch, raw: RawEvent<'_>, reference: jiff::Timestam
         let line = format::parse_line(&raw.message, reference);
         level = level.or(line.level);
         time = time.or(line.timestamp.map(jiff::Timestamp::as_microsecond));
-        logger = logger.or(line.logger.map(Cow::into_owned));
+        // A format has escapes of its own: what they stood for is only seen here, after the door.
+        logger = logger.or(line.logger.map(|logger| storable::text(logger).into_owned()));
         for (name, value) in line.attributes {
-            attributes.add(&name, &value.to_string());
+            attributes.add_storable(&name, &value);
         }
-        line.message.into_owned()
+        storable::text(line.message).into_owned()
     } else {
         raw.message.into_owned()
     };
@@ -151,6 +158,15 @@ impl Attributes {
         self.0.push_str(&serde_json::Value::from(name).to_string());
         self.0.push(':');
         self.0.push_str(json);
+    }
+
+    fn add_storable(&mut self, name: &str, value: &serde_json::Value) {
+        let json = RawValue::from_string(value.to_string());
+        let storable =
+            json.ok().and_then(|json| storable::json(&json).ok().map(|json| json.get().to_owned()));
+        if let Some(storable) = storable {
+            self.add(&storable::text(name.into()), &storable);
+        }
     }
 
     fn add_text(&mut self, name: &str, text: &str) {

@@ -4,7 +4,7 @@
 //! than the glob can reach. A glob without any wildcard costs a single look.
 
 use super::position::FileId;
-use globset::{GlobBuilder, GlobMatcher};
+use globset::{GlobBuilder, GlobSet};
 use std::{
     collections::HashSet,
     fs, io,
@@ -22,7 +22,7 @@ const MAX_FILES: usize = 10_000;
 #[derive(Debug)]
 pub(super) struct Pattern {
     glob: String,
-    matcher: GlobMatcher,
+    matcher: GlobSet,
     /// The part before the first wildcard.
     base: PathBuf,
     /// How many levels below `base` the glob reaches; 0 when `base` is the file itself.
@@ -57,6 +57,9 @@ pub(super) struct Walk {
     folders: HashSet<FileId>,
 }
 
+/// A longer glob is a mistake, and compiling it takes long.
+pub(super) const MAX_GLOB_BYTES: usize = 1000;
+
 impl Pattern {
     /// Reads a glob.
     ///
@@ -66,11 +69,13 @@ impl Pattern {
         if !glob.starts_with('/') {
             return Err(format!("The glob {glob:?} must be an absolute path, such as /var/log/app/*.log."));
         }
-        let matcher = GlobBuilder::new(glob)
-            .literal_separator(true)
-            .build()
-            .map_err(|error| format!("The glob {glob:?} is not valid: {}.", error.kind()))?
-            .compile_matcher();
+        if glob.len() > MAX_GLOB_BYTES {
+            return Err(format!("The glob has {} bytes; at most {MAX_GLOB_BYTES} are taken.", glob.len()));
+        }
+        let invalid = |error: globset::Error| format!("The glob {glob:?} is not valid: {}.", error.kind());
+        let parsed = GlobBuilder::new(glob).literal_separator(true).build().map_err(invalid)?;
+        // A set, since compiling a single glob panics where a set has an error.
+        let matcher = GlobSet::builder().add(parsed).build().map_err(invalid)?;
         let parts: Vec<&str> = glob.split('/').filter(|part| !part.is_empty()).collect();
         let literal = parts.iter().take_while(|part| !part.contains(['*', '?', '[', '{', '\\'])).count();
         let base = parts[..literal].iter().fold(PathBuf::from("/"), |base, part| base.join(part));
