@@ -44,16 +44,24 @@ const FAILURE_PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duratio
 /// Runs every stage until `stop` is cancelled, and returns when each has finished its turn.
 pub async fn run(context: Context, stop: CancellationToken) {
     let stages = TaskTracker::new();
-    stages.spawn(poll::supervise(context.clone(), stop.clone()));
-    stages.spawn(run_stage(
-        "digest",
-        Digest::new(context.clone()),
-        context.inbox_filled.clone(),
-        stop.clone(),
-    ));
-    stages.spawn(run_stage("retain", Retain::new(context.clone()), Arc::new(Notify::new()), stop.clone()));
+    let digest = Digest::new(context.clone());
+    let retain = Retain::new(context.clone());
+    stages.spawn(guard("poll", poll::supervise(context.clone(), stop.clone()), stop.clone()));
+    let digest = run_stage("digest", digest, context.inbox_filled.clone(), stop.clone());
+    stages.spawn(guard("digest", digest, stop.clone()));
+    let retain = run_stage("retain", retain, Arc::new(Notify::new()), stop.clone());
+    stages.spawn(guard("retain", retain, stop.clone()));
     stages.close();
     stages.wait().await;
+}
+
+/// A stage that panics would be missed by nobody until events pile up. The process ends instead, and whoever runs
+/// it starts it anew; what was under way is repeated.
+async fn guard(name: &'static str, stage: impl Future<Output = ()> + Send + 'static, stop: CancellationToken) {
+    if let Err(error) = tokio::spawn(stage).await {
+        tracing::error!(stage = name, error = %error, "A stage ended by a fault of ours; the worker stops.");
+        stop.cancel();
+    }
 }
 
 /// A stage: takes no input, acts on the state it reads, and bounds what it does in one turn.

@@ -1,6 +1,7 @@
 //! The snapshot that all parts of a backup read, and what is known about the database in it.
 
 use crate::{
+    failure::Failure,
     manifest::{CopyFormat, DatabaseFacts, ServerFacts, TableRows},
     postgres::{self, Server, qualified},
     stream::Stop,
@@ -36,6 +37,8 @@ impl Snapshot {
     pub async fn take(server: &Server) -> Result<Self> {
         let mut connection = server.connect().await?;
         postgres::execute(&mut connection, "begin isolation level repeatable read read only").await?;
+        // Even asking for the size of a table waits for its lock.
+        postgres::execute(&mut connection, "set local lock_timeout = '60s'").await?;
         let exported = postgres::value(&mut connection, "select pg_export_snapshot()").await?;
         let taken_at = postgres::value(&mut connection, "select now()").await?;
         let tables = tables(&mut connection).await?;
@@ -74,15 +77,20 @@ async fn lock(connection: &mut PgConnection, tables: &[Table]) -> Result<()> {
     }
     let names: Vec<_> =
         tables.iter().map(|table| format!("only {}", qualified(&table.schema, &table.name))).collect();
-    postgres::execute(connection, "set local lock_timeout = '60s'").await?;
     let statement = format!("lock table {} in access share mode", names.join(", "));
-    postgres::execute(connection, &statement).await.context(
-        "waiting for the tables. A migration may be changing them: run the command again when it is done",
+    postgres::execute(connection, &statement).await.map_err(|error| locked_out(&error))
+}
+
+fn locked_out(error: &anyhow::Error) -> anyhow::Error {
+    Failure::new(
+        "reading and locking the tables",
+        format!("{error:#}"),
+        "when it was a lock, another session holds it, perhaps a migration: run the command again when it is done",
     )
 }
 
 async fn tables(connection: &mut PgConnection) -> Result<Vec<Table>> {
-    let rows = sqlx::query(TABLES).fetch_all(connection).await.context("reading the list of tables")?;
+    let rows = sqlx::query(TABLES).fetch_all(connection).await.map_err(|error| locked_out(&error.into()))?;
     rows.into_iter()
         .map(|row| {
             let binary: bool = row.try_get("is_binary_safe")?;

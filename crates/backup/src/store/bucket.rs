@@ -195,10 +195,11 @@ impl Cutter {
 
 fn failed(tried: &str, error: Error) -> anyhow::Error {
     let wrong = error.to_string();
+    let is_absent = wrong.contains("NoSuchBucket");
     let is_refused = ["401 Unauthorized", "403 Forbidden"].iter().any(|status| wrong.contains(status));
     let next = match &error {
         _ if is_refused => "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and what this key may do",
-        Error::NotFound { .. } => "make the bucket, or check its name and AWS_ENDPOINT_URL",
+        _ if is_absent => "make the bucket, or check its name and AWS_ENDPOINT_URL",
         _ => {
             "check that the store runs and can be reached (AWS_ENDPOINT_URL, AWS_REGION; AWS_ALLOW_HTTP=true for \
              http://), then run the command again"

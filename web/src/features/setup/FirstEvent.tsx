@@ -42,7 +42,7 @@ export function FirstEvent({ project }: { project: Project }) {
       <WaysToSend
         project={project}
         secret={key?.secret ?? '$SQUALL_KEY'}
-        mayAddSource={atLeast(user, 'member')}
+        mayAddSource={atLeast(user, 'admin')}
       />
     </div>
   )

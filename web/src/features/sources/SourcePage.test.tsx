@@ -5,7 +5,7 @@ import { page, poll, source } from '@/test/fixtures'
 import { failure, type Handlers, never, requests } from '@/test/server'
 
 const shown = (with_: Handlers = {}): Handlers => ({
-  ...signedIn('member'),
+  ...signedIn('admin'),
   'GET /api/v1/sources/{id}': () => source(),
   'GET /api/v1/sources/{id}/polls': () =>
     page([poll(), poll({ id: 2, outcome: 'failed', events: 0, message: 'Permission denied' })]),

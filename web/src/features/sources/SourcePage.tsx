@@ -54,7 +54,7 @@ function SourceHead({ source }: { source: Source }) {
         </div>
         <div className="row">
           <HealthMark health={source.health} />
-          {atLeast(user, 'member') && (
+          {atLeast(user, 'admin') && (
             <>
               <EnableButton source={source} />
               <RemoveButton source={source} />

@@ -34,7 +34,7 @@ describe('the list of sources', () => {
 
   it('adds a file source', async () => {
     const { person } = open('/sources', {
-      ...signedIn('member'),
+      ...signedIn('admin'),
       'POST /api/v1/sources': () => source({ id: 9, name: 'new' }),
     })
     await person.click(await screen.findByRole('button', { name: 'Add a file source' }))
@@ -52,7 +52,7 @@ describe('the list of sources', () => {
 
   it('keeps the form when the source is refused, and says why', async () => {
     const { person } = open('/sources', {
-      ...signedIn('member'),
+      ...signedIn('admin'),
       'POST /api/v1/sources': () =>
         failure(409, 'conflict', 'The project has a source with this name already.', 'req-5'),
     })
@@ -69,7 +69,7 @@ describe('the list of sources', () => {
   it('disables a source', async () => {
     let enabled = true
     const { person } = open('/sources', {
-      ...signedIn('member'),
+      ...signedIn('admin'),
       'GET /api/v1/sources': () => page([source({ enabled, health: enabled ? 'healthy' : 'disabled' })]),
       'PATCH /api/v1/sources/{id}': ({ body }) => {
         enabled = (body as { enabled: boolean }).enabled

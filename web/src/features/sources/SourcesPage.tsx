@@ -24,7 +24,7 @@ export function SourcesPage() {
   const { data: projects } = useQuery(projectsQuery)
   const query = useQuery(sourcesQuery(project))
   const [isAdding, setIsAdding] = useState(false)
-  const mayChange = atLeast(user, 'member')
+  const mayChange = atLeast(user, 'admin')
   const add = mayChange && !isAdding && (
     <Button look="primary" onClick={() => setIsAdding(true)}>
       <Icon name="plus" size={14} /> Add a file source
@@ -49,7 +49,7 @@ export function SourcesPage() {
                 <p>
                   {mayChange
                     ? 'Add a file source to watch a log file of this machine, or send events with a project key: the overview shows how.'
-                    : 'A member can add a file source here, or send events with a project key.'}
+                    : 'An admin can add a file source here, or send events with a project key.'}
                 </p>
               </EmptyState>
             )
