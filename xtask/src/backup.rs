@@ -91,8 +91,8 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
 const NEXT: &str = "mend what the message above names, then run the command again";
 
 fn engine(world: &World, command: &str, passed: &Passed, more: &[OsString]) -> Result<()> {
-    build::binaries(world, Binaries::One("squall-backup"))?;
-    let (shell, program) = (world.shell()?, world.binary(Profile::Debug, "squall-backup")?);
+    build::binaries(world, Binaries::ReleaseOne("squall-backup"))?;
+    let (shell, program) = (world.shell()?, world.binary(Profile::Release, "squall-backup")?);
     let needs_database = !matches!(command, "list" | "verify" | "prune");
     let mut environment: Vec<(&str, OsString)> = vec![("SQUALL_BACKUP_TO", destination(world)?)];
     if needs_database {
@@ -137,8 +137,8 @@ fn go_back(world: &World, moment: &str, passed: &Passed) -> Result<()> {
     let home = postgres_home(&folder)?;
     let (data, aside) = (home.join("data"), home.join("data.recovered"));
     let _ = fs::remove_dir_all(&aside);
-    build::binaries(world, Binaries::One("squall-backup"))?;
-    let (shell, program) = (world.shell()?, world.binary(Profile::Debug, "squall-backup")?);
+    build::binaries(world, Binaries::ReleaseOne("squall-backup"))?;
+    let (shell, program) = (world.shell()?, world.binary(Profile::Release, "squall-backup")?);
     let given = &passed.arguments;
     let recover = cmd!(shell, "{program} recover --to {moment} --into {aside} {given...}");
     world.run(recover.env("SQUALL_BACKUP_TO", destination(world)?), NEXT)?;

@@ -60,14 +60,14 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
 const NEXT: &str = "see what squall-bench says above";
 
 fn grouping(world: &World, arguments: &[String]) -> Result<()> {
-    build::binaries(world, Binaries::Release)?;
+    build::binaries(world, Binaries::Benchmarks)?;
     let (shell, bench) = (world.shell()?, world.binary(Profile::Release, "squall-bench")?);
     world.run(cmd!(shell, "{bench} grouping {arguments...}"), NEXT)
 }
 
 fn ingest(world: &World, arguments: &[String]) -> Result<()> {
     let options =
-        Options { demo: false, dev: false, binaries: Binaries::Release, isolated: true, durable: true };
+        Options { demo: false, dev: false, binaries: Binaries::Benchmarks, isolated: true, durable: true };
     let folder = StateFolder(world.build_folder().join("squall-bench"));
     let stack = Isolated::start(world, folder, &options)?;
     let key = seed(world, &stack)?;
@@ -81,7 +81,7 @@ fn ingest(world: &World, arguments: &[String]) -> Result<()> {
 }
 
 fn backup(world: &World, arguments: &[String]) -> Result<()> {
-    build::binaries(world, Binaries::Release)?;
+    build::binaries(world, Binaries::Benchmarks)?;
     let server = Scratch::start_empty(world)?;
     let folder = world.build_folder().join("squall-bench-backups");
     let _ = fs::remove_dir_all(&folder);
@@ -100,7 +100,7 @@ create index issues_level on issues (level);
 ";
 
 fn generate(world: &World) -> Result<()> {
-    build::binaries(world, Binaries::Release)?;
+    build::binaries(world, Binaries::Benchmarks)?;
     let server = Scratch::start_empty(world)?;
     let schema = world.build_folder().join("squall-bench-schema.sql");
     fs::write(&schema, fs::read_to_string(world.root.join("migrations/schema.sql"))? + EDIT)?;

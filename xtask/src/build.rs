@@ -37,9 +37,11 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// What the stack and its benchmarks run.
-const BINARIES: [&str; 6] =
-    ["squall-migrate", "squall-api", "squall-worker", "squall-demo", "squall-bench", "squall-backup"];
+/// What the stack runs.
+const STACK: [&str; 4] = ["squall-migrate", "squall-api", "squall-worker", "squall-demo"];
+
+/// What the benchmarks run beside it; nobody waits for it to start the stack.
+const MEASURED: [&str; 2] = ["squall-bench", "squall-backup"];
 
 /// Folders of web/ that are made from the others.
 const MADE: [&str; 4] = ["node_modules", "dist", "test-results", "playwright-report"];
@@ -50,8 +52,12 @@ const MADE: [&str; 4] = ["node_modules", "dist", "test-results", "playwright-rep
 /// and would be compiled once more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Binaries {
-    /// What people run and benchmarks measure.
+    /// What people run.
     Release,
+    /// What benchmarks measure: the stack and what is measured without it.
+    Benchmarks,
+    /// One of the optimised ones, for work on real data.
+    ReleaseOne(&'static str),
     /// What `up --dev` runs: quick to build again.
     Dev,
     /// What `ci` builds once and then tests, tests included.
@@ -62,7 +68,10 @@ pub enum Binaries {
 
 impl Binaries {
     pub fn profile(self) -> Profile {
-        if self == Self::Release { Profile::Release } else { Profile::Debug }
+        match self {
+            Self::Release | Self::Benchmarks | Self::ReleaseOne(_) => Profile::Release,
+            Self::Dev | Self::Tested | Self::One(_) => Profile::Debug,
+        }
     }
 }
 
@@ -73,8 +82,10 @@ pub fn binaries(world: &World, which: Binaries) -> Result<()> {
         Binaries::Tested => cmd!(shell, "cargo build --workspace --all-targets"),
         Binaries::One(binary) => cmd!(shell, "cargo build --workspace --bin {binary}"),
         Binaries::Dev => cmd!(shell, "cargo build --workspace --bins"),
-        Binaries::Release => {
-            let bins = BINARIES.iter().flat_map(|binary| ["--bin", binary]);
+        Binaries::ReleaseOne(binary) => cmd!(shell, "cargo build --workspace --release --bin {binary}"),
+        Binaries::Release | Binaries::Benchmarks => {
+            let measured = MEASURED.iter().filter(|_| which == Binaries::Benchmarks);
+            let bins = STACK.iter().chain(measured).flat_map(|binary| ["--bin", binary]);
             cmd!(shell, "cargo build --workspace --release {bins...}")
         }
     };

@@ -15,6 +15,7 @@ pub struct Failure {
 
 impl Failure {
     /// A failure as an error that travels through `anyhow`.
+    #[allow(clippy::new_ret_no_self, reason = "it is only ever thrown, and reads so where it is")]
     pub fn new(tried: impl Into<String>, wrong: impl fmt::Display, next: impl Into<String>) -> anyhow::Error {
         Self { tried: tried.into(), wrong: wrong.to_string(), next: next.into() }.into()
     }

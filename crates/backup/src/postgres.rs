@@ -6,7 +6,7 @@ mod address;
 pub use address::Server;
 pub use programs::{Archive, Programs, output, restore_archive};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use sqlx::{AssertSqlSafe, Decode, Executor, PgConnection, Postgres, Row, Type};
 
 /// A name as SQL reads it.
@@ -30,7 +30,7 @@ pub fn literal(text: &str) -> String {
 /// When the server refuses it; the statement is named.
 pub async fn execute(connection: &mut PgConnection, statement: &str) -> Result<()> {
     let done = connection.execute(AssertSqlSafe(statement.to_owned())).await;
-    done.map(|_| ()).with_context(|| format!("running `{}`", shortened(statement)))
+    done.map(|_| ()).map_err(said).with_context(|| format!("running `{}`", shortened(statement)))
 }
 
 /// The one value of a query.
@@ -42,8 +42,16 @@ where
     T: for<'r> Decode<'r, Postgres> + Type<Postgres>,
 {
     let row = sqlx::query(AssertSqlSafe(query.to_owned())).fetch_one(connection).await;
-    let row = row.with_context(|| format!("running `{}`", shortened(query)))?;
+    let row = row.map_err(said).with_context(|| format!("running `{}`", shortened(query)))?;
     row.try_get(0).with_context(|| format!("reading the answer to `{}`", shortened(query)))
+}
+
+/// What the server said, once: the error of sqlx says it twice.
+pub(crate) fn said(error: sqlx::Error) -> anyhow::Error {
+    match &error {
+        sqlx::Error::Database(refused) => anyhow!("{}", refused.message().to_owned()),
+        _ => error.into(),
+    }
 }
 
 fn shortened(statement: &str) -> String {

@@ -57,6 +57,9 @@ pub struct Decision {
     pub reason: String,
 }
 
+/// How many spans count, what a span is called, and which one a time lies in.
+type Rule = (usize, &'static str, fn(DateTime<Utc>) -> String);
+
 /// Decides about all backups of a store. Whatever the policy says, the newest good one stays, and so does
 /// everything that somebody should look at.
 pub fn decide(candidates: &[Candidate], policy: Policy, now: DateTime<Utc>) -> Vec<Decision> {
@@ -68,7 +71,7 @@ pub fn decide(candidates: &[Candidate], policy: Policy, now: DateTime<Utc>) -> V
     if let Some(newest) = good.first() {
         reasons.entry(newest).or_default().push("the newest good one".to_owned());
     }
-    let rules: [(usize, &str, fn(DateTime<Utc>) -> String); 3] = [
+    let rules: [Rule; 3] = [
         (policy.daily, "day", |at| at.format("%Y-%m-%d").to_string()),
         (policy.weekly, "week", |at| format!("{}-W{:02}", at.iso_week().year(), at.iso_week().week())),
         (policy.monthly, "month", |at| at.format("%Y-%m").to_string()),

@@ -42,8 +42,6 @@ struct Bucket {
     environment: BTreeMap<String, String>,
     /// So many requests more are answered with 500.
     failures: Arc<AtomicUsize>,
-    /// Requests whose method and address contain this are always answered with 500.
-    broken: Arc<std::sync::Mutex<Option<&'static str>>>,
 }
 
 impl Bucket {
@@ -53,16 +51,15 @@ impl Bucket {
         let mut builder = S3ServiceBuilder::new(s3s_fs::FileSystem::new(folder.path()).unwrap());
         builder.set_auth(SimpleAuth::from_single(KEY, SECRET));
         let service = builder.build();
-        let (failures, broken) = (Arc::new(AtomicUsize::new(0)), Arc::new(std::sync::Mutex::new(None)));
+        let failures = Arc::new(AtomicUsize::new(0));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (left, always) = (failures.clone(), broken.clone());
+        let left = failures.clone();
         tokio::spawn(async move {
             loop {
                 let (socket, _) = listener.accept().await.unwrap();
-                let (service, left, always) = (service.clone(), left.clone(), always.clone());
-                let answer =
-                    service_fn(move |request| answer(service.clone(), left.clone(), always.clone(), request));
+                let (service, left) = (service.clone(), left.clone());
+                let answer = service_fn(move |request| answer(service.clone(), left.clone(), request));
                 tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(socket), answer));
             }
         });
@@ -74,7 +71,7 @@ impl Bucket {
             ("AWS_SECRET_ACCESS_KEY", SECRET.to_owned()),
         ];
         let environment = environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        Self { folder, environment, failures, broken }
+        Self { folder, environment, failures }
     }
 
     fn store(&self) -> Store {
@@ -98,13 +95,9 @@ impl Bucket {
 async fn answer(
     service: S3Service,
     left: Arc<AtomicUsize>,
-    always: Arc<std::sync::Mutex<Option<&'static str>>>,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, HttpError> {
-    let asked = format!("{} {}", request.method(), request.uri());
-    let broken = always.lock().unwrap().is_some_and(|word| asked.contains(word));
-    let fails =
-        broken || left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
+    let fails = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
     if fails {
         let mut refused = Response::new(Body::empty());
         *refused.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;

@@ -37,14 +37,11 @@ async fn a_killed_create_is_never_listed_and_the_next_one_works() {
         child.start_kill().unwrap();
         child.wait().await.unwrap();
         stages.insert(world.files().await.len());
-        for entry in world.files().await.iter().filter(|entry| entry.path.ends_with(SEAL)) {
-            panic!("{} was sealed before it could be killed: make more rows", entry.path);
-        }
-        assert!(world.sealed().await.is_empty());
+        assert!(world.sealed().await.is_empty(), "it ended before it could be killed: make more rows");
     }
     assert!(world.unfinished().await > 0, "{stages:?}");
     let manifest = world.create().await.unwrap();
-    assert_eq!(world.sealed().await, [manifest.id.clone()]);
+    assert_eq!(world.sealed().await, std::slice::from_ref(&manifest.id));
 
     prune(&world.store, KEEP_ALL, false, Utc::now()).await.unwrap();
     assert!(world.unfinished().await > 0, "an unfinished one may still be at work");
@@ -205,7 +202,7 @@ async fn a_prune_killed_half_way_leaves_no_half_backup_in_the_list() {
     let (first, second) = (world.create().await.unwrap(), world.create().await.unwrap());
     // This is the first thing that prune removes of a backup.
     fs::remove_file(world.path(&first.id, SEAL)).unwrap();
-    assert_eq!(world.sealed().await, [second.id.clone()]);
+    assert_eq!(world.sealed().await, std::slice::from_ref(&second.id));
     assert!(choose(&world.store, first.id.as_str()).await.is_err());
     prune(&world.store, KEEP_ALL, false, Utc::now() + TimeDelta::hours(25)).await.unwrap();
     assert_eq!(world.unfinished().await, 0);
@@ -259,4 +256,48 @@ async fn a_password_is_on_no_command_line_and_in_no_error() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && said.contains("check that PostgreSQL runs"), "{said}");
     assert!(!said.contains("very-secret-word"), "{said}");
+}
+
+#[tokio::test]
+async fn a_place_that_takes_no_more_is_left_as_it_was() {
+    let world = World::empty().await;
+    world.execute(MANY_ROWS).await;
+    // No file may grow beyond 100 blocks of 512 bytes.
+    let limited = "trap '' XFSZ; ulimit -f 100; exec \"$0\" create --split-above 1";
+    let output = tokio::process::Command::new("sh")
+        .args(["-c", limited])
+        .arg(env!("CARGO_BIN_EXE_squall-backup"))
+        .env("DATABASE_URL", &world.url)
+        .env("SQUALL_BACKUP_TO", world.store.location())
+        .output()
+        .await
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        said.contains("no backup was made, and nothing of") && said.contains("run the command again"),
+        "{said}"
+    );
+    assert!(world.files().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_restore_whose_connections_are_cut_changes_nothing() {
+    let world = World::empty().await;
+    world.execute(MANY_ROWS).await;
+    let manifest = world.create().await.unwrap();
+    let target = Target::Replace;
+    let cutting = async {
+        let mut aside = world.server.connect_aside().await.unwrap();
+        let cut = format!(
+            "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname like '{}_restoring_%' and state = 'active'",
+            world.server.database()
+        );
+        while postgres::value::<i64>(&mut aside, &cut).await.unwrap() == 0 {
+            yield_now().await;
+        }
+    };
+    let (restored, ()) = tokio::join!(world.restore(&manifest, &target), cutting);
+    let error = format!("{:#}", restored.unwrap_err());
+    assert!(error.contains("the database that was there is as it was"), "{error}");
+    assert_eq!(world.databases().await, [world.server.database()]);
 }

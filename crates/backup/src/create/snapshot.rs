@@ -90,7 +90,10 @@ fn locked_out(error: &anyhow::Error) -> anyhow::Error {
 }
 
 async fn tables(connection: &mut PgConnection) -> Result<Vec<Table>> {
-    let rows = sqlx::query(TABLES).fetch_all(connection).await.map_err(|error| locked_out(&error.into()))?;
+    let rows = sqlx::query(TABLES)
+        .fetch_all(connection)
+        .await
+        .map_err(|error| locked_out(&postgres::said(error)))?;
     rows.into_iter()
         .map(|row| {
             let binary: bool = row.try_get("is_binary_safe")?;

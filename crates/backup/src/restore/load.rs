@@ -78,11 +78,12 @@ impl Loading<'_> {
         let tried = || format!("loading {} with `{statement}`", file.name);
         let mut connection = self.side.connect().await?;
         let mut chunks = self.open(file);
-        let mut copy = connection.copy_in_raw(&statement).await.with_context(tried)?;
+        let mut copy =
+            connection.copy_in_raw(&statement).await.map_err(postgres::said).with_context(tried)?;
         while let Some(chunk) = chunks.recv().await {
             match chunk {
                 Ok(chunk) => {
-                    copy.send(chunk).await.with_context(tried)?;
+                    copy.send(chunk).await.map_err(postgres::said).with_context(tried)?;
                 }
                 Err(error) => {
                     // The stream's failure is the one to tell.
@@ -91,7 +92,7 @@ impl Loading<'_> {
                 }
             }
         }
-        copy.finish().await.with_context(tried)?;
+        copy.finish().await.map_err(postgres::said).with_context(tried)?;
         self.done(file);
         connection.close().await.context("leaving the database")
     }
