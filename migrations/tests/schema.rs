@@ -1,5 +1,7 @@
 //! The declaration and the migrations agree, and the comparison would notice if they did not.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use sqlx::{AssertSqlSafe, PgPool};
 use squall_migrations::{
     catalog::{self, Catalog},

@@ -57,7 +57,11 @@ pub async fn run(context: Context, stop: CancellationToken) {
 
 /// A stage that panics would be missed by nobody until events pile up. The process ends instead, and whoever runs
 /// it starts it anew; what was under way is repeated.
-async fn guard(name: &'static str, stage: impl Future<Output = ()> + Send + 'static, stop: CancellationToken) {
+async fn guard(
+    name: &'static str,
+    stage: impl Future<Output = ()> + Send + 'static,
+    stop: CancellationToken,
+) {
     if let Err(error) = tokio::spawn(stage).await {
         tracing::error!(stage = name, error = %error, "A stage ended by a fault of ours; the worker stops.");
         stop.cancel();

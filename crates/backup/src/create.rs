@@ -18,7 +18,7 @@ use crate::{
 use anyhow::{Context, Result};
 use chrono::Utc;
 use futures_util::{StreamExt, stream};
-use parts::Part;
+use parts::{Part, Written};
 use snapshot::Snapshot;
 use std::time::Instant;
 
@@ -57,12 +57,21 @@ pub async fn create(request: &Request<'_>) -> Result<Manifest> {
         let mut snapshot = request.stop.or(Snapshot::take(request.server)).await?;
         request.progress.expect(snapshot.estimated_bytes());
         let parts = parts::cut(&snapshot, request.split_above);
-        let names = snapshot.tables.iter().map(|table| (table.schema.as_str(), table.name.as_str()));
+        let apart = parts::tables_of(&parts);
+        let names: Vec<(String, String)> =
+            snapshot.tables.iter().map(|table| (table.schema.clone(), table.name.clone())).collect();
+        let others = names
+            .iter()
+            .filter(|name| !apart.contains(*name))
+            .map(|(schema, name)| (schema.as_str(), name.as_str()));
         let (files, tables) = tokio::join!(
             write_all(request, &id, &snapshot.exported, parts),
-            snapshot::count(&mut snapshot.connection, names, request.stop)
+            snapshot::count(&mut snapshot.connection, others, request.stop)
         );
-        let (files, tables) = first_cause(files, tables)?;
+        let (written, mut tables) = first_cause(files, tables)?;
+        let (files, counted): (Vec<FileEntry>, Vec<Option<TableRows>>) = written.into_iter().unzip();
+        tables.extend(counted.into_iter().flatten());
+        tables.sort_by(|one, other| (&one.schema, &one.name).cmp(&(&other.schema, &other.name)));
         let manifest = Manifest {
             format: FORMAT,
             id: id.clone(),
@@ -91,12 +100,12 @@ async fn write_all(
     id: &BackupId,
     exported: &str,
     parts: Vec<Part>,
-) -> Result<Vec<FileEntry>> {
+) -> Result<Vec<Written>> {
     let writing = stream::iter(parts).map(|part| async move {
         let written = parts::write(request, id, exported, &part).await;
         written.inspect_err(|_| request.stop.ask())
     });
-    let written: Vec<Result<FileEntry>> = writing.buffer_unordered(request.jobs.max(1)).collect().await;
+    let written: Vec<Result<Written>> = writing.buffer_unordered(request.jobs.max(1)).collect().await;
     let (mut files, mut failures) = (Vec::new(), Vec::new());
     for outcome in written {
         match outcome {
@@ -108,16 +117,16 @@ async fn write_all(
     match real.map(|index| failures.swap_remove(index)).or_else(|| failures.pop()) {
         Some(failure) => Err(failure),
         None => {
-            files.sort_by(|one, other| one.name.cmp(&other.name));
+            files.sort_by(|(one, _): &Written, (other, _)| one.name.cmp(&other.name));
             Ok(files)
         }
     }
 }
 
 fn first_cause(
-    files: Result<Vec<FileEntry>>,
+    files: Result<Vec<Written>>,
     tables: Result<Vec<TableRows>>,
-) -> Result<(Vec<FileEntry>, Vec<TableRows>)> {
+) -> Result<(Vec<Written>, Vec<TableRows>)> {
     match (files, tables) {
         (Ok(files), Ok(tables)) => Ok((files, tables)),
         // Without the coordinator the snapshot is gone, and the others fail for want of it.

@@ -11,7 +11,7 @@ use crate::{
 };
 use anyhow::{Context, Result, anyhow};
 use bytes::{Bytes, BytesMut};
-use futures_util::{Stream, StreamExt};
+use futures_util::{FutureExt, Stream, StreamExt};
 use std::{
     io::{self, BufReader, Read, Write},
     pin::pin,
@@ -103,7 +103,14 @@ async fn feed(
     let mut source = pin!(source);
     let mut gathered = BytesMut::new();
     loop {
-        match stop.or(async { Ok(source.next().await) }).await.unwrap_or_else(|stopped| Some(Err(stopped))) {
+        // A row is there already, mostly: listening for a stop at each of them would cost as much as copying it.
+        let next = match source.next().now_or_never() {
+            Some(ready) => ready,
+            None => {
+                stop.or(async { Ok(source.next().await) }).await.unwrap_or_else(|stopped| Some(Err(stopped)))
+            }
+        };
+        match next {
             Some(Ok(chunk)) => gathered.extend_from_slice(&chunk),
             Some(Err(error)) => {
                 // Without this mark the encoder would take the end of the channel for the end of the data.
@@ -117,6 +124,10 @@ async fn feed(
             }
         }
         if gathered.len() >= PLAIN_CHUNK {
+            if stop.is_asked() {
+                let _ = sender.send(Err(())).await;
+                return Err(GivenUp.into());
+            }
             tick(gathered.len() as u64);
             if sender.send(Ok(gathered.split().freeze())).await.is_err() {
                 // A later stage failed and says why.

@@ -10,10 +10,18 @@ use anyhow::{Context, Result, bail};
 use sqlx::PgPool;
 use std::{
     env, fs,
+    io::Write,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Instant,
 };
+
+/// A line of the report.
+macro_rules! say {
+    ($($text:tt)*) => {
+        writeln!(std::io::stdout(), $($text)*).context("writing to standard output")?
+    };
+}
 
 /// What `squall-bench backup` takes.
 #[derive(clap::Args)]
@@ -59,11 +67,11 @@ async fn measure(args: &Args) -> Result<()> {
         times[2].push(tools.timed(&["create"])?);
     }
     let [gzip, parallel, ours] = times.map(median);
-    println!("backup.create    {} MB database, {} rounds, medians", bytes / 1_000_000, args.rounds);
-    println!("                 pg_dump -Fc (gzip)   {gzip:7.2} s");
-    println!("                 pg_dump -Fd -j2      {parallel:7.2} s   {:.2} ×", parallel / gzip);
-    println!("                 squall-backup create {ours:7.2} s   {:.2} ×   goal ≤ 0.25 ×", ours / gzip);
-    println!("backup.damage    {found} of {} random flips and cuts found   goal: all", args.damages);
+    say!("backup.create    {} MB database, {} rounds, medians", bytes / 1_000_000, args.rounds);
+    say!("                 pg_dump -Fc (gzip)   {gzip:7.2} s");
+    say!("                 pg_dump -Fd -j2      {parallel:7.2} s   {:.2} ×", parallel / gzip);
+    say!("                 squall-backup create {ours:7.2} s   {:.2} ×   goal ≤ 0.25 ×", ours / gzip);
+    say!("backup.damage    {found} of {} random flips and cuts found   goal: all", args.damages);
 
     let bytes = fill::until(&pool, args.proven_megabytes).await?;
     let whole = tools.folder.join("proven");
@@ -77,7 +85,7 @@ async fn measure(args: &Args) -> Result<()> {
         })
         .collect::<Result<_>>()?;
     let took = began.elapsed().as_secs_f64();
-    println!("backup.proven    {} MB: {took:.1} s ({})   goal ≤ 60 s", bytes / 1_000_000, parts.join(", "));
+    say!("backup.proven    {} MB: {took:.1} s ({})   goal ≤ 60 s", bytes / 1_000_000, parts.join(", "));
     Ok(())
 }
 

@@ -5,12 +5,16 @@ use super::{
     snapshot::{Snapshot, Table},
 };
 use crate::{
-    manifest::{BackupId, FileEntry, FileKind},
+    manifest::{BackupId, CopyFormat, FileEntry, FileKind, TableRows},
     postgres::{self, qualified, quoted},
     stream::{self, Sealed},
 };
 use anyhow::{Context, Result};
 use futures_util::TryStreamExt;
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicI64, Ordering},
+};
 
 /// A file to be written.
 #[derive(Debug)]
@@ -34,20 +38,48 @@ pub fn cut(snapshot: &Snapshot, split_above: u64) -> Vec<Part> {
     parts
 }
 
+/// A file that was written, and how many rows went into it when it is that of a table.
+pub type Written = (FileEntry, Option<TableRows>);
+
+/// The tables that have a file of their own; their rows are counted on the way.
+pub fn tables_of(parts: &[Part]) -> BTreeSet<(String, String)> {
+    let table = |part: &Part| match &part.kind {
+        FileKind::Table { schema, table, .. } => Some((schema.clone(), table.clone())),
+        _ => None,
+    };
+    parts.iter().filter_map(table).collect()
+}
+
 /// Writes one part to the store.
-pub async fn write(request: &Request<'_>, id: &BackupId, exported: &str, part: &Part) -> Result<FileEntry> {
+pub async fn write(request: &Request<'_>, id: &BackupId, exported: &str, part: &Part) -> Result<Written> {
     let path = id.file(&part.name);
     let tick = |bytes| request.progress.add(bytes);
-    let sealed = match copy_statement(&part.kind) {
+    let (sealed, rows) = match copy_statement(&part.kind) {
         None => {
             let source = postgres::output(request.programs, request.server, "pg_dump", &part.arguments)?;
-            stream::seal(request.store, &path, source, request.recipients, request.stop, tick).await?
+            (stream::seal(request.store, &path, source, request.recipients, request.stop, tick).await?, None)
         }
-        Some(copy) => copy_out(request, &path, exported, &copy, tick).await?,
+        Some(copy) => {
+            let (sealed, messages) = copy_out(request, &path, exported, &copy, tick).await?;
+            (sealed, rows_of(&part.kind, messages))
+        }
     };
     request.progress.finished(&part.name, sealed.plain_bytes);
     let Sealed { plain_bytes, stored_bytes, blake3 } = sealed;
-    Ok(FileEntry { name: part.name.clone(), kind: part.kind.clone(), plain_bytes, stored_bytes, blake3 })
+    let file =
+        FileEntry { name: part.name.clone(), kind: part.kind.clone(), plain_bytes, stored_bytes, blake3 };
+    Ok((file, rows))
+}
+
+/// The server sends each row in a message of its own, as its protocol promises. In binary the end of the data is
+/// one message more.
+fn rows_of(kind: &FileKind, messages: i64) -> Option<TableRows> {
+    let FileKind::Table { schema, table, format, .. } = kind else { return None };
+    let rows = match format {
+        CopyFormat::Binary => messages - 1,
+        CopyFormat::Text => messages,
+    };
+    Some(TableRows { schema: schema.clone(), name: table.clone(), rows })
 }
 
 async fn copy_out(
@@ -56,14 +88,20 @@ async fn copy_out(
     exported: &str,
     copy: &str,
     tick: impl Fn(u64),
-) -> Result<Sealed> {
+) -> Result<(Sealed, i64)> {
     let mut connection = request.server.connect().await?;
     postgres::execute(&mut connection, "begin isolation level repeatable read read only").await?;
     let adopt = format!("set transaction snapshot {}", postgres::literal(exported));
     postgres::execute(&mut connection, &adopt).await?;
     let rows = connection.copy_out_raw(copy).await.with_context(|| format!("running `{copy}`"))?;
-    let rows = rows.map_err(|error| anyhow::Error::new(error).context(format!("running `{copy}`")));
-    stream::seal(request.store, path, rows, request.recipients, request.stop, tick).await
+    let messages = AtomicI64::new(0);
+    let rows = rows
+        .inspect_ok(|_| {
+            messages.fetch_add(1, Ordering::Relaxed);
+        })
+        .map_err(|error| anyhow::Error::new(error).context(format!("running `{copy}`")));
+    let sealed = stream::seal(request.store, path, rows, request.recipients, request.stop, tick).await?;
+    Ok((sealed, messages.load(Ordering::Relaxed)))
 }
 
 fn data(snapshot: &Snapshot, large: &[&Table]) -> Part {
