@@ -93,6 +93,10 @@ pub async fn base(request: &Request<'_>) -> Result<Base> {
 
 async fn write(request: &Request<'_>, id: &BackupId, started_at: DateTime<Utc>) -> Result<Base> {
     let mut connection = request.server.connect().await?;
+    // It goes with this connection; until then the server keeps every segment that the copy will ask for at its end.
+    let slot = postgres::literal(&format!("squall_base_{}", id.as_str().to_lowercase().replace('-', "_")));
+    let keep = format!("select pg_create_physical_replication_slot({slot}, true, true)");
+    postgres::execute(&mut connection, &keep).await?;
     let first_segment =
         postgres::value(&mut connection, "select pg_walfile_name(pg_current_wal_lsn())").await?;
     let bytes: i64 =

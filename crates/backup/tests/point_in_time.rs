@@ -13,7 +13,6 @@ use squall_backup::{
     wal,
 };
 use std::{
-    net::TcpListener,
     os::unix::fs::{PermissionsExt, chown},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -25,7 +24,7 @@ use tempfile::TempDir;
 async fn a_row_deleted_by_mistake_is_there_again_at_the_moment_before() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
-    let live = Cluster::create(&folder.path().join("live"));
+    let mut live = Cluster::create(&folder.path().join("live"));
     let store = Store::open(folder.path().join("backups").to_str().unwrap()).unwrap();
     let programs =
         Programs::find(bin(), live.value("select current_setting('server_version_num')::int").await)
@@ -70,6 +69,7 @@ async fn a_row_deleted_by_mistake_is_there_again_at_the_moment_before() {
     // The log is followed by itself; a moment later than the delete has to arrive.
     while !wal::segments(&store, &base.first_segment).await.unwrap().iter().any(|s| s.name.starts_with(&last))
     {
+        assert!(!follower.is_finished(), "nobody follows the log any more: {:?}", follower.await);
         tokio::task::yield_now().await;
     }
     stop.ask();
@@ -86,7 +86,7 @@ async fn a_row_deleted_by_mistake_is_there_again_at_the_moment_before() {
     };
     let prepared = recover(&request).await.unwrap();
     assert!(prepared.segments >= 2, "{prepared:?}");
-    let recovered = Cluster::start(&into);
+    let mut recovered = Cluster::start(&into);
     let rows: Vec<i32> = recovered.rows("select n from kept order by n").await;
     assert_eq!(rows, [1, 2, 3]);
     recovered.run("insert into kept values (5)").await;
@@ -136,24 +136,20 @@ impl Cluster {
 
     fn start(data: &Path) -> Self {
         give_away(data);
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        // A socket in the folder and no port: nobody else can have it.
         let mut command = program("postgres");
-        command.arg("-D").arg(data).args([
-            "-p",
-            &port.to_string(),
-            "-h",
-            "127.0.0.1",
-            "-c",
-            "unix_socket_directories=",
-        ]);
+        command.arg("-D").arg(data).args(["-c", "listen_addresses=", "-c"]);
+        command.arg(format!("unix_socket_directories={}", data.display()));
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let server = Server::parse(&format!("postgres://squall@127.0.0.1:{port}/postgres")).unwrap();
+        let server = Server::parse(&format!("postgres:///postgres?host={}&user=squall", data.display())).unwrap();
         Self { server, child }
     }
 
     /// Waits until the server is there, and takes writes: while it recovers it does not.
-    async fn connect(&self) -> sqlx::PgConnection {
+    async fn connect(&mut self) -> sqlx::PgConnection {
         loop {
+            let ended = self.child.try_wait().unwrap();
+            assert!(ended.is_none(), "the server ended: {ended:?}");
             if let Ok(mut connection) = self.server.connect().await
                 && !postgres::value::<bool>(&mut connection, "select pg_is_in_recovery()")
                     .await
@@ -165,18 +161,18 @@ impl Cluster {
         }
     }
 
-    async fn run(&self, statement: &str) {
+    async fn run(&mut self, statement: &str) {
         postgres::execute(&mut self.connect().await, statement).await.unwrap();
     }
 
-    async fn value<T>(&self, query: &str) -> T
+    async fn value<T>(&mut self, query: &str) -> T
     where
         T: for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
     {
         postgres::value(&mut self.connect().await, query).await.unwrap()
     }
 
-    async fn rows(&self, query: &'static str) -> Vec<i32> {
+    async fn rows(&mut self, query: &'static str) -> Vec<i32> {
         sqlx::query_scalar(query).fetch_all(&mut self.connect().await).await.unwrap()
     }
 }
