@@ -141,7 +141,8 @@ impl Cluster {
         command.arg("-D").arg(data).args(["-c", "listen_addresses=", "-c"]);
         command.arg(format!("unix_socket_directories={}", data.display()));
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let server = Server::parse(&format!("postgres:///postgres?host={}&user=squall", data.display())).unwrap();
+        let server =
+            Server::parse(&format!("postgres:///postgres?host={}&user=squall", data.display())).unwrap();
         Self { server, child }
     }
 
