@@ -16,7 +16,7 @@ pub async fn schema(database: &PgConnectOptions, password: Option<&str>) -> Resu
     let program = std::env::var_os("SQUALL_PG_BIN")
         .map_or_else(|| PathBuf::from("pg_dump"), |bin| PathBuf::from(bin).join("pg_dump"));
     let mut command = tokio::process::Command::new(&program);
-    command.args(["--schema-only", "--no-owner", "--exclude-table=_sqlx_migrations"]);
+    command.args(["--schema-only", "--no-owner", "--no-password", "--exclude-table=_sqlx_migrations"]);
     command.env("PGHOST", database.get_host()).env("PGPORT", database.get_port().to_string());
     command
         .env("PGUSER", database.get_username())
@@ -31,6 +31,14 @@ pub async fn schema(database: &PgConnectOptions, password: Option<&str>) -> Resu
         bail!("pg_dump refused: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
     Ok(statements(&String::from_utf8_lossy(&output.stdout)))
+}
+
+/// The password in a database's address: `pg_dump` takes it by environment and never on its command line.
+pub fn password_of(url: &str) -> Option<String> {
+    let authority = url.split_once("://")?.1.split(['/', '?']).next()?;
+    let (_, password) = authority.rsplit_once('@')?.0.split_once(':')?;
+    let decoded = percent_encoding::percent_decode_str(password).decode_utf8_lossy().into_owned();
+    Some(decoded).filter(|password| !password.is_empty())
 }
 
 /// The statements that stand in one dump only: `- ` for the declared side, `+ ` for the migrated one.

@@ -7,7 +7,9 @@ use clap::{Parser, Subcommand};
 use serde::Serialize;
 use sqlx::{PgPool, postgres::PgConnectOptions};
 use squall_migrations::{
-    MIGRATOR, expected_version, found_version,
+    MIGRATOR,
+    dump::password_of,
+    expected_version, found_version,
     generate::{self, Request, Server, Sources},
     job::{self, Migrated},
     lint::{Finding, MigrationFile, lint},
@@ -196,7 +198,7 @@ async fn generate_next(arguments: Generate) -> Result<()> {
     let request = Request::parse(&name, &renames, &allow_loss, &backfills)?;
     let migrations = Script::read_all(&folder)?;
     let declared = fs::read_to_string(&schema).with_context(|| format!("reading {}", schema.display()))?;
-    let (options, password) = (database_url()?, password());
+    let (options, password) = (database_url()?, password_of(&std::env::var("DATABASE_URL")?));
     let server = Server { options: &options, password: password.as_deref() };
     let mut written =
         generate::generate(server, &Sources { migrations: &migrations, declared: &declared }, &request)
@@ -294,18 +296,6 @@ fn database_url() -> Result<PgConnectOptions> {
     PgConnectOptions::from_str(&url).context(
         "DATABASE_URL is not a PostgreSQL address. It reads postgres://user:password@host:port/database",
     )
-}
-
-/// The password of DATABASE_URL, for programs that take it by environment and never on their command line.
-fn password() -> Option<String> {
-    let url = std::env::var("DATABASE_URL").ok()?;
-    let authority = url.split_once("://")?.1.split(['/', '?']).next()?;
-    let (_, password) = authority.rsplit_once('@')?.0.split_once(':')?;
-    Some(percent_decoded(password)).filter(|password| !password.is_empty())
-}
-
-fn percent_decoded(text: &str) -> String {
-    percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 fn say(text: &str) -> Result<()> {

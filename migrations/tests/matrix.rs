@@ -3,6 +3,7 @@
 
 use sqlx::PgPool;
 use squall_migrations::{
+    dump::password_of,
     generate::{Request, Server, Sources, generate},
     script::Script,
 };
@@ -46,7 +47,8 @@ matrix! {
 /// Each is generated and proved, or refused for the reason that stands there.
 async fn check(text: &str, pool: &PgPool) {
     let options = pool.connect_options();
-    let server = Server { options: &options, password: None };
+    let password = std::env::var("DATABASE_URL").ok().and_then(|url| password_of(&url));
+    let server = Server { options: &options, password: password.as_deref() };
     let cases: Vec<Case> = text.split("-- case: ").skip(1).map(case).collect();
     let mut wrong = Vec::new();
     for case in &cases {
