@@ -40,14 +40,17 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Applies what is missing. Of several started at once one migrates, the others wait; all succeed.
+    #[command(after_help = "Example:\n  DATABASE_URL=postgres://… squall-migrate run")]
     Run,
     /// Says which migrations are applied and which are missing.
+    #[command(after_help = "Example:\n  squall-migrate status --json")]
     Status {
         /// Prints JSON instead of a table.
         #[arg(long)]
         json: bool,
     },
     /// Makes the next empty migration file.
+    #[command(after_help = "Example:\n  squall-migrate new add_issue_owner")]
     New {
         /// What it does, in snake case: `add_issue_owner`.
         name: String,
@@ -61,6 +64,7 @@ enum Command {
     )]
     Generate(Generate),
     /// Finds what would lock, rewrite or break a live table.
+    #[command(after_help = "Example:\n  squall-migrate lint --folder migrations/sql")]
     Lint {
         /// The folder of migrations.
         #[arg(long, default_value = "migrations/sql")]
@@ -68,8 +72,10 @@ enum Command {
     },
     /// Proves on scratch databases that the migrations make the declared schema, and that the last release's
     /// database upgrades and still serves it.
+    #[command(after_help = "Example:\n  DATABASE_URL=postgres://… squall-migrate verify")]
     Verify,
     /// Keeps this version's queries as those of the last release: a step of each release.
+    #[command(after_help = "Example:\n  DATABASE_URL=postgres://… squall-migrate fixture")]
     Fixture {
         /// The folder in which sqlx keeps the queries.
         #[arg(long, default_value = ".sqlx")]

@@ -1,18 +1,20 @@
 //! The next migration file: its number follows the last one, its head says what a reviewer looks for.
 
 use anyhow::{Context, Result, bail};
+use squall_migrations::script::{self, Script};
 use std::{fs, io::Write, path::Path};
 
 /// Makes `NNNN_name.sql` in `folder` and says where it is.
 pub(crate) fn new(folder: &Path, name: &str) -> Result<String> {
     check_name(name)?;
-    let path = folder.join(format!("{:04}_{name}.sql", last_number(folder)? + 1));
+    let last = Script::read_all(folder)?.iter().filter_map(|script| script::number(&script.file)).max();
+    let path = folder.join(format!("{:04}_{name}.sql", last.unwrap_or(0) + 1));
     let mut file = fs::File::create_new(&path).with_context(|| format!("making {}", path.display()))?;
     writeln!(
         file,
-        "-- Say here why the schema changes. Change schema.sql in the same commit.\n\nset lock_timeout = '3s';"
+        "-- Say here why the schema changes. Change schema.sql in the same commit.\n\nset local lock_timeout = '3s';"
     )?;
-    Ok(format!("Made {}. Then: cargo xtask migrate verify", path.display()))
+    Ok(format!("Made {}. Then: cargo xtask migrate lint, and cargo xtask migrate verify", path.display()))
 }
 
 /// A name goes into the file's name as it is.
@@ -21,18 +23,6 @@ pub(crate) fn check_name(name: &str) -> Result<()> {
         bail!("{name:?} is not a name for a migration. Use snake case, such as add_issue_owner");
     }
     Ok(())
-}
-
-fn last_number(folder: &Path) -> Result<u32> {
-    let entries = fs::read_dir(folder)
-        .with_context(|| format!("reading the folder of migrations {}", folder.display()))?;
-    let mut last = 0;
-    for entry in entries {
-        let name = entry?.file_name();
-        let number = name.to_string_lossy().split('_').next().and_then(|digits| digits.parse().ok());
-        last = last.max(number.unwrap_or(0));
-    }
-    Ok(last)
 }
 
 #[cfg(test)]

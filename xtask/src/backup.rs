@@ -57,6 +57,14 @@ enum Action {
     /// Copies the whole data folder: where recovery to a point in time begins.
     #[command(after_help = "Example:\n  cargo xtask backup base --keep 2")]
     Base(Passed),
+    /// Prepares a data folder as it was at one moment, beside whatever runs.
+    #[command(
+        after_help = "Example:\n  cargo xtask backup recover --to '2026-11-20 12:34' --into /var/lib/postgresql/recovered"
+    )]
+    Recover(Passed),
+    /// Makes a pair of keys for encrypted backups.
+    #[command(after_help = "Example:\n  cargo xtask backup key --to squall-backup.key")]
+    Key(Passed),
     /// Follows the write-ahead log and keeps it, until it is interrupted.
     #[command(after_help = "Example:\n  cargo xtask backup wal")]
     Wal(Passed),
@@ -66,7 +74,7 @@ enum Action {
 struct Passed {
     #[command(flatten)]
     place: Place,
-    /// Goes to squall-backup as it is; `squall-backup COMMAND --help` lists it.
+    /// Goes to squall-backup as it is; `-- --help` lists what it takes.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<String>,
 }
@@ -81,6 +89,8 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
         Action::Restore { to: None, passed } => engine(world, "restore", passed, &[]),
         Action::Drill(passed) => engine(world, "drill", passed, &[]),
         Action::Base(passed) => engine(world, "base", passed, &[]),
+        Action::Recover(passed) => engine(world, "recover", passed, &[]),
+        Action::Key(passed) => engine(world, "key", passed, &[]),
         Action::Wal(passed) => {
             let spool = world.build_folder().join("squall-wal").into_os_string();
             engine(world, "wal", passed, &["--spool".into(), spool])
@@ -93,7 +103,7 @@ const NEXT: &str = "mend what the message above names, then run the command agai
 fn engine(world: &World, command: &str, passed: &Passed, more: &[OsString]) -> Result<()> {
     build::binaries(world, Binaries::ReleaseOne("squall-backup"))?;
     let (shell, program) = (world.shell()?, world.binary(Profile::Release, "squall-backup")?);
-    let needs_database = !matches!(command, "list" | "verify" | "prune");
+    let needs_database = !matches!(command, "list" | "verify" | "prune" | "recover" | "key");
     let mut environment: Vec<(&str, OsString)> = vec![("SQUALL_BACKUP_TO", destination(world)?)];
     if needs_database {
         environment.push(("DATABASE_URL", database(world, &passed.place)?.into()));
@@ -136,6 +146,10 @@ fn go_back(world: &World, moment: &str, passed: &Passed) -> Result<()> {
     }
     let home = postgres_home(&folder)?;
     let (data, aside) = (home.join("data"), home.join("data.recovered"));
+    if !data.exists() {
+        let next = "name the stack's folder with --state, or start the stack once with `cargo xtask up`";
+        return Err(Failure::new(tried, format!("there is no database in {}", home.display()), next).into());
+    }
     let _ = fs::remove_dir_all(&aside);
     build::binaries(world, Binaries::ReleaseOne("squall-backup"))?;
     let (shell, program) = (world.shell()?, world.binary(Profile::Release, "squall-backup")?);

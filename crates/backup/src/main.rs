@@ -1,12 +1,15 @@
 //! `squall-backup`: makes backups, proves them, and brings them back.
 
+mod arguments;
+
 use anyhow::{Context, Result, bail};
-use chrono::{DateTime, NaiveDateTime, Utc};
-use clap::{Args, Parser, Subcommand};
+use arguments::{Cli, Command, Create, Database, From, Key, MEGABYTE, Restore, Seal, Source};
+use chrono::Utc;
+use clap::Parser;
 use indicatif::HumanBytes;
 use squall_backup::{
     base::{self, base},
-    create::{self, SPLIT_ABOVE, create},
+    create::{self, create},
     drill::drill,
     failure::Failure,
     keys::{Identities, Recipients, generate},
@@ -25,215 +28,12 @@ use squall_backup::{
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Makes backups, proves them, and brings them back.
-#[derive(Parser)]
-#[command(
-    name = "squall-backup",
-    version,
-    after_help = "A place is a folder or s3://bucket/prefix, with AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID and \
-                  AWS_SECRET_ACCESS_KEY from the environment.\nThe database is that of DATABASE_URL; pg_dump and \
-                  pg_restore are those in SQUALL_PG_BIN or on the PATH.\n\nExample:\n  \
-                  squall-backup create --to /var/backups/squall && squall-backup drill --from /var/backups/squall"
-)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Makes a backup from one snapshot, while the database goes on working.
-    Create(Create),
-    /// Copies the whole data folder: where recovery to a point in time begins.
-    Base {
-        #[command(flatten)]
-        seal: Seal,
-        /// Bases to keep; older ones go, with the segments that only they needed.
-        #[arg(long, default_value_t = 2)]
-        keep: usize,
-        #[command(flatten)]
-        database: Database,
-    },
-    /// Follows the write-ahead log and keeps it, until it is asked to stop.
-    Wal {
-        #[command(flatten)]
-        seal: Seal,
-        /// A folder for segments on their way.
-        #[arg(long, value_name = "FOLDER")]
-        spool: PathBuf,
-        /// How often the segment being written is kept, in seconds: so much can be lost with the machine.
-        #[arg(long, default_value_t = 30, value_name = "SECONDS")]
-        flush: u64,
-        #[command(flatten)]
-        database: Database,
-    },
-    /// Prepares a data folder as it was at one moment, from a base and the write-ahead log.
-    #[command(
-        after_help = "Example:\n  squall-backup recover --from /var/backups/squall --to '2026-11-20 12:34' --into /var/lib/postgresql/recovered"
-    )]
-    Recover {
-        #[command(flatten)]
-        from: From,
-        /// The moment in UTC: `2026-11-20 12:34` or `2026-11-20T12:34:56Z`.
-        #[arg(long, value_name = "TIME", value_parser = moment)]
-        to: DateTime<Utc>,
-        /// A folder that is empty or not there.
-        #[arg(long, value_name = "FOLDER")]
-        into: PathBuf,
-        #[command(flatten)]
-        key: Key,
-    },
-    /// Makes a pair of keys for encrypted backups: FILE with the secret one, FILE.pub with the public one.
-    Key {
-        /// Where the secret key goes.
-        #[arg(long, value_name = "FILE")]
-        to: PathBuf,
-    },
-    /// Lists the backups of a place.
-    List {
-        #[command(flatten)]
-        from: From,
-        /// Prints JSON instead of a table.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Reads every byte of a backup and compares it with what was written.
-    Verify {
-        #[command(flatten)]
-        from: From,
-        /// Which backup: an id or `latest`.
-        #[arg(default_value = "latest", conflicts_with = "all")]
-        id: String,
-        /// Verifies all backups of the place.
-        #[arg(long)]
-        all: bool,
-        #[command(flatten)]
-        key: Key,
-    },
-    /// Removes backups that no rule keeps; never the newest good one, never the last one.
-    Prune {
-        #[command(flatten)]
-        from: From,
-        /// Keeps the newest backup of so many days.
-        #[arg(long, default_value_t = 7, value_name = "DAYS")]
-        daily: usize,
-        /// Keeps the newest backup of so many weeks.
-        #[arg(long, default_value_t = 5, value_name = "WEEKS")]
-        weekly: usize,
-        /// Keeps the newest backup of so many months.
-        #[arg(long, default_value_t = 12, value_name = "MONTHS")]
-        monthly: usize,
-        /// Shows what would be removed, and removes nothing.
-        #[arg(long)]
-        dry_run: bool,
-    },
-    /// Makes a backup a database again, wholly or not at all.
-    Restore(Restore),
-    /// Proves a backup: restores it into a scratch database, compares, and drops that again.
-    Drill {
-        #[command(flatten)]
-        source: Source,
-        /// Prints JSON instead of a table.
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-/// Where something new goes, and who can read it.
-#[derive(Args)]
-struct Seal {
-    /// Where it goes: a folder or s3://bucket/prefix.
-    #[arg(long, env = "SQUALL_BACKUP_TO", hide_env_values = true, value_name = "PLACE")]
-    to: String,
-    /// Encrypts to this age recipient (age1…); may be given several times.
-    #[arg(
-        long = "recipient",
-        value_name = "KEY",
-        env = "SQUALL_BACKUP_RECIPIENTS",
-        value_delimiter = ',',
-        hide_env_values = true
-    )]
-    recipients: Vec<String>,
-    /// Encrypts to the age recipients in this file, one a line.
-    #[arg(long, value_name = "FILE")]
-    recipients_file: Option<PathBuf>,
-}
-
 impl Seal {
     fn open(&self) -> Result<(Store, Recipients)> {
         let recipients = Recipients::parse(&self.recipients, self.recipients_file.as_deref())?;
         Ok((Store::open(&self.to)?, recipients))
     }
 }
-
-#[derive(Args)]
-struct Create {
-    #[command(flatten)]
-    seal: Seal,
-    /// Tables above this many megabytes get a file of their own, written beside the others.
-    #[arg(long, default_value_t = SPLIT_ABOVE / MEGABYTE, value_name = "MB")]
-    split_above: u64,
-    /// Files written at once.
-    #[arg(long, default_value_t = 2)]
-    jobs: usize,
-    #[command(flatten)]
-    database: Database,
-}
-
-#[derive(Args)]
-struct Restore {
-    #[command(flatten)]
-    source: Source,
-    /// Restores into this database, which is new or empty.
-    #[arg(long, value_name = "NAME", required_unless_present = "replace", conflicts_with = "replace")]
-    into: Option<String>,
-    /// Replaces the database of DATABASE_URL; the old one is kept under another name.
-    #[arg(long)]
-    replace: bool,
-}
-
-#[derive(Args)]
-struct Source {
-    #[command(flatten)]
-    from: From,
-    /// Which backup: an id or `latest`.
-    #[arg(default_value = "latest")]
-    id: String,
-    #[command(flatten)]
-    key: Key,
-    /// Leaves out grants, for a server without the roles they name.
-    #[arg(long)]
-    no_privileges: bool,
-    /// Files loaded at once.
-    #[arg(long, default_value_t = 2)]
-    jobs: usize,
-    #[command(flatten)]
-    database: Database,
-}
-
-#[derive(Args)]
-struct From {
-    /// Where the backups are: a folder or s3://bucket/prefix.
-    #[arg(long, env = "SQUALL_BACKUP_TO", hide_env_values = true, value_name = "PLACE")]
-    from: String,
-}
-
-#[derive(Args)]
-struct Key {
-    /// A file with the secret key of an encrypted backup.
-    #[arg(long, env = "SQUALL_BACKUP_IDENTITY", hide_env_values = true, value_name = "FILE")]
-    identity: Option<PathBuf>,
-}
-
-/// The database comes from the environment only, as its address holds a password.
-#[derive(Args)]
-struct Database {
-    /// The folder of pg_dump and pg_restore, if they are not on the PATH.
-    #[arg(long, env = "SQUALL_PG_BIN", hide_env_values = true, value_name = "FOLDER")]
-    pg_bin: Option<PathBuf>,
-}
-
-const MEGABYTE: u64 = 1024 * 1024;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -341,20 +141,6 @@ async fn follow(seal: &Seal, spool: PathBuf, flush: Duration, database: Database
         stop: &stop,
     };
     wal::receive(&request).await
-}
-
-/// A moment as people write it; without a zone it is UTC.
-fn moment(text: &str) -> Result<DateTime<Utc>, String> {
-    let plain = text.trim().trim_end_matches('Z').replace('T', " ");
-    let zoned = DateTime::parse_from_rfc3339(text.trim()).map(|moment| moment.to_utc()).ok();
-    let formats = ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M"];
-    let utc = || {
-        formats
-            .iter()
-            .find_map(|format| NaiveDateTime::parse_from_str(&plain, format).ok())
-            .map(|at| at.and_utc())
-    };
-    zoned.or_else(utc).ok_or_else(|| "it is written 2026-11-20 12:34, in UTC".to_owned())
 }
 
 async fn show(from: &From, json: bool) -> Result<()> {

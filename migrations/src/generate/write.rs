@@ -113,7 +113,7 @@ pub(super) fn alter(sides: Sides<'_>, before: &Object, after: &Object) -> Result
         Kind::Column => column::alter(sides, before, after)?,
         Kind::Default => vec![column::set_default(sides, after)],
         kind if kind.is_constraint() => constraint::validate(before, after),
-        Kind::Index => index::alter(before, after)?,
+        Kind::Index => index::alter(before, after),
         Kind::View | Kind::MaterializedView => view::alter(before, after),
         Kind::Trigger => routine::alter_trigger(before, after),
         _ => Vec::new(),

@@ -2,7 +2,7 @@
 
 use super::{
     super::step::{Place, Step},
-    Refusal, Sides,
+    Sides,
 };
 use crate::catalog::{Kind, Object};
 
@@ -39,16 +39,16 @@ pub(in super::super) fn swap(sides: Sides<'_>, index: &Object) -> Vec<Step> {
     ]
 }
 
-pub(super) fn alter(before: &Object, after: &Object) -> Result<Vec<Step>, Refusal> {
+pub(super) fn alter(before: &Object, after: &Object) -> Vec<Step> {
     if before.facet("statistics") == after.facet("statistics") {
-        return Ok(Vec::new());
+        return Vec::new();
     }
     let changes = statistics(
         &after.id.name,
         before.facet("statistics").unwrap_or("{}"),
         after.facet("statistics").unwrap_or("{}"),
     );
-    Ok(vec![Step::new(&after.id, Place::Together, changes)])
+    vec![Step::new(&after.id, Place::Together, changes)]
 }
 
 /// The statement that drops an index nobody declares any more.
