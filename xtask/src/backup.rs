@@ -54,8 +54,8 @@ enum Action {
     /// Proves a backup: restores it into a scratch database, compares, and drops that again.
     #[command(after_help = "Example:\n  cargo xtask backup drill")]
     Drill(Passed),
-    /// Copies the whole data folder: where recovery to a point in time begins.
-    #[command(after_help = "Example:\n  cargo xtask backup base --keep 2")]
+    /// Copies the whole data folder, or what changed in it: where recovery to a point in time begins.
+    #[command(after_help = "Example:\n  cargo xtask backup base --incremental")]
     Base(Passed),
     /// Prepares a data folder as it was at one moment, beside whatever runs.
     #[command(
@@ -103,18 +103,21 @@ const NEXT: &str = "mend what the message above names, then run the command agai
 fn engine(world: &World, command: &str, passed: &Passed, more: &[OsString]) -> Result<()> {
     build::binaries(world, Binaries::ReleaseOne("squall-backup"))?;
     let (shell, program) = (world.shell()?, world.binary(Profile::Release, "squall-backup")?);
-    let needs_database = !matches!(command, "list" | "verify" | "prune" | "recover" | "key");
+    let reads_files_only = matches!(command, "list" | "verify" | "prune" | "key");
     let mut environment: Vec<(&str, OsString)> = vec![("SQUALL_BACKUP_TO", destination(world)?)];
-    if needs_database {
+    if !reads_files_only && command != "recover" {
         environment.push(("DATABASE_URL", database(world, &passed.place)?.into()));
-        // The programs of a server that is not ours are its owner's choice: SQUALL_PG_BIN, or the path.
-        if given_url().is_none() {
-            environment
-                .push(("SQUALL_PG_BIN", Postgres::provide(world, &|line| eprintln!("{line}"))?.bin.into()));
-        }
+    }
+    // The programs of a server that is not ours are its owner's choice: SQUALL_PG_BIN, or the path.
+    if !reads_files_only && given_url().is_none() {
+        environment.push(("SQUALL_PG_BIN", programs(world)?));
     }
     let given = &passed.arguments;
     world.run(cmd!(shell, "{program} {command} {more...} {given...}").envs(environment), NEXT)
+}
+
+fn programs(world: &World) -> Result<OsString> {
+    Ok(Postgres::provide(world, &|line| eprintln!("{line}"))?.bin.into())
 }
 
 /// SQUALL_BACKUP_TO, else the place that xtask.toml names; a folder there is one of the repository.
@@ -150,12 +153,15 @@ fn go_back(world: &World, moment: &str, passed: &Passed) -> Result<()> {
         let next = "name the stack's folder with --state, or start the stack once with `cargo xtask up`";
         return Err(Failure::new(tried, format!("there is no database in {}", home.display()), next).into());
     }
-    let _ = fs::remove_dir_all(&aside);
+    for left in [&aside, &home.join("data.recovered.parts")] {
+        let _ = fs::remove_dir_all(left);
+    }
     build::binaries(world, Binaries::ReleaseOne("squall-backup"))?;
     let (shell, program) = (world.shell()?, world.binary(Profile::Release, "squall-backup")?);
     let given = &passed.arguments;
     let recover = cmd!(shell, "{program} recover --to {moment} --into {aside} {given...}");
-    world.run(recover.env("SQUALL_BACKUP_TO", destination(world)?), NEXT)?;
+    let recover = recover.env("SQUALL_BACKUP_TO", destination(world)?).env("SQUALL_PG_BIN", programs(world)?);
+    world.run(recover, NEXT)?;
     if let Some(account) = Account::for_postgres()? {
         let owner = account.owner();
         world.run(cmd!(shell, "chown -R {owner} {aside}"), NEXT)?;

@@ -25,17 +25,9 @@ pub enum Command {
     /// Makes a backup from one snapshot, while the database goes on working.
     #[command(after_help = "Example:\n  squall-backup create --to s3://bucket/squall")]
     Create(Create),
-    /// Copies the whole data folder: where recovery to a point in time begins.
-    #[command(after_help = "Example:\n  squall-backup base --to /var/backups/squall --keep 2")]
-    Base {
-        #[command(flatten)]
-        seal: Seal,
-        /// Bases to keep; older ones go, with the segments that only they needed.
-        #[arg(long, default_value_t = 2)]
-        keep: usize,
-        #[command(flatten)]
-        database: Database,
-    },
+    /// Copies the whole data folder, or what changed in it: where recovery to a point in time begins.
+    #[command(after_help = "Example:\n  squall-backup base --incremental --to /var/backups/squall --keep 2")]
+    Base(Base),
     /// Follows the write-ahead log and keeps it, until it is asked to stop.
     #[command(
         after_help = "Example:\n  squall-backup wal --to /var/backups/squall --spool /var/lib/squall/wal"
@@ -67,6 +59,9 @@ pub enum Command {
         into: PathBuf,
         #[command(flatten)]
         key: Key,
+        /// The folder of pg_combinebackup, if it is not on the PATH; only increments need it.
+        #[arg(long, env = "SQUALL_PG_BIN", hide_env_values = true, value_name = "FOLDER")]
+        pg_bin: Option<PathBuf>,
     },
     /// Makes a pair of keys for encrypted backups: FILE with the secret one, FILE.pub with the public one.
     #[command(after_help = "Example:\n  squall-backup key --to squall-backup.key")]
@@ -162,6 +157,23 @@ pub struct Create {
     /// Files written at once.
     #[arg(long, default_value_t = 2)]
     pub jobs: usize,
+    #[command(flatten)]
+    pub database: Database,
+}
+
+#[derive(Args)]
+pub struct Base {
+    #[command(flatten)]
+    pub seal: Seal,
+    /// Copies only what changed since the newest base. The server must run with summarize_wal = on.
+    #[arg(long)]
+    pub incremental: bool,
+    /// With --incremental: the first base and every one after so many days is a whole one.
+    #[arg(long, default_value_t = 7, value_name = "DAYS", requires = "incremental")]
+    pub whole_every: u32,
+    /// Whole bases to keep with their increments; older ones go, with the segments that only they needed.
+    #[arg(long, default_value_t = 2)]
+    pub keep: usize,
     #[command(flatten)]
     pub database: Database,
 }

@@ -1,7 +1,14 @@
 //! `base`: the data folder as a whole, where recovery to a point in time begins.
 //!
-//! A base is `base/<id>/` with the tar of pg_basebackup, `base.json` and, last of all, its seal `base.b3`: without
-//! the seal it is none. From its end on, the segments that [`crate::wal`] keeps lead to any later moment.
+//! A base is `base/<id>/` with the tar of pg_basebackup, the list of the files in it, `base.json` and, last of all, its
+//! seal `base.b3`: without the seal it is none. An increment holds only the blocks that changed since the base it
+//! builds on. From its end on, the segments that [`crate::wal`] keeps lead to any later moment.
+
+mod kept;
+mod contents;
+
+pub use kept::bases;
+pub(crate) use kept::chain;
 
 use crate::{
     failure::{Failure, stopped},
@@ -10,24 +17,33 @@ use crate::{
     postgres::{self, Programs, Server},
     progress::Progress,
     store::Store,
-    stream::{Stop, seal},
-    wal,
+    stream::{Depth, Sealed, Stop, seal, unseal},
 };
 use anyhow::{Context, Result};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::stream;
+use kept::forget_older;
 use serde::{Deserialize, Serialize};
-use sqlx::Connection;
+use sqlx::{Connection, PgConnection};
+use std::io::Write;
+use tempfile::NamedTempFile;
 
 /// The folder of all bases.
 const BASES: &str = "base";
+/// The layout this version writes and the newest one it reads.
+const FORMAT: u32 = 1;
 const FACTS: &str = "base.json";
 const SEAL: &str = "base.b3";
 
-/// A whole copy of the server's data folder.
+/// A copy of the server's data folder, or of what changed in it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Base {
+    /// The layout of the base. Always read before the rest.
+    pub format: u32,
     /// Its name.
     pub id: BackupId,
+    /// The base that an increment builds on; a whole base has none.
+    pub parent: Option<BackupId>,
     /// When it began.
     pub started_at: DateTime<Utc>,
     /// When it ended: the first moment that can be recovered.
@@ -38,7 +54,9 @@ pub struct Base {
     pub first_segment: String,
     /// The tar.
     pub file: FileEntry,
-    /// Whether it is encrypted.
+    /// The list of the files in the data folder, which the next increment needs. It is never encrypted.
+    pub contents: FileEntry,
+    /// Whether the tar is encrypted.
     pub encrypted: bool,
 }
 
@@ -53,7 +71,9 @@ pub struct Request<'a> {
     pub store: &'a Store,
     /// Who can read it.
     pub recipients: &'a Recipients,
-    /// Bases to keep, this one included; older ones go, with the segments that only they needed.
+    /// Makes an increment on the newest base, unless no whole one is younger than this; none makes a whole one.
+    pub increment_for: Option<TimeDelta>,
+    /// Whole bases to keep with their increments; older ones go, with the segments that only they needed.
     pub keep: usize,
     /// Shows how far it is.
     pub progress: &'a Progress,
@@ -92,44 +112,33 @@ pub async fn base(request: &Request<'_>) -> Result<Base> {
 }
 
 async fn write(request: &Request<'_>, id: &BackupId, started_at: DateTime<Utc>) -> Result<Base> {
+    let parent = parent(request, started_at).await?;
     let mut connection = request.server.connect().await?;
+    if parent.is_some() {
+        must_summarize(&mut connection).await?;
+    }
     // It goes with this connection; until then the server keeps every segment that the copy will ask for at its end.
     let slot = postgres::literal(&format!("squall_base_{}", id.as_str().to_lowercase().replace('-', "_")));
     let keep = format!("select pg_create_physical_replication_slot({slot}, true, true)");
     postgres::execute(&mut connection, &keep).await?;
     let first_segment =
         postgres::value(&mut connection, "select pg_walfile_name(pg_current_wal_lsn())").await?;
-    let bytes: i64 =
-        postgres::value(&mut connection, "select sum(pg_database_size(oid))::bigint from pg_database")
-            .await?;
     let server_version_number =
         postgres::value(&mut connection, "select current_setting('server_version_num')::int").await?;
-    request.progress.expect(u64::try_from(bytes).unwrap_or_default());
-    // The segments written meanwhile come along, so that a base alone is consistent already.
-    let arguments =
-        ["--pgdata=-", "--format=tar", "--wal-method=fetch", "--checkpoint=fast"].map(str::to_owned);
-    let tar = postgres::output(request.programs, request.server, "pg_basebackup", &arguments)?;
-    let name = "base.tar.zst".to_owned();
-    let sealed = seal(request.store, &path(id, &name), tar, request.recipients, request.stop, |bytes| {
-        request.progress.add(bytes)
-    })
-    .await?;
+    let (file, contents) = copy(request, &mut connection, id, parent.as_ref()).await?;
     // The server's clock decides: recovery compares with the times it wrote.
     let finished_at = postgres::value(&mut connection, "select clock_timestamp()").await?;
     connection.close().await.context("leaving the server")?;
     let base = Base {
+        format: FORMAT,
         id: id.clone(),
+        parent: parent.map(|parent| parent.id),
         started_at,
         finished_at,
         server_version_number,
         first_segment,
-        file: FileEntry {
-            name,
-            kind: FileKind::Base,
-            plain_bytes: sealed.plain_bytes,
-            stored_bytes: sealed.stored_bytes,
-            blake3: sealed.blake3,
-        },
+        file,
+        contents,
         encrypted: !request.recipients.is_empty(),
     };
     let facts = serde_json::to_vec_pretty(&base).context("writing the facts of the base as JSON")?;
@@ -139,40 +148,80 @@ async fn write(request: &Request<'_>, id: &BackupId, started_at: DateTime<Utc>) 
     Ok(base)
 }
 
-/// All sealed bases, the oldest first.
-///
-/// # Errors
-/// When the store cannot be read, or a base is not as it was written.
-pub async fn bases(store: &Store) -> Result<Vec<Base>> {
-    let mut bases = Vec::new();
-    for entry in store.list(BASES).await? {
-        let Some(folder) = entry.path.strip_suffix(&format!("/{SEAL}")) else { continue };
-        let (facts, seal) = (store.get(&format!("{folder}/{FACTS}")).await?, store.get(&entry.path).await?);
-        let damaged = |wrong: &str| {
-            let next = "choose an earlier time, for which another base serves, or restore a dump with `squall-backup restore`";
-            Failure::new(format!("reading {folder} in {}", store.location()), wrong, next)
-        };
-        let (Some(facts), Some(seal)) = (facts, seal) else { return Err(damaged("its facts are missing")) };
-        if format!("{}\n", blake3::hash(&facts).to_hex()).as_bytes() != &seal[..] {
-            return Err(damaged("its facts are not those that were sealed"));
-        }
-        bases.push(serde_json::from_slice::<Base>(&facts).map_err(|error| damaged(&error.to_string()))?);
-    }
-    bases.sort_by_key(|base| base.finished_at);
-    Ok(bases)
+/// The base that a new increment builds on.
+async fn parent(request: &Request<'_>, now: DateTime<Utc>) -> Result<Option<Base>> {
+    let Some(increment_for) = request.increment_for else { return Ok(None) };
+    let mut bases = bases(request.store).await?;
+    let whole = bases.iter().rev().find(|base| base.parent.is_none());
+    let is_young = whole.is_some_and(|whole| now - whole.started_at < increment_for);
+    Ok(bases.pop().filter(|_| is_young))
 }
 
-/// Removes all but the newest bases, and the segments before the oldest one that is kept.
-async fn forget_older(store: &Store, keep: usize) -> Result<()> {
-    let bases = bases(store).await?;
-    let surplus = bases.len().saturating_sub(keep.max(1));
-    for base in &bases[..surplus] {
-        store.delete_prefix(&format!("{BASES}/{}", base.id), SEAL).await?;
+async fn must_summarize(connection: &mut PgConnection) -> Result<()> {
+    let setting = "select current_setting('summarize_wal', true)";
+    let summarizes: Option<String> = postgres::value(connection, setting).await?;
+    let (wrong, next) = match summarizes.as_deref() {
+        Some("on") => return Ok(()),
+        Some(_) => (
+            "the server does not note which blocks change: summarize_wal is off",
+            "run `alter system set summarize_wal = on` and `select pg_reload_conf()` there, then make a whole base with \
+             `squall-backup base`; increments can build on that one",
+        ),
+        None => (
+            "the server is older than PostgreSQL 17",
+            "leave --incremental out: a whole base serves as well, and takes more room",
+        ),
+    };
+    Err(Failure::new("making an increment", wrong, next))
+}
+
+/// Copies the data folder, or what changed in it, and the list of its files.
+async fn copy(
+    request: &Request<'_>,
+    connection: &mut PgConnection,
+    id: &BackupId,
+    parent: Option<&Base>,
+) -> Result<(FileEntry, FileEntry)> {
+    // The segments written meanwhile come along, so that a base alone is consistent already.
+    let mut arguments: Vec<String> =
+        ["--pgdata=-", "--format=tar", "--wal-method=fetch", "--checkpoint=fast"].map(str::to_owned).into();
+    let known = match parent {
+        Some(parent) => Some(known_contents(request, parent).await?),
+        None => {
+            let size = "select sum(pg_database_size(oid))::bigint from pg_database";
+            let bytes: i64 = postgres::value(connection, size).await?;
+            request.progress.expect(u64::try_from(bytes).unwrap_or_default());
+            None
+        }
+    };
+    arguments.extend(known.iter().map(|known| format!("--incremental={}", known.path().display())));
+    let tar = postgres::output(request.programs, request.server, "pg_basebackup", &arguments)?;
+    let (tar, contents) = contents::read_on_the_way(tar);
+    let name = "base.tar.zst";
+    let tick = |bytes| request.progress.add(bytes);
+    let sealed = seal(request.store, &path(id, name), tar, request.recipients, request.stop, tick).await?;
+    let listed = stream::iter([Ok(contents.await?.into())]);
+    let contents = "contents.json.zst";
+    let nobody = Recipients::default();
+    let kept = seal(request.store, &path(id, contents), listed, &nobody, request.stop, |_| {}).await?;
+    Ok((entry(name, FileKind::Base, sealed), entry(contents, FileKind::Contents, kept)))
+}
+
+/// The list of a base's files, in a file for pg_basebackup.
+async fn known_contents(request: &Request<'_>, base: &Base) -> Result<NamedTempFile> {
+    let mut file = NamedTempFile::new().context("making a temporary file")?;
+    let from = path(&base.id, &base.contents.name);
+    let mut chunks = unseal(request.store, from, &base.contents, None, Depth::Decoded);
+    while let Some(chunk) = chunks.recv().await {
+        file.write_all(&chunk?).context("writing a temporary file")?;
     }
-    if let Some(oldest) = bases.get(surplus).filter(|_| surplus > 0) {
-        wal::forget_before(store, &oldest.first_segment).await?;
-    }
-    Ok(())
+    file.flush().context("writing a temporary file")?;
+    Ok(file)
+}
+
+fn entry(name: &str, kind: FileKind, sealed: Sealed) -> FileEntry {
+    let Sealed { plain_bytes, stored_bytes, blake3 } = sealed;
+    FileEntry { name: name.to_owned(), kind, plain_bytes, stored_bytes, blake3 }
 }
 
 fn path(id: &BackupId, name: &str) -> String {

@@ -6,6 +6,7 @@ pub mod manifest;
 pub mod store;
 pub mod keys;
 pub mod stream;
+mod reader;
 pub mod postgres;
 pub mod progress;
 pub mod create;

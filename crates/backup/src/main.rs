@@ -3,8 +3,8 @@
 mod arguments;
 
 use anyhow::{Context, Result, bail};
-use arguments::{Cli, Command, Create, Database, From, Key, MEGABYTE, Restore, Seal, Source};
-use chrono::Utc;
+use arguments::{Base, Cli, Command, Create, Database, From, Key, MEGABYTE, Restore, Seal, Source};
+use chrono::{TimeDelta, Utc};
 use clap::Parser;
 use indicatif::HumanBytes;
 use squall_backup::{
@@ -49,24 +49,29 @@ async fn main() -> ExitCode {
 async fn run(command: Command) -> Result<()> {
     match command {
         Command::Create(arguments) => make(arguments).await,
-        Command::Base { seal, keep, database } => copy_folder(&seal, keep, database).await,
+        Command::Base(arguments) => copy_folder(arguments).await,
         Command::Wal { seal, spool, flush, database } => {
             follow(&seal, spool, Duration::from_secs(flush), database).await
         }
-        Command::Recover { from, to, into, key } => {
+        Command::Recover { from, to, into, key, pg_bin } => {
             let (store, identities) = (Store::open(&from.from)?, Identities::read(key.identity.as_deref())?);
             let request = recover::Request {
                 store: &store,
                 identities: &identities,
+                programs_folder: pg_bin,
                 to,
                 into,
                 progress: &Progress::of("recover"),
             };
             let prepared = recover(&request).await?;
             say(&format!(
-                "{} is prepared from the base {} and {} segments. Start PostgreSQL {} on it: it replays up to {to}, and then takes writes.",
+                "{} is prepared from the base {}{} and {} segments. Start PostgreSQL {} on it: it replays up to {to}, and then takes writes.",
                 request.into.display(),
                 prepared.base.id,
+                match prepared.bases {
+                    1 => String::new(),
+                    bases => format!(" (a whole one and {} increments)", bases - 1),
+                },
                 prepared.segments,
                 prepared.base.server_version_number / 10_000,
             ))
@@ -106,7 +111,8 @@ async fn make(arguments: Create) -> Result<()> {
     say(&format!("{}\n{}", manifest.id, manifest.sentence(&store.location())))
 }
 
-async fn copy_folder(seal: &Seal, keep: usize, database: Database) -> Result<()> {
+async fn copy_folder(arguments: Base) -> Result<()> {
+    let Base { seal, incremental, whole_every, keep, database } = arguments;
     let ((store, recipients), server, stop) = (seal.open()?, server()?, stop_on_signals()?);
     let programs = Programs::find(database.pg_bin, server.version_number().await?).await?;
     let request = base::Request {
@@ -114,14 +120,19 @@ async fn copy_folder(seal: &Seal, keep: usize, database: Database) -> Result<()>
         programs: &programs,
         store: &store,
         recipients: &recipients,
+        increment_for: incremental.then(|| TimeDelta::days(whole_every.into())),
         keep,
         progress: &Progress::of("base"),
         stop: &stop,
     };
     let made = base(&request).await?;
+    let kind = match &made.parent {
+        Some(parent) => format!("An increment on {parent}"),
+        None => "A whole base".to_owned(),
+    };
     let size = HumanBytes(made.file.stored_bytes);
     say(&format!(
-        "{}\n{size} in {}; any moment from {} on can be recovered while `wal` runs",
+        "{}\n{kind}, {size} in {}; any moment from {} on can be recovered while `wal` runs",
         made.id,
         store.location(),
         made.finished_at

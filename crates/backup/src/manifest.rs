@@ -129,6 +129,8 @@ pub enum FileKind {
     },
     /// A tar of pg_basebackup: the whole data folder.
     Base,
+    /// The list of the files in such a tar, as pg_basebackup wrote it.
+    Contents,
     /// A segment of the write-ahead log.
     Wal,
 }

@@ -102,7 +102,7 @@ pub fn decide(candidates: &[Candidate], policy: Policy, now: DateTime<Utc>) -> V
     candidates.iter().map(decide_one).collect()
 }
 
-/// Decides, and removes unless it is a rehearsal.
+/// Decides, and removes unless it is a rehearsal; with the backups go the parts of uploads that were never ended.
 ///
 /// # Errors
 /// When the store cannot be read or refuses a removal. What was not removed is whole.
@@ -117,6 +117,7 @@ pub async fn prune(
         for decision in decisions.iter().filter(|decision| !decision.keep) {
             store.delete_prefix(decision.id.as_str(), SEAL).await?;
         }
+        store.abandon_uploads(now - UNFINISHED_FOR).await?;
     }
     Ok(decisions)
 }

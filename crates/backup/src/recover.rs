@@ -1,26 +1,29 @@
 //! `recover`: a data folder as it was at one moment, from a base and the segments after it.
 //!
 //! Everything that is needed is fetched and checked before PostgreSQL starts on it: its recovery then needs neither
-//! the store nor this program. The folder is new; what runs now is not touched.
+//! the store nor this program. The folder is new; what runs now is not touched. Increments are unpacked beside it, in
+//! `<folder>.parts`, and pg_combinebackup makes one data folder of them.
 
 use crate::{
-    base::{Base, bases},
+    base::{Base, bases, chain},
     failure::Failure,
     keys::Identities,
     manifest::FileEntry,
+    postgres::Programs,
     progress::Progress,
+    reader::ChunkReader,
     store::Store,
     stream::{Depth, unseal},
     wal,
 };
 use anyhow::{Context, Result, bail};
-use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use std::{
-    io::{self, Read},
+    io,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
-use tokio::{fs, io::AsyncWriteExt, sync::mpsc::Receiver, task::spawn_blocking};
+use tokio::{fs, io::AsyncWriteExt, task::spawn_blocking};
 
 /// What to recover.
 #[derive(Debug)]
@@ -29,6 +32,8 @@ pub struct Request<'a> {
     pub store: &'a Store,
     /// Who reads them.
     pub identities: &'a Identities,
+    /// The folder of pg_combinebackup, if it is not on the PATH. Only increments need it.
+    pub programs_folder: Option<PathBuf>,
     /// The moment, in the server's time.
     pub to: DateTime<Utc>,
     /// A folder that is empty or not there.
@@ -42,6 +47,8 @@ pub struct Request<'a> {
 pub struct Prepared {
     /// The base it starts from.
     pub base: Base,
+    /// Bases it was put together from: a whole one and its increments.
+    pub bases: usize,
     /// Segments that were fetched.
     pub segments: usize,
 }
@@ -62,16 +69,30 @@ pub async fn recover(request: &Request<'_>) -> Result<Prepared> {
         let next = "choose a later time, make a base with `squall-backup base`, or restore a dump with `squall-backup restore`";
         return Err(Failure::new(tried(), wrong, next));
     };
-    if base.encrypted && request.identities.is_empty() {
+    let chain = chain(&bases, base)?;
+    if chain.iter().any(|base| base.encrypted) && request.identities.is_empty() {
         return Err(Failure::new(
             tried(),
             "it is encrypted",
             "name the file with the secret key: --identity FILE",
         ));
     }
+    let programs = match chain.len() {
+        1 => None,
+        _ => {
+            let folder = request.programs_folder.clone();
+            Some(Programs::find_one(folder, "pg_combinebackup", base.server_version_number).await?)
+        }
+    };
+    let parts = parts(&request.into);
     empty(&request.into).await?;
-    match fetch(request, base).await {
-        Ok(segments) => Ok(Prepared { base: base.clone(), segments }),
+    if programs.is_some() {
+        empty(&parts).await?;
+    }
+    let fetched = fetch(request, &chain, programs.as_ref(), &parts).await;
+    fs::remove_dir_all(&parts).await.ok();
+    match fetched {
+        Ok(segments) => Ok(Prepared { base: base.clone(), bases: chain.len(), segments }),
         Err(error) => {
             fs::remove_dir_all(&request.into).await.ok();
             Err(error
@@ -80,12 +101,37 @@ pub async fn recover(request: &Request<'_>) -> Result<Prepared> {
     }
 }
 
-async fn fetch(request: &Request<'_>, base: &Base) -> Result<usize> {
-    let segments = wal::segments(request.store, &base.first_segment).await?;
-    let bytes = segments.iter().map(|segment| segment.plain_bytes).sum::<u64>() + base.file.plain_bytes;
-    request.progress.expect(bytes);
-    unpack(request, base).await?;
-    request.progress.add(base.file.plain_bytes);
+/// Where the bases of a chain lie until they are one.
+fn parts(into: &Path) -> PathBuf {
+    let mut name = into.as_os_str().to_owned();
+    name.push(".parts");
+    name.into()
+}
+
+async fn fetch(
+    request: &Request<'_>,
+    chain: &[&Base],
+    programs: Option<&Programs>,
+    parts: &Path,
+) -> Result<usize> {
+    let Some(last) = chain.last() else { bail!("there is no base to recover from") };
+    let segments = wal::segments(request.store, &last.first_segment).await?;
+    let files = chain.iter().map(|base| &base.file).chain(&segments);
+    request.progress.expect(files.map(|file| file.plain_bytes).sum());
+    match programs {
+        None => unpack(request, last, &request.into).await?,
+        Some(programs) => {
+            let mut folders = Vec::with_capacity(chain.len());
+            for base in chain {
+                let folder = parts.join(base.id.as_str());
+                unpack(request, base, &folder).await?;
+                folders.push(folder);
+            }
+            request.progress.say("putting the increments together");
+            programs.combine(&folders, &request.into).await?;
+        }
+    }
+    tidy(&request.into).await.with_context(|| format!("tidying {}", request.into.display()))?;
     let log = request.into.join("pg_wal");
     let whole: Vec<&str> = segments.iter().map(|segment| segment.name.as_str()).collect();
     let mut fetched = 0;
@@ -94,7 +140,7 @@ async fn fetch(request: &Request<'_>, base: &Base) -> Result<usize> {
         if name.len() < segment.name.len() && whole.contains(&name) {
             continue;
         }
-        write(request, segment, base.encrypted, &log.join(name)).await?;
+        write(request, segment, last.encrypted, &log.join(name)).await?;
         request.progress.add(segment.plain_bytes);
         fetched += 1;
     }
@@ -111,26 +157,41 @@ async fn empty(folder: &Path) -> Result<()> {
             folder.display()
         );
     }
-    Ok(())
+    fs::set_permissions(folder, PermissionsExt::from_mode(0o700))
+        .await
+        .context("closing the folder to others")
 }
 
 /// Unpacks the tar as it comes. What it holds counts only when its end was reached without an error.
-async fn unpack(request: &Request<'_>, base: &Base) -> Result<()> {
+async fn unpack(request: &Request<'_>, base: &Base, into: &Path) -> Result<()> {
     let keys = base.encrypted.then_some(request.identities);
     let plain = unseal(request.store, base.tar(), &base.file, keys, Depth::Decoded);
-    let into = request.into.clone();
+    let into = into.to_owned();
     spawn_blocking(move || {
-        let mut source = Source { plain, chunk: Bytes::new() };
+        let mut source = ChunkReader::new(plain);
         tar::Archive::new(&mut source)
             .unpack(&into)
             .with_context(|| format!("unpacking the base into {}", into.display()))?;
         // The archive ends before its stream does, and only the end of the stream says that every byte was true.
-        io::copy(&mut source, &mut io::sink()).context("reading the base to its end")?;
-        let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-        std::fs::set_permissions(&into, permissions).context("closing the data folder to others")
+        io::copy(&mut source, &mut io::sink()).context("reading the base to its end").map(drop)
     })
     .await
-    .context("the thread that unpacks died")?
+    .context("the thread that unpacks died")??;
+    request.progress.add(base.file.plain_bytes);
+    Ok(())
+}
+
+/// Closes the data folder to others again, as the copy has its own rights, and removes the lock that a server with its socket in there had on it: it would
+/// keep PostgreSQL from starting while that server runs.
+async fn tidy(data: &Path) -> io::Result<()> {
+    fs::set_permissions(data, PermissionsExt::from_mode(0o700)).await?;
+    let mut entries = fs::read_dir(data).await?;
+    while let Some(entry) = entries.next_entry().await? {
+        if entry.file_name().to_string_lossy().starts_with(".s.PGSQL.") {
+            fs::remove_file(entry.path()).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn write(request: &Request<'_>, segment: &FileEntry, encrypted: bool, to: &Path) -> Result<()> {
@@ -160,25 +221,4 @@ async fn configure(request: &Request<'_>) -> Result<()> {
     file.write_all(settings.as_bytes()).await.context("writing postgresql.auto.conf")?;
     file.sync_all().await.context("writing postgresql.auto.conf")?;
     fs::write(request.into.join("recovery.signal"), "").await.context("writing recovery.signal")
-}
-
-/// A checked stream as a reader, for a thread that may wait.
-struct Source {
-    plain: Receiver<Result<Bytes>>,
-    chunk: Bytes,
-}
-
-impl Read for Source {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.chunk.is_empty() {
-            match self.plain.blocking_recv() {
-                Some(Ok(chunk)) => self.chunk = chunk,
-                Some(Err(error)) => return Err(io::Error::other(format!("{error:#}"))),
-                None => return Ok(0),
-            }
-        }
-        let taken = buffer.len().min(self.chunk.len());
-        buffer[..taken].copy_from_slice(&self.chunk.split_to(taken));
-        Ok(taken)
-    }
 }

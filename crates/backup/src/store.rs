@@ -154,6 +154,18 @@ impl Store {
         }
     }
 
+    /// Ends the uploads of files in parts that were begun before a moment and never ended, and answers how many there
+    /// were. A folder has none.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub async fn abandon_uploads(&self, begun_before: DateTime<Utc>) -> Result<usize> {
+        match &self.0 {
+            Place::Folder(_) => Ok(0),
+            Place::Bucket(bucket) => bucket.abandon_uploads(begun_before).await,
+        }
+    }
+
     /// Removes everything below a prefix, `first` before all else.
     ///
     /// # Errors

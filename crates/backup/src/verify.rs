@@ -134,6 +134,9 @@ fn begins_as(kind: &FileKind, first: &[u8]) -> bool {
     match kind {
         FileKind::PreData | FileKind::Data | FileKind::PostData => first.starts_with(b"PGDMP"),
         FileKind::Table { format: CopyFormat::Binary, .. } => first.starts_with(b"PGCOPY\n\xff\r\n\0"),
-        FileKind::Table { format: CopyFormat::Text, .. } | FileKind::Base | FileKind::Wal => true,
+        FileKind::Table { format: CopyFormat::Text, .. }
+        | FileKind::Base
+        | FileKind::Contents
+        | FileKind::Wal => true,
     }
 }

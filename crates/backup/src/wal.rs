@@ -122,15 +122,17 @@ async fn end(receiver: &mut Child) {
 async fn keep_spooled(request: &Request<'_>, kept: &mut BTreeMap<String, Instant>, all: bool) -> Result<()> {
     for name in spooled(&request.spool).await? {
         let local = request.spool.join(&name);
+        // pg_receivewal gives a segment its full name the moment it is full: it is met under that name next time.
+        let Some(file) = open(&local).await? else { continue };
         if let Some(segment) = name.strip_suffix(".partial") {
             let due = kept.get(&name).is_none_or(|last| last.elapsed() >= request.flush);
             if is_segment(segment) && (all || due) {
-                keep(request, &local, &name).await?;
+                keep(request, file, &name).await?;
                 kept.insert(name, Instant::now());
             }
             continue;
         }
-        keep(request, &local, &name).await?;
+        keep(request, file, &name).await?;
         tokio::fs::remove_file(&local).await.with_context(|| format!("removing {}", local.display()))?;
         let partial = format!("{name}.partial");
         for path in [facts(&partial), content(&partial)] {
@@ -156,8 +158,8 @@ async fn spooled(spool: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-async fn keep(request: &Request<'_>, local: &Path, name: &str) -> Result<()> {
-    let source = chunks(local.to_owned());
+async fn keep(request: &Request<'_>, file: File, name: &str) -> Result<()> {
+    let source = chunks(file);
     // What was begun is finished even when the process is asked to stop: it is small.
     let sealed =
         seal(request.store, &content(name), source, request.recipients, &Stop::default(), |_| {}).await?;
@@ -221,17 +223,18 @@ fn is_segment(name: &str) -> bool {
     name.len() == 24 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-fn chunks(path: PathBuf) -> impl Stream<Item = Result<Bytes>> {
-    stream::try_unfold(None::<File>, move |file| {
-        let path = path.clone();
-        async move {
-            let mut file = match file {
-                Some(file) => file,
-                None => File::open(&path).await.with_context(|| format!("opening {}", path.display()))?,
-            };
-            let mut chunk = BytesMut::with_capacity(READ);
-            file.read_buf(&mut chunk).await.with_context(|| format!("reading {}", path.display()))?;
-            Ok((!chunk.is_empty()).then(|| (chunk.freeze(), Some(file))))
-        }
+async fn open(path: &Path) -> Result<Option<File>> {
+    match File::open(path).await {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("opening {}", path.display())),
+    }
+}
+
+fn chunks(file: File) -> impl Stream<Item = Result<Bytes>> {
+    stream::try_unfold(file, async |mut file| {
+        let mut chunk = BytesMut::with_capacity(READ);
+        file.read_buf(&mut chunk).await.context("reading a segment in the spool")?;
+        Ok((!chunk.is_empty()).then(|| (chunk.freeze(), file)))
     })
 }

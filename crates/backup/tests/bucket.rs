@@ -78,14 +78,18 @@ impl Bucket {
         Store::open_with("s3://safe/deep/prefix", &self.environment).unwrap()
     }
 
-    /// Every file the server keeps, parts of uploads among them.
+    /// Every file the server keeps, parts of uploads among them. Its own notes about objects outlive these.
     fn kept(&self) -> Vec<PathBuf> {
         let mut folders = vec![self.folder.path().to_owned()];
         let mut files = Vec::new();
         while let Some(folder) = folders.pop() {
             for child in fs::read_dir(folder).unwrap() {
                 let path = child.unwrap().path();
-                if path.is_dir() { folders.push(path) } else { files.push(path) }
+                match path.file_name().unwrap().to_str().unwrap().starts_with(".bucket-") {
+                    _ if path.is_dir() => folders.push(path),
+                    true => {}
+                    false => files.push(path),
+                }
             }
         }
         files
@@ -161,6 +165,36 @@ async fn a_large_file_goes_up_in_parts_and_a_failed_one_leaves_none() {
     assert!(format!("{:#}", put.unwrap_err()).contains("the source failed"));
     assert!(store.get("x/large").await.unwrap().is_none());
     assert_eq!(bucket.kept(), before, "the parts that went up are gone");
+}
+
+#[tokio::test]
+async fn parts_of_an_upload_whose_process_was_killed_are_removed_by_a_later_one() {
+    let bucket = Bucket::serve().await;
+    let store = bucket.store();
+    let before = bucket.kept();
+    let (sender, chunks) = mpsc::channel(2);
+    let killed = {
+        let store = store.clone();
+        tokio::spawn(async move { store.put_stream("x/large", chunks).await })
+    };
+    for _ in 0..70 {
+        // Parts of 8 MB, four at once: when the seventieth was taken, one has arrived at least.
+        sender.send(Ok(bytes::Bytes::from(vec![7; 1_000_000]))).await.unwrap();
+    }
+    killed.abort();
+    assert!(killed.await.unwrap_err().is_cancelled());
+    assert!(bucket.kept() > before, "parts and the note are there");
+    let begun = chrono::Utc::now();
+    assert_eq!(
+        store.abandon_uploads(begun - chrono::TimeDelta::hours(1)).await.unwrap(),
+        0,
+        "it may be at work"
+    );
+    assert!(bucket.kept() > before);
+
+    bucket.failures.store(2, Ordering::SeqCst);
+    assert_eq!(store.abandon_uploads(begun + chrono::TimeDelta::hours(1)).await.unwrap(), 1);
+    assert_eq!(bucket.kept(), before, "the parts and the note are gone");
 }
 
 #[tokio::test]

@@ -1,222 +1,225 @@
-//! A base and the write-ahead log become the database of one moment, on servers of their own.
+//! Bases and the write-ahead log become the database of one moment, on servers of their own.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
+mod support;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use squall_backup::{
-    base::{self, base, bases},
-    keys::{Identities, Recipients},
-    postgres::{self, Programs, Server},
+    base::{self, Base, base, bases},
+    keys::{Identities, Recipients, generate},
+    postgres::Programs,
     progress::Progress,
-    recover::{self, recover},
+    recover::{self, Prepared, recover},
     store::Store,
     stream::Stop,
     wal,
 };
-use std::{
-    os::unix::fs::{PermissionsExt, chown},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::{os::unix::fs::PermissionsExt, path::PathBuf, time::Duration};
+use support::cluster::{Cluster, bin};
 use tempfile::TempDir;
+use tokio::task::JoinHandle;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_deleted_by_mistake_is_there_again_at_the_moment_before() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
-    let mut live = Cluster::create(&folder.path().join("live"));
-    let store = Store::open(folder.path().join("backups").to_str().unwrap()).unwrap();
-    let programs =
-        Programs::find(bin(), live.value("select current_setting('server_version_num')::int").await)
-            .await
-            .unwrap();
-    let (stop, progress, recipients) = (Stop::default(), Progress::silent(), Recipients::default());
-    let spool = folder.path().join("spool");
-    let follower = {
-        let (server, programs, store, stop) =
-            (live.server.clone(), programs.clone(), store.clone(), stop.clone());
-        tokio::spawn(async move {
-            let request = wal::Request {
-                server: &server,
-                programs: &programs,
-                store: &store,
-                recipients: &Recipients::default(),
-                spool,
-                flush: Duration::ZERO,
-                stop: &stop,
-            };
-            wal::receive(&request).await
-        })
-    };
-    live.run("create table kept (n integer); insert into kept values (1)").await;
-    let request = base::Request {
-        server: &live.server,
-        programs: &programs,
-        store: &store,
-        recipients: &recipients,
-        keep: 2,
-        progress: &progress,
-        stop: &Stop::default(),
-    };
-    let base = base(&request).await.unwrap();
-    live.run("insert into kept values (2)").await;
-    live.run("select pg_switch_wal()").await;
-    live.run("insert into kept values (3)").await;
-    let before: DateTime<Utc> = live.value("select clock_timestamp()").await;
-    live.run("delete from kept").await;
-    let last: String = live.value("select pg_walfile_name(pg_current_wal_lsn())").await;
-    live.run("insert into kept values (4)").await;
-    // The log is followed by itself; a moment later than the delete has to arrive.
-    while !wal::segments(&store, &base.first_segment).await.unwrap().iter().any(|s| s.name.starts_with(&last))
-    {
-        assert!(!follower.is_finished(), "nobody follows the log any more: {:?}", follower.await);
-        tokio::task::yield_now().await;
-    }
-    stop.ask();
-    follower.await.unwrap().unwrap();
-    drop(live);
+    let mut world = World::new().await;
+    let follower = world.follow();
+    world.live.run("create table kept (n integer); insert into kept values (1)").await;
+    let base = world.base(None).await.unwrap();
+    world.live.run("insert into kept values (2)").await;
+    world.live.run("select pg_switch_wal()").await;
+    world.live.run("insert into kept values (3)").await;
+    let before: DateTime<Utc> = world.live.value("select clock_timestamp()").await;
+    world.live.run("delete from kept").await;
+    follower.end_after_now(&mut world, &base).await;
 
-    let into = folder.path().join("recovered");
-    let request = recover::Request {
-        store: &store,
-        identities: &Identities::default(),
-        to: before,
-        into: into.clone(),
-        progress: &progress,
-    };
-    let prepared = recover(&request).await.unwrap();
-    assert!(prepared.segments >= 2, "{prepared:?}");
-    let mut recovered = Cluster::start(&into);
+    let prepared = world.recover(before, "recovered").await.unwrap();
+    assert!(prepared.segments >= 2 && prepared.bases == 1, "{prepared:?}");
+    let mut recovered = Cluster::start(&world.path("recovered"));
     let rows: Vec<i32> = recovered.rows("select n from kept order by n").await;
     assert_eq!(rows, [1, 2, 3]);
     recovered.run("insert into kept values (5)").await;
     drop(recovered);
 
-    let early = recover::Request {
-        to: base.started_at - TimeDelta::days(1),
-        into: folder.path().join("early"),
-        ..request
-    };
-    let refused = recover(&early).await.unwrap_err().to_string();
+    let refused = world.recover(base.started_at - TimeDelta::days(1), "early").await.unwrap_err().to_string();
     assert!(refused.contains("the first moment that can be recovered is"), "{refused}");
-    let again = recover::Request { to: before, into, ..early };
-    assert!(recover(&again).await.unwrap_err().to_string().contains("is not empty"));
-    assert_eq!(bases(&store).await.unwrap().len(), 1);
-    damage(&folder, &base.tar());
-    let elsewhere = recover::Request { into: folder.path().join("elsewhere"), ..again };
-    let said = format!("{:#}", recover(&elsewhere).await.unwrap_err());
+    assert!(world.recover(before, "recovered").await.unwrap_err().to_string().contains("is not empty"));
+    assert_eq!(bases(&world.store).await.unwrap().len(), 1);
+    world.damage(&base.tar());
+    let said = format!("{:#}", world.recover(before, "elsewhere").await.unwrap_err());
     assert!(said.contains("nothing was recovered") && said.contains("the hash differs"), "{said}");
-    assert!(!folder.path().join("elsewhere").exists());
+    assert!(!world.path("elsewhere").exists());
 }
 
-fn damage(folder: &TempDir, path: &str) {
-    let path = folder.path().join("backups").join(path);
-    let mut bytes = std::fs::read(&path).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    std::fs::write(&path, bytes).unwrap();
+#[tokio::test(flavor = "multi_thread")]
+async fn a_moment_is_recovered_from_a_whole_base_and_its_encrypted_increments() {
+    let mut world = World::new().await;
+    world.encrypt();
+    let week = Some(TimeDelta::days(7));
+    world.live.run("create table kept (n integer, filler text)").await;
+    world.live.run("insert into kept select n, repeat('x', 500) from generate_series(1, 20000) n").await;
+    let follower = world.follow();
+    let whole = world.base(week).await.unwrap();
+    assert_eq!(whole.parent, None, "the first one is whole");
+    world.live.run("update kept set n = -n where n <= 3; insert into kept values (20001, '')").await;
+    let first = world.base(week).await.unwrap();
+    world.live.run("delete from kept where n between 4 and 10000").await;
+    let second = world.base(week).await.unwrap();
+    assert_eq!((first.parent.as_ref(), second.parent.as_ref()), (Some(&whole.id), Some(&first.id)));
+    // The log that a base carries is in whole segments of 16 MB; what changed is a few kilobytes.
+    assert!(first.file.stored_bytes * 4 < whole.file.stored_bytes, "{first:?} beside {whole:?}");
+    world.live.run("insert into kept values (20002, '')").await;
+    let before: DateTime<Utc> = world.live.value("select clock_timestamp()").await;
+    world.live.run("drop table kept").await;
+    follower.end_after_now(&mut world, &second).await;
+
+    let prepared = world.recover(before, "recovered").await.unwrap();
+    assert_eq!((prepared.base.id, prepared.bases), (second.id.clone(), 3));
+    assert!(!world.path("recovered.parts").exists(), "what it was made of is gone");
+    let mut recovered = Cluster::start(&world.path("recovered"));
+    let rows: Vec<i32> = recovered.rows("select n from kept where n <= 10001 or n > 20000 order by n").await;
+    assert_eq!(rows, [-3, -2, -1, 10001, 20001, 20002]);
+    drop(recovered);
+
+    world.damage(&first.tar());
+    let said = format!("{:#}", world.recover(before, "elsewhere").await.unwrap_err());
+    assert!(said.contains("nothing was recovered") && said.contains("the hash differs"), "{said}");
+    assert!(!world.path("elsewhere").exists() && !world.path("elsewhere.parts").exists());
+
+    world.keep = 1;
+    let next = world.base(None).await.unwrap();
+    let left: Vec<_> = bases(&world.store).await.unwrap().into_iter().map(|base| base.id).collect();
+    assert_eq!(left, [next.id], "increments go with the whole one they build on");
 }
 
-/// A server of the test's own, on a free port.
-struct Cluster {
-    server: Server,
-    child: Child,
+#[tokio::test(flavor = "multi_thread")]
+async fn an_increment_that_cannot_be_made_says_what_to_do_and_leaves_nothing() {
+    let mut world = World::new().await;
+    let week = Some(TimeDelta::days(7));
+    let whole = world.base(week).await.unwrap();
+    world.live.run("alter system set summarize_wal = off").await;
+    world.live.run("select pg_reload_conf()").await;
+    while world.live.value::<String>("show summarize_wal").await == "on" {}
+    let refused = format!("{:#}", world.base(week).await.unwrap_err());
+    assert!(refused.contains("summarize_wal is off") && refused.contains("squall-backup base"), "{refused}");
+    assert_eq!(bases(&world.store).await.unwrap().len(), 1);
+    assert_eq!(world.store.list("base").await.unwrap().len(), 4, "the files of {} alone", whole.id);
+    let other = world.base(Some(TimeDelta::zero())).await.unwrap();
+    assert_eq!(other.parent, None, "when the whole one is old, the next is whole again");
 }
 
-impl Cluster {
-    fn create(data: &Path) -> Self {
-        std::fs::create_dir(data).unwrap();
-        give_away(data);
-        let arguments =
-            ["--no-sync", "--auth=trust", "--username=squall", "--encoding=UTF8", "--no-locale", "-D"];
-        let made = program("initdb").args(arguments).arg(data).stdout(Stdio::null()).status().unwrap();
-        assert!(made.success());
-        Self::start(data)
+/// A live server, a place for its bases, and who reads them.
+struct World {
+    folder: TempDir,
+    live: Cluster,
+    store: Store,
+    programs: Programs,
+    recipients: Recipients,
+    identities: Identities,
+    keep: usize,
+}
+
+impl World {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
+        let mut live = Cluster::create(&folder.path().join("live"));
+        let version = live.value("select current_setting('server_version_num')::int").await;
+        Self {
+            store: Store::open(folder.path().join("backups").to_str().unwrap()).unwrap(),
+            programs: Programs::find(bin(), version).await.unwrap(),
+            recipients: Recipients::default(),
+            identities: Identities::default(),
+            keep: 2,
+            folder,
+            live,
+        }
     }
 
-    fn start(data: &Path) -> Self {
-        give_away(data);
-        // A socket in the folder and no port: nobody else can have it.
-        let mut command = program("postgres");
-        command.arg("-D").arg(data).args(["-c", "listen_addresses=", "-c"]);
-        command.arg(format!("unix_socket_directories={}", data.display()));
-        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let server =
-            Server::parse(&format!("postgres:///postgres?host={}&user=squall", data.display())).unwrap();
-        Self { server, child }
+    fn encrypt(&mut self) {
+        let key = self.path("key");
+        self.recipients = Recipients::parse(&[generate(&key).unwrap()], None).unwrap();
+        self.identities = Identities::read(Some(&key)).unwrap();
     }
 
-    /// Waits until the server is there, and takes writes: while it recovers it does not.
-    async fn connect(&mut self) -> sqlx::PgConnection {
-        loop {
-            let ended = self.child.try_wait().unwrap();
-            assert!(ended.is_none(), "the server ended: {ended:?}");
-            if let Ok(mut connection) = self.server.connect().await
-                && !postgres::value::<bool>(&mut connection, "select pg_is_in_recovery()")
-                    .await
-                    .unwrap_or(true)
-            {
-                return connection;
-            }
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    async fn base(&self, increment_for: Option<TimeDelta>) -> anyhow::Result<Base> {
+        let request = base::Request {
+            server: &self.live.server,
+            programs: &self.programs,
+            store: &self.store,
+            recipients: &self.recipients,
+            increment_for,
+            keep: self.keep,
+            progress: &Progress::silent(),
+            stop: &Stop::default(),
+        };
+        base(&request).await
+    }
+
+    async fn recover(&self, to: DateTime<Utc>, into: &str) -> anyhow::Result<Prepared> {
+        let request = recover::Request {
+            store: &self.store,
+            identities: &self.identities,
+            programs_folder: bin(),
+            to,
+            into: self.path(into),
+            progress: &Progress::silent(),
+        };
+        recover(&request).await
+    }
+
+    /// Keeps the log of the live server in the background.
+    fn follow(&self) -> Follower {
+        let (server, programs, store) = (self.live.server.clone(), self.programs.clone(), self.store.clone());
+        let (recipients, spool, stop) = (self.recipients.clone(), self.path("spool"), Stop::default());
+        let asked = stop.clone();
+        let task = tokio::spawn(async move {
+            let request = wal::Request {
+                server: &server,
+                programs: &programs,
+                store: &store,
+                recipients: &recipients,
+                spool,
+                flush: Duration::ZERO,
+                stop: &asked,
+            };
+            wal::receive(&request).await
+        });
+        Follower { stop, task }
+    }
+
+    fn damage(&self, path: &str) {
+        let path = self.path("backups").join(path);
+        let mut bytes = std::fs::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+    }
+}
+
+struct Follower {
+    stop: Stop,
+    task: JoinHandle<anyhow::Result<()>>,
+}
+
+impl Follower {
+    /// Waits until the log of this moment is kept, and ends.
+    async fn end_after_now(self, world: &mut World, base: &Base) {
+        let last: String = world.live.value("select pg_walfile_name(pg_current_wal_lsn())").await;
+        world.live.run("create table later (n integer)").await;
+        world.live.run("select pg_switch_wal()").await;
+        let arrived = async || {
+            let segments = wal::segments(&world.store, &base.first_segment).await.unwrap();
+            segments.iter().any(|segment| segment.name == last)
+        };
+        while !arrived().await {
+            assert!(!self.task.is_finished(), "nobody follows the log any more: {:?}", self.task.await);
             tokio::task::yield_now().await;
         }
-    }
-
-    async fn run(&mut self, statement: &str) {
-        postgres::execute(&mut self.connect().await, statement).await.unwrap();
-    }
-
-    async fn value<T>(&mut self, query: &str) -> T
-    where
-        T: for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
-    {
-        postgres::value(&mut self.connect().await, query).await.unwrap()
-    }
-
-    async fn rows(&mut self, query: &'static str) -> Vec<i32> {
-        sqlx::query_scalar(query).fetch_all(&mut self.connect().await).await.unwrap()
-    }
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        let _ = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
-        let _ = self.child.wait();
-    }
-}
-
-fn bin() -> Option<PathBuf> {
-    std::env::var_os("SQUALL_PG_BIN").map(PathBuf::from)
-}
-
-/// PostgreSQL refuses to run as root: then it runs as nobody.
-fn program(name: &str) -> Command {
-    let path = bin().map_or_else(|| PathBuf::from(name), |bin| bin.join(name));
-    let mut command = Command::new(path);
-    if is_root() {
-        std::os::unix::process::CommandExt::uid(&mut command, NOBODY);
-    }
-    command
-}
-
-const NOBODY: u32 = 65_534;
-
-fn is_root() -> bool {
-    let id = Command::new("id").arg("-u").output().unwrap();
-    id.stdout == b"0\n"
-}
-
-fn give_away(folder: &Path) {
-    if !is_root() {
-        return;
-    }
-    chown(folder, Some(NOBODY), None).unwrap();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            give_away(&path);
-        } else {
-            chown(&path, Some(NOBODY), None).unwrap();
-        }
+        self.stop.ask();
+        self.task.await.unwrap().unwrap();
     }
 }

@@ -34,16 +34,29 @@ impl Programs {
     /// When one is missing or too old. The error says what to install or to set.
     pub async fn find(folder: Option<PathBuf>, server_version_number: i32) -> Result<Self> {
         let programs = Self { folder };
-        let needed = server_version_number / 10_000;
         for name in ["pg_dump", "pg_restore"] {
-            let found =
-                programs.major_version(name).await.map_err(|wrong| programs.missing(name, needed, &wrong))?;
-            if found < needed {
-                let wrong = format!("it is of PostgreSQL {found}, older than the server, which is {needed}");
-                return Err(programs.missing(name, needed, &wrong));
-            }
+            programs.must_have(name, server_version_number / 10_000).await?;
         }
         Ok(programs)
+    }
+
+    /// The same with one program that needs no server.
+    ///
+    /// # Errors
+    /// As [`Programs::find`].
+    pub async fn find_one(folder: Option<PathBuf>, name: &str, server_version_number: i32) -> Result<Self> {
+        let programs = Self { folder };
+        programs.must_have(name, server_version_number / 10_000).await?;
+        Ok(programs)
+    }
+
+    async fn must_have(&self, name: &str, needed: i32) -> Result<()> {
+        let found = self.major_version(name).await.map_err(|wrong| self.missing(name, needed, &wrong))?;
+        if found < needed {
+            let wrong = format!("it is of PostgreSQL {found}, older than the server, which is {needed}");
+            return Err(self.missing(name, needed, &wrong));
+        }
+        Ok(())
     }
 
     async fn major_version(&self, name: &str) -> Result<i32, String> {
@@ -72,6 +85,19 @@ impl Programs {
 
     fn path(&self, name: &str) -> PathBuf {
         self.folder.as_deref().map_or_else(|| PathBuf::from(name), |folder| folder.join(name))
+    }
+
+    /// Makes one data folder of a whole base and its increments, in this order. `into` is empty or not there.
+    ///
+    /// # Errors
+    /// When pg_combinebackup finds that they do not belong together, or the disk is full.
+    pub(crate) async fn combine(&self, bases: &[PathBuf], into: &Path) -> Result<()> {
+        let mut command = Command::new(self.path("pg_combinebackup"));
+        command.args(bases).arg("--output").arg(into).stdin(Stdio::null()).stdout(Stdio::null());
+        command.stderr(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().context("starting pg_combinebackup")?;
+        let said = listen(&mut child);
+        finish("pg_combinebackup", child, said).await
     }
 
     /// A program that finds the server in its environment.
@@ -188,6 +214,8 @@ async fn finish(name: &str, mut child: Child, said: JoinHandle<String>) -> Resul
     if !status.success() {
         let next = if said.contains("LOCK TABLE") {
             "another session holds a lock, perhaps a migration: run the command again when it is done"
+        } else if said.contains("WAL summar") {
+            "the server does not know any more what changed since the newest base: make a whole one with `squall-backup base`"
         } else {
             "its words say what is wrong; the log of the server says more"
         };

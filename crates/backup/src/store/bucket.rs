@@ -1,25 +1,22 @@
 //! A bucket of an S3-compatible store. Requests are repeated while the store answers 5xx or the connection
-//! is lost; a stream goes up in parts, and a failed one is aborted, so that it costs nothing and shows nowhere.
+//! is lost; a large stream goes up in parts ([`upload`]).
+
+mod upload;
 
 use super::Entry;
 use crate::failure::Failure;
 use anyhow::{Context, Result};
 use bytes::{Bytes, BytesMut};
+use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use object_store::{
-    BackoffConfig, Error, MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload, RetryConfig,
+    BackoffConfig, Error, ObjectStore, ObjectStoreExt, RetryConfig,
     aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey},
     path::Path,
 };
 use std::{collections::BTreeMap, io, sync::Arc, time::Duration};
-use tokio::{sync::mpsc::Receiver, task::JoinSet};
-
-/// Parts of 8 MB; from the 5,001st on 32 MB, as a store takes no more than 10,000 parts: 200 GB a file.
-const SMALL_PART: usize = 8 * 1024 * 1024;
-const LARGE_PART: usize = 4 * SMALL_PART;
-const SMALL_PARTS: usize = 5_000;
-/// Parts on their way at once: with the one being filled this bounds the memory to 40 MB.
-const PARTS_AT_ONCE: usize = 4;
+use tokio::sync::mpsc::Receiver;
+use upload::{Cutter, SMALL_PART};
 
 #[derive(Debug, Clone)]
 pub struct Bucket {
@@ -57,25 +54,26 @@ impl Bucket {
 
     pub async fn put_stream(&self, path: &str, chunks: Receiver<io::Result<Bytes>>) -> Result<()> {
         let tried = || format!("writing {}/{path}", self.location());
-        let mut cutter = Cutter { chunks, rest: BytesMut::new() };
+        let mut cutter = Cutter::new(chunks);
         let first = cutter.part(SMALL_PART).await.with_context(tried)?;
         let target = self.path(path);
         if first.len() < SMALL_PART {
             let put = self.client.put(&target, first.into()).await;
             return put.map(|_| ()).map_err(|error| failed(&tried(), error));
         }
-        let mut upload = self.client.put_multipart(&target).await.map_err(|error| failed(&tried(), error))?;
-        match send_parts(&mut upload, first, &mut cutter).await {
-            Ok(()) => upload.complete().await.map(|_| ()).map_err(|error| failed(&tried(), error)),
-            Err(error) => {
-                // The first failure is the one to tell.
-                let _ = upload.abort().await;
-                Err(match error.downcast::<Error>() {
-                    Ok(refused) => failed(&tried(), refused),
-                    Err(other) => other.context(tried()),
-                })
-            }
-        }
+        self.upload(&target, first, &mut cutter).await.map_err(|error| match error.downcast::<Error>() {
+            Ok(refused) => failed(&tried(), refused),
+            Err(other) => other.context(tried()),
+        })
+    }
+
+    /// Ends the uploads that were begun before a moment and never ended, and answers how many there were.
+    pub async fn abandon_uploads(&self, begun_before: DateTime<Utc>) -> Result<usize> {
+        let tried = || format!("ending unfinished uploads to {}", self.location());
+        self.abandon(begun_before).await.map_err(|error| match error.downcast::<Error>() {
+            Ok(refused) => failed(&tried(), refused),
+            Err(other) => other.context(tried()),
+        })
     }
 
     pub async fn get(&self, path: &str) -> Result<Option<Bytes>> {
@@ -148,49 +146,6 @@ fn configure(bucket: &str, environment: &BTreeMap<String, String>) -> AmazonS3Bu
         }
     }
     builder.with_bucket_name(bucket).with_retry(retry)
-}
-
-async fn send_parts(upload: &mut Box<dyn MultipartUpload>, first: Bytes, cutter: &mut Cutter) -> Result<()> {
-    let mut on_their_way = JoinSet::new();
-    let mut part = first;
-    let mut number = 0;
-    while !part.is_empty() {
-        if on_their_way.len() >= PARTS_AT_ONCE {
-            arrived(on_their_way.join_next().await)?;
-        }
-        on_their_way.spawn(upload.put_part(PutPayload::from(part)));
-        number += 1;
-        part = cutter.part(if number < SMALL_PARTS { SMALL_PART } else { LARGE_PART }).await?;
-    }
-    while let Some(part) = on_their_way.join_next().await {
-        arrived(Some(part))?;
-    }
-    Ok(())
-}
-
-fn arrived(part: Option<Result<object_store::Result<()>, tokio::task::JoinError>>) -> Result<()> {
-    match part {
-        Some(sent) => Ok(sent.context("the task that sent a part died")??),
-        None => Ok(()),
-    }
-}
-
-/// Cuts a stream into parts of exactly one size, which some stores insist on; only the last is shorter.
-struct Cutter {
-    chunks: Receiver<io::Result<Bytes>>,
-    rest: BytesMut,
-}
-
-impl Cutter {
-    async fn part(&mut self, bytes: usize) -> Result<Bytes> {
-        while self.rest.len() < bytes {
-            match self.chunks.recv().await {
-                Some(chunk) => self.rest.extend_from_slice(&chunk?),
-                None => break,
-            }
-        }
-        Ok(self.rest.split_to(bytes.min(self.rest.len())).freeze())
-    }
 }
 
 fn failed(tried: &str, error: Error) -> anyhow::Error {

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 #![allow(dead_code, reason = "not every test file uses all of it")]
 
+pub mod cluster;
+
 use sqlx::PgConnection;
 use squall_backup::{
     create::{self, create},
