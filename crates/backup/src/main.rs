@@ -95,7 +95,7 @@ async fn run(command: Command) -> Result<()> {
 
 async fn make(arguments: Create) -> Result<()> {
     let Create { seal, split_above, jobs, database } = arguments;
-    let ((store, recipients), server, stop) = (seal.open()?, server()?, stop_on_signals()?);
+    let ((store, recipients), server, stop) = (seal.open()?, server().await?, stop_on_signals()?);
     let programs = Programs::find(database.pg_bin, server.version_number().await?).await?;
     let manifest = create(&create::Request {
         server: &server,
@@ -113,7 +113,7 @@ async fn make(arguments: Create) -> Result<()> {
 
 async fn copy_folder(arguments: Base) -> Result<()> {
     let Base { seal, incremental, whole_every, keep, database } = arguments;
-    let ((store, recipients), server, stop) = (seal.open()?, server()?, stop_on_signals()?);
+    let ((store, recipients), server, stop) = (seal.open()?, server().await?, stop_on_signals()?);
     let programs = Programs::find(database.pg_bin, server.version_number().await?).await?;
     let request = base::Request {
         server: &server,
@@ -140,7 +140,7 @@ async fn copy_folder(arguments: Base) -> Result<()> {
 }
 
 async fn follow(seal: &Seal, spool: PathBuf, flush: Duration, database: Database) -> Result<()> {
-    let ((store, recipients), server, stop) = (seal.open()?, server()?, stop_on_signals()?);
+    let ((store, recipients), server, stop) = (seal.open()?, server().await?, stop_on_signals()?);
     let programs = Programs::find(database.pg_bin, server.version_number().await?).await?;
     let request = wal::Request {
         server: &server,
@@ -187,7 +187,7 @@ async fn bring_back(arguments: Restore) -> Result<()> {
 async fn prove(source: &Source, json: bool) -> Result<()> {
     let drilled = source.with("drill", async |request, manifest| drill(request, manifest).await).await?;
     say(&if json { serde_json::to_string_pretty(&drilled)? } else { drilled.table() })?;
-    match record(&server()?, &drilled).await {
+    match record(&server().await?, &drilled).await {
         Ok(Recorded::Written) => note("Recorded in the table backup_drills."),
         Ok(Recorded::NoTable) => note("Not recorded: the database has no table backup_drills."),
         // A drill on a machine without the live database proves as much.
@@ -206,7 +206,7 @@ impl Source {
         task: &str,
         work: impl AsyncFnOnce(&restore::Request<'_>, &squall_backup::manifest::Manifest) -> Result<T>,
     ) -> Result<T> {
-        let (server, store, stop) = (server()?, Store::open(&self.from.from)?, stop_on_signals()?);
+        let (server, store, stop) = (server().await?, Store::open(&self.from.from)?, stop_on_signals()?);
         let identities = Identities::read(self.key.identity.as_deref())?;
         let manifest = choose(&store, &self.id).await?;
         let request = restore::Request {
@@ -223,7 +223,7 @@ impl Source {
     }
 }
 
-fn server() -> Result<Server> {
+async fn server() -> Result<Server> {
     let url = std::env::var("DATABASE_URL").map_err(|_| {
         Failure::new(
             "looking for the database",
@@ -231,7 +231,7 @@ fn server() -> Result<Server> {
             "set it to postgres://user:password@host:port/database",
         )
     })?;
-    Server::parse(&url)
+    Ok(Server::parse(&url)?.nearest().await)
 }
 
 /// The first Ctrl-C or SIGTERM ends the work tidily; a second one ends the process.

@@ -2,6 +2,7 @@
 
 mod programs;
 mod address;
+mod near;
 
 pub use address::Server;
 pub use programs::{Archive, Programs, output, restore_archive};

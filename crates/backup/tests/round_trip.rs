@@ -8,7 +8,7 @@ use squall_backup::{
     keys::Identities,
     list::{choose, list},
     manifest::{CopyFormat, FileKind},
-    postgres,
+    postgres::{self, Server},
     progress::Progress,
     record::{Recorded, record},
     restore::Target,
@@ -142,4 +142,23 @@ async fn the_commands_say_what_they_did() {
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         assert!(said.contains(word), "{arguments:?}: {said}");
     }
+}
+
+#[tokio::test]
+async fn a_server_on_this_machine_is_met_through_its_socket_when_it_has_one() {
+    let world = World::empty().await;
+    let near = world.server.clone().nearest().await;
+    let began = async |server: &Server| {
+        let mut connection = server.connect().await.unwrap();
+        postgres::value::<String>(&mut connection, "select pg_postmaster_start_time() || current_database()")
+            .await
+            .unwrap()
+    };
+    assert_eq!(began(&near).await, began(&world.server).await);
+    let mut connection = world.server.connect().await.unwrap();
+    let place =
+        "select current_setting('unix_socket_directories') || '/.s.PGSQL.' || current_setting('port')";
+    let socket: String = postgres::value(&mut connection, place).await.unwrap();
+    let has_socket = std::path::Path::new(&socket).exists();
+    assert_eq!(near.place().contains(" in /"), has_socket, "{near:?} with {socket}");
 }

@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use anyhow::{Context, Result};
 use sqlx::{ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
-use std::{fmt, str::FromStr};
+use std::{fmt, net::IpAddr, str::FromStr};
 
 /// What DATABASE_URL says.
 #[derive(Clone)]
@@ -50,6 +50,18 @@ impl Server {
     /// Another database of the same server.
     pub fn with_database(&self, name: &str) -> Self {
         Self { options: self.options.clone().database(name), database: name.to_owned(), ..self.clone() }
+    }
+
+    /// Whether it is reached over TCP on this machine.
+    pub(super) fn is_loopback(&self) -> bool {
+        let host = self.options.get_host();
+        let is_address = host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+        self.options.get_socket().is_none() && (is_address || host == "localhost")
+    }
+
+    /// The same database through a socket in this folder.
+    pub(super) fn at_socket(&self, folder: &str, port: u16) -> Self {
+        Self { options: self.options.clone().socket(folder).port(port), ..self.clone() }
     }
 
     /// The address without user and password.
