@@ -18,9 +18,11 @@ use crate::{
     progress::Progress,
     store::Store,
     stream::{Depth, Sealed, Stop, seal, unseal},
+    wal::{segment, system_of},
 };
 use anyhow::{Context, Result};
 use chrono::{DateTime, TimeDelta, Utc};
+use contents::Log;
 use futures_util::stream;
 use kept::forget_older;
 use serde::{Deserialize, Serialize};
@@ -50,8 +52,14 @@ pub struct Base {
     pub finished_at: DateTime<Utc>,
     /// `server_version_num`.
     pub server_version_number: i32,
-    /// The segment that was written when it began. It and all later ones are needed.
+    /// The server it was copied from: its system identifier.
+    pub system: String,
+    /// The segment that was written when it began.
     pub first_segment: String,
+    /// The segment that was written when it ended. The tar holds all up to this one; later ones are needed.
+    pub last_segment: String,
+    /// `wal_segment_size`.
+    pub segment_bytes: u64,
     /// The tar.
     pub file: FileEntry,
     /// The list of the files in the data folder, which the next increment needs. It is never encrypted.
@@ -97,7 +105,7 @@ pub async fn base(request: &Request<'_>) -> Result<Base> {
     let id = BackupId::new(started_at)?;
     match write(request, &id, started_at).await {
         Ok(base) => {
-            forget_older(request.store, request.keep).await?;
+            forget_older(request.store, &base.system, request.keep).await?;
             Ok(base)
         }
         Err(error) => {
@@ -112,7 +120,8 @@ pub async fn base(request: &Request<'_>) -> Result<Base> {
 }
 
 async fn write(request: &Request<'_>, id: &BackupId, started_at: DateTime<Utc>) -> Result<Base> {
-    let parent = parent(request, started_at).await?;
+    let system = system_of(request.server).await?;
+    let parent = parent(request, &system, started_at).await?;
     let mut connection = request.server.connect().await?;
     if parent.is_some() {
         must_summarize(&mut connection).await?;
@@ -121,11 +130,11 @@ async fn write(request: &Request<'_>, id: &BackupId, started_at: DateTime<Utc>) 
     let slot = postgres::literal(&format!("squall_base_{}", id.as_str().to_lowercase().replace('-', "_")));
     let keep = format!("select pg_create_physical_replication_slot({slot}, true, true)");
     postgres::execute(&mut connection, &keep).await?;
-    let first_segment =
-        postgres::value(&mut connection, "select pg_walfile_name(pg_current_wal_lsn())").await?;
     let server_version_number =
         postgres::value(&mut connection, "select current_setting('server_version_num')::int").await?;
-    let (file, contents) = copy(request, &mut connection, id, parent.as_ref()).await?;
+    let segment_bytes: i64 = postgres::value(&mut connection, SEGMENT_BYTES).await?;
+    let segment_bytes = u64::try_from(segment_bytes).context("reading wal_segment_size")?;
+    let Copied { file, contents, log } = copy(request, &mut connection, id, parent.as_ref()).await?;
     // The server's clock decides: recovery compares with the times it wrote.
     let finished_at = postgres::value(&mut connection, "select clock_timestamp()").await?;
     connection.close().await.context("leaving the server")?;
@@ -136,7 +145,11 @@ async fn write(request: &Request<'_>, id: &BackupId, started_at: DateTime<Utc>) 
         started_at,
         finished_at,
         server_version_number,
-        first_segment,
+        system,
+        first_segment: segment::name(log.timeline, log.start, segment_bytes),
+        // The end is the first byte that is not needed any more.
+        last_segment: segment::name(log.timeline, log.end.saturating_sub(1), segment_bytes),
+        segment_bytes,
         file,
         contents,
         encrypted: !request.recipients.is_empty(),
@@ -149,9 +162,10 @@ async fn write(request: &Request<'_>, id: &BackupId, started_at: DateTime<Utc>) 
 }
 
 /// The base that a new increment builds on.
-async fn parent(request: &Request<'_>, now: DateTime<Utc>) -> Result<Option<Base>> {
+async fn parent(request: &Request<'_>, system: &str, now: DateTime<Utc>) -> Result<Option<Base>> {
     let Some(increment_for) = request.increment_for else { return Ok(None) };
     let mut bases = bases(request.store).await?;
+    bases.retain(|base| base.system == system);
     let whole = bases.iter().rev().find(|base| base.parent.is_none());
     let is_young = whole.is_some_and(|whole| now - whole.started_at < increment_for);
     Ok(bases.pop().filter(|_| is_young))
@@ -175,13 +189,21 @@ async fn must_summarize(connection: &mut PgConnection) -> Result<()> {
     Err(Failure::new("making an increment", wrong, next))
 }
 
+/// A data folder, or what changed in it, in the store.
+struct Copied {
+    file: FileEntry,
+    contents: FileEntry,
+    /// The part of the log without which it is not consistent; the tar holds it.
+    log: Log,
+}
+
 /// Copies the data folder, or what changed in it, and the list of its files.
 async fn copy(
     request: &Request<'_>,
     connection: &mut PgConnection,
     id: &BackupId,
     parent: Option<&Base>,
-) -> Result<(FileEntry, FileEntry)> {
+) -> Result<Copied> {
     // The segments written meanwhile come along, so that a base alone is consistent already.
     let mut arguments: Vec<String> =
         ["--pgdata=-", "--format=tar", "--wal-method=fetch", "--checkpoint=fast"].map(str::to_owned).into();
@@ -200,11 +222,14 @@ async fn copy(
     let name = "base.tar.zst";
     let tick = |bytes| request.progress.add(bytes);
     let sealed = seal(request.store, &path(id, name), tar, request.recipients, request.stop, tick).await?;
-    let listed = stream::iter([Ok(contents.await?.into())]);
+    let listed = contents.await?;
+    let log = contents::log(&listed)?;
+    let listed = stream::iter([Ok(listed.into())]);
     let contents = "contents.json.zst";
     let nobody = Recipients::default();
     let kept = seal(request.store, &path(id, contents), listed, &nobody, request.stop, |_| {}).await?;
-    Ok((entry(name, FileKind::Base, sealed), entry(contents, FileKind::Contents, kept)))
+    let (file, contents) = (entry(name, FileKind::Base, sealed), entry(contents, FileKind::Contents, kept));
+    Ok(Copied { file, contents, log })
 }
 
 /// The list of a base's files, in a file for pg_basebackup.
@@ -227,3 +252,5 @@ fn entry(name: &str, kind: FileKind, sealed: Sealed) -> FileEntry {
 fn path(id: &BackupId, name: &str) -> String {
     format!("{BASES}/{id}/{name}")
 }
+
+const SEGMENT_BYTES: &str = "select setting::bigint from pg_settings where name = 'wal_segment_size'";

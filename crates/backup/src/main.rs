@@ -150,6 +150,7 @@ async fn follow(seal: &Seal, spool: PathBuf, flush: Duration, database: Database
         spool,
         flush,
         stop: &stop,
+        note,
     };
     wal::receive(&request).await
 }

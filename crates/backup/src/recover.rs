@@ -14,7 +14,7 @@ use crate::{
     reader::ChunkReader,
     store::Store,
     stream::{Depth, unseal},
-    wal,
+    wal::{self, segment::without_gap},
 };
 use anyhow::{Context, Result, bail};
 use chrono::{DateTime, Utc};
@@ -115,7 +115,7 @@ async fn fetch(
     parts: &Path,
 ) -> Result<usize> {
     let Some(last) = chain.last() else { bail!("there is no base to recover from") };
-    let segments = wal::segments(request.store, &last.first_segment).await?;
+    let segments = log(request, last).await?;
     let files = chain.iter().map(|base| &base.file).chain(&segments);
     request.progress.expect(files.map(|file| file.plain_bytes).sum());
     match programs {
@@ -133,19 +133,32 @@ async fn fetch(
     }
     tidy(&request.into).await.with_context(|| format!("tidying {}", request.into.display()))?;
     let log = request.into.join("pg_wal");
-    let whole: Vec<&str> = segments.iter().map(|segment| segment.name.as_str()).collect();
-    let mut fetched = 0;
     for segment in &segments {
-        let name = segment.name.trim_end_matches(".partial");
-        if name.len() < segment.name.len() && whole.contains(&name) {
-            continue;
-        }
-        write(request, segment, last.encrypted, &log.join(name)).await?;
+        fetch_segment(request, last, segment, &log.join(segment.name.trim_end_matches(".partial"))).await?;
         request.progress.add(segment.plain_bytes);
-        fetched += 1;
     }
     configure(request).await?;
-    Ok(fetched)
+    Ok(segments.len())
+}
+
+/// The segments that lead from the base to the moment.
+async fn log(request: &Request<'_>, base: &Base) -> Result<Vec<FileEntry>> {
+    let kept = wal::segments(request.store, &base.system, &base.first_segment).await?;
+    let leading = without_gap(&kept, &base.last_segment, base.segment_bytes);
+    let reached = leading.iter().map(|kept| kept.received_at).max().unwrap_or(base.finished_at);
+    if reached < request.to {
+        let end = leading.last().map_or(base.last_segment.as_str(), |kept| kept.file.name.as_str());
+        let why = match kept.iter().any(|kept| kept.received_at >= request.to) {
+            true => "what follows is missing: the log was not followed for a while",
+            false => "nothing later was kept",
+        };
+        return Err(Failure::new(
+            format!("recovering to {} from {}", request.to, request.store.location()),
+            format!("the log leads from the base {} to {end}, received at {reached}, and {why}", base.id),
+            "choose an earlier time; for later ones keep `squall-backup wal` running, and make a base after each gap",
+        ));
+    }
+    Ok(leading.into_iter().map(|kept| kept.file.clone()).collect())
 }
 
 async fn empty(folder: &Path) -> Result<()> {
@@ -194,9 +207,22 @@ async fn tidy(data: &Path) -> io::Result<()> {
     Ok(())
 }
 
-async fn write(request: &Request<'_>, segment: &FileEntry, encrypted: bool, to: &Path) -> Result<()> {
-    let keys = encrypted.then_some(request.identities);
-    let mut plain = unseal(request.store, wal::content(&segment.name), segment, keys, Depth::Decoded);
+/// The log may be followed meanwhile: a segment that was not full grows under our hands, and is read again then.
+async fn fetch_segment(request: &Request<'_>, base: &Base, segment: &FileEntry, to: &Path) -> Result<()> {
+    let mut segment = segment.clone();
+    loop {
+        let Err(error) = write(request, base, &segment, to).await else { return Ok(()) };
+        match wal::as_it_is_now(request.store, &base.system, &segment.name).await? {
+            Some(now) if now.blake3 != segment.blake3 => segment = now,
+            _ => return Err(error),
+        }
+    }
+}
+
+async fn write(request: &Request<'_>, base: &Base, segment: &FileEntry, to: &Path) -> Result<()> {
+    let keys = base.encrypted.then_some(request.identities);
+    let from = wal::content(&base.system, &segment.name);
+    let mut plain = unseal(request.store, from, segment, keys, Depth::Decoded);
     let mut file = fs::File::create(to).await.with_context(|| format!("writing {}", to.display()))?;
     while let Some(chunk) = plain.recv().await {
         file.write_all(&chunk?).await.with_context(|| format!("writing {}", to.display()))?;

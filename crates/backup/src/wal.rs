@@ -3,19 +3,26 @@
 //! pg_receivewal follows the server through a replication slot into a spool folder; whatever was not received when
 //! this process was away, the slot holds back. A full segment goes to the store and then leaves the spool. The one
 //! being written goes there too, again and again, so that at most [`Request::flush`] is lost with the machine.
-//! A segment in the store counts when its facts `<segment>.json` are there: they are written last.
+//! A segment in the store counts when its facts `<segment>.json` are there: they are written last. They lie in a folder
+//! of the server's own, named by its system identifier: the segments of two servers would fit nowhere.
+
+pub(crate) mod segment;
 
 use crate::{
     failure::Failure,
     keys::Recipients,
     manifest::{FileEntry, FileKind},
-    postgres::{Programs, Server},
+    postgres::{self, Programs, Server},
     store::Store,
     stream::{Stop, seal},
 };
 use anyhow::{Context, Result, bail};
 use bytes::{Bytes, BytesMut};
+use chrono::{DateTime, Utc};
 use futures_util::{Stream, stream};
+use segment::is_segment;
+use serde::{Deserialize, Serialize};
+use sqlx::Connection;
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -49,6 +56,18 @@ pub struct Request<'a> {
     pub flush: Duration,
     /// Ends it, after what was received has been kept.
     pub stop: &'a Stop,
+    /// Hears what the user must know.
+    pub note: fn(&str),
+}
+
+/// A segment in the store.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Kept {
+    /// Its file.
+    #[serde(flatten)]
+    pub file: FileEntry,
+    /// When the last of it was received: whatever it holds is older.
+    pub received_at: DateTime<Utc>,
 }
 
 /// Follows the server until it is asked to stop.
@@ -62,9 +81,13 @@ pub async fn receive(request: &Request<'_>) -> Result<()> {
             request.spool.display()
         )
     })?;
-    create_slot(request).await?;
-    let mut receiver = start(request)?;
     let mut kept = BTreeMap::new();
+    if !has_slot(request).await? {
+        create_slot(request).await?;
+        begin_anew(request, &mut kept).await?;
+    }
+    let mut receiver = start(request)?;
+    let mut marked: Option<Instant> = None;
     loop {
         let stopping = request.stop.is_asked();
         if stopping {
@@ -73,6 +96,10 @@ pub async fn receive(request: &Request<'_>) -> Result<()> {
         keep_spooled(request, &mut kept, stopping).await?;
         if stopping {
             return Ok(());
+        }
+        if marked.is_none_or(|last| last.elapsed() >= request.flush) {
+            mark(request).await?;
+            marked = Some(Instant::now());
         }
         tokio::select! {
             biased;
@@ -89,6 +116,21 @@ pub async fn receive(request: &Request<'_>) -> Result<()> {
     }
 }
 
+/// Whether the slot is there and still good. One that the server gave up, as it held back too much, is removed.
+async fn has_slot(request: &Request<'_>) -> Result<bool> {
+    let mut connection = request.server.connect().await?;
+    let slot = postgres::literal(SLOT);
+    let query = format!(
+        "select (select coalesce(wal_status, '') from pg_replication_slots where slot_name = {slot})"
+    );
+    let status: Option<String> = postgres::value(&mut connection, &query).await?;
+    if status.as_deref() == Some("lost") {
+        postgres::execute(&mut connection, &format!("select pg_drop_replication_slot({slot})")).await?;
+    }
+    connection.close().await.context("leaving the server")?;
+    Ok(status.is_some_and(|status| status != "lost"))
+}
+
 async fn create_slot(request: &Request<'_>) -> Result<()> {
     let mut command = request.programs.command("pg_receivewal", request.server);
     let made = command.args(["--create-slot", "--if-not-exists", "--slot", SLOT]).output().await;
@@ -101,6 +143,28 @@ async fn create_slot(request: &Request<'_>) -> Result<()> {
         String::from_utf8_lossy(&made.stderr).trim(),
         "give the role the right REPLICATION, let pg_hba.conf take replication connections, and see that wal_level is replica",
     ))
+}
+
+/// A new slot begins with what is written now. What an earlier one left in the spool goes to the store: pg_receivewal
+/// would ask for what follows it, which the server need not have any more.
+async fn begin_anew(request: &Request<'_>, kept: &mut BTreeMap<String, Instant>) -> Result<()> {
+    keep_spooled(request, kept, true).await?;
+    for name in spooled(&request.spool).await? {
+        let local = request.spool.join(&name);
+        tokio::fs::remove_file(&local).await.with_context(|| format!("removing {}", local.display()))?;
+    }
+    kept.clear();
+    (request.note)(
+        "The slot is new: nobody kept the log before. Make a base now, with `squall-backup base`: recovery begins there.",
+    );
+    Ok(())
+}
+
+/// Recovery to a moment needs a commit after it, and an idle server has none: this is one.
+async fn mark(request: &Request<'_>) -> Result<()> {
+    let mut connection = request.server.connect().await?;
+    postgres::execute(&mut connection, "select pg_logical_emit_message(true, 'squall-backup', '')").await?;
+    connection.close().await.context("leaving the server")
 }
 
 fn start(request: &Request<'_>) -> Result<Child> {
@@ -126,16 +190,16 @@ async fn keep_spooled(request: &Request<'_>, kept: &mut BTreeMap<String, Instant
         let Some(file) = open(&local).await? else { continue };
         if let Some(segment) = name.strip_suffix(".partial") {
             let due = kept.get(&name).is_none_or(|last| last.elapsed() >= request.flush);
-            if is_segment(segment) && (all || due) {
-                keep(request, file, &name).await?;
+            let wanted = is_segment(segment) && (all || due);
+            if wanted && keep(request, file, &name).await?.is_some() {
                 kept.insert(name, Instant::now());
             }
             continue;
         }
-        keep(request, file, &name).await?;
+        let Some(system) = keep(request, file, &name).await? else { continue };
         tokio::fs::remove_file(&local).await.with_context(|| format!("removing {}", local.display()))?;
         let partial = format!("{name}.partial");
-        for path in [facts(&partial), content(&partial)] {
+        for path in [facts(&system, &partial), content(&system, &partial)] {
             request.store.delete(&path).await?;
         }
         kept.remove(&partial);
@@ -158,50 +222,86 @@ async fn spooled(spool: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-async fn keep(request: &Request<'_>, file: File, name: &str) -> Result<()> {
-    let source = chunks(file);
+/// Keeps one file of the spool, and answers whose log it is. An empty one waits for what it will hold.
+async fn keep(request: &Request<'_>, mut file: File, name: &str) -> Result<Option<String>> {
+    let system = match name.ends_with(".history") {
+        // It says which timeline left which one where, and nothing of the server.
+        true => Some(system_of(request.server).await?),
+        false => segment::system(&mut file).await.with_context(|| format!("reading the segment {name}"))?,
+    };
+    let Some(system) = system else { return Ok(None) };
+    let changed = file.metadata().await.and_then(|known| known.modified());
+    let received_at = changed.with_context(|| format!("reading when {name} was received"))?.into();
+    let path = content(&system, name);
     // What was begun is finished even when the process is asked to stop: it is small.
-    let sealed =
-        seal(request.store, &content(name), source, request.recipients, &Stop::default(), |_| {}).await?;
-    let entry = FileEntry {
+    let stop = Stop::default();
+    let sealed = seal(request.store, &path, chunks(file), request.recipients, &stop, |_| {}).await?;
+    let file = FileEntry {
         name: name.to_owned(),
         kind: FileKind::Wal,
         plain_bytes: sealed.plain_bytes,
         stored_bytes: sealed.stored_bytes,
         blake3: sealed.blake3,
     };
-    let written = serde_json::to_vec(&entry).context("writing the facts of a segment as JSON")?;
-    request.store.put(&facts(name), written.into()).await
+    let written =
+        serde_json::to_vec(&Kept { file, received_at }).context("writing the facts of a segment as JSON")?;
+    request.store.put(&facts(&system, name), written.into()).await?;
+    Ok(Some(system))
 }
 
-/// The segments from `first` on, in order, with the history of timelines. A segment that was never filled is there
-/// as `.partial`.
+/// What tells a server from all others, and from copies of it not at all.
+pub(crate) async fn system_of(server: &Server) -> Result<String> {
+    let mut connection = server.connect().await?;
+    let query = "select system_identifier::text from pg_control_system()";
+    let system = postgres::value(&mut connection, query).await?;
+    connection.close().await.context("leaving the server")?;
+    Ok(system)
+}
+
+/// The segments of a server from `first` on, in order, with the history of timelines. A segment that was never filled
+/// is there as `.partial`.
 ///
 /// # Errors
 /// When the store cannot be read.
-pub async fn segments(store: &Store, first: &str) -> Result<Vec<FileEntry>> {
+pub async fn segments(store: &Store, system: &str, first: &str) -> Result<Vec<Kept>> {
     let mut segments = Vec::new();
-    for entry in store.list(SEGMENTS).await? {
-        let name =
-            entry.path.strip_prefix(&format!("{SEGMENTS}/")).and_then(|name| name.strip_suffix(".json"));
+    let folder = format!("{SEGMENTS}/{system}");
+    for found in store.list(&folder).await? {
+        let name = found.path.strip_prefix(&format!("{folder}/")).and_then(|name| name.strip_suffix(".json"));
         let Some(name) = name.filter(|name| name.ends_with(".history") || *name >= first) else { continue };
-        let Some(written) = store.get(&entry.path).await? else { continue };
-        let entry: FileEntry = serde_json::from_slice(&written).map_err(|error| {
-            let next = "choose a time before it, or restore a dump with `squall-backup restore`";
-            Failure::new(format!("reading {} in {}", entry.path, store.location()), error, next)
-        })?;
-        if entry.name != name {
-            bail!("{}/{} speaks of {}: the files were mixed up", store.location(), facts(name), entry.name);
-        }
-        segments.push(entry);
+        segments.extend(kept(store, system, name).await?);
     }
     Ok(segments)
 }
 
-/// Removes the segments before `first`.
-pub(crate) async fn forget_before(store: &Store, first: &str) -> Result<()> {
-    for entry in store.list(SEGMENTS).await? {
-        let name = entry.path.strip_prefix(&format!("{SEGMENTS}/")).unwrap_or_default();
+/// The facts of a segment, if it is there.
+async fn kept(store: &Store, system: &str, name: &str) -> Result<Option<Kept>> {
+    let path = facts(system, name);
+    let Some(written) = store.get(&path).await? else { return Ok(None) };
+    let kept: Kept = serde_json::from_slice(&written).map_err(|error| {
+        let next = "choose a time before it, or restore a dump with `squall-backup restore`";
+        Failure::new(format!("reading {path} in {}", store.location()), error, next)
+    })?;
+    if kept.file.name != name {
+        bail!("{}/{path} speaks of {}: the files were mixed up", store.location(), kept.file.name);
+    }
+    Ok(Some(kept))
+}
+
+/// What became of a segment that was not full when it was listed: it may have grown meanwhile, or be full.
+pub(crate) async fn as_it_is_now(store: &Store, system: &str, name: &str) -> Result<Option<FileEntry>> {
+    let now = match kept(store, system, name.trim_end_matches(".partial")).await? {
+        Some(whole) => Some(whole),
+        None => kept(store, system, name).await?,
+    };
+    Ok(now.map(|kept| kept.file))
+}
+
+/// Removes the segments of a server before `first`.
+pub(crate) async fn forget_before(store: &Store, system: &str, first: &str) -> Result<()> {
+    let folder = format!("{SEGMENTS}/{system}");
+    for entry in store.list(&folder).await? {
+        let name = entry.path.strip_prefix(&format!("{folder}/")).unwrap_or_default();
         let segment = name.split('.').next().unwrap_or_default();
         if is_segment(segment) && segment < first {
             store.delete(&entry.path).await?;
@@ -211,16 +311,12 @@ pub(crate) async fn forget_before(store: &Store, first: &str) -> Result<()> {
 }
 
 /// The path of a segment's bytes.
-pub(crate) fn content(name: &str) -> String {
-    format!("{SEGMENTS}/{name}.zst")
+pub(crate) fn content(system: &str, name: &str) -> String {
+    format!("{SEGMENTS}/{system}/{name}.zst")
 }
 
-fn facts(name: &str) -> String {
-    format!("{SEGMENTS}/{name}.json")
-}
-
-fn is_segment(name: &str) -> bool {
-    name.len() == 24 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+fn facts(system: &str, name: &str) -> String {
+    format!("{SEGMENTS}/{system}/{name}.json")
 }
 
 async fn open(path: &Path) -> Result<Option<File>> {

@@ -92,6 +92,36 @@ async fn a_moment_is_recovered_from_a_whole_base_and_its_encrypted_increments() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_gap_in_the_log_is_named_and_a_base_after_it_serves_again() {
+    let mut world = World::new().await;
+    let follower = world.follow();
+    let early = world.base(None).await.unwrap();
+    follower.end_after_now(&mut world, &early).await;
+    // Somebody drops the slot, and the server forgets what nobody waits for.
+    world.live.run("select pg_drop_replication_slot('squall_backup')").await;
+    for _ in 0..3 {
+        world.live.run("create table busy as select 1; drop table busy").await;
+        world.live.run("select pg_switch_wal()").await;
+    }
+    world.live.run("checkpoint").await;
+    let follower = world.follow();
+    let late = world.base(None).await.unwrap();
+    let moment: DateTime<Utc> = world.live.value("select clock_timestamp()").await;
+    follower.end_after_now(&mut world, &late).await;
+    assert_eq!(world.recover(moment, "served").await.unwrap().base.id, late.id);
+    let mut recovered = Cluster::start(&world.path("served"));
+    recovered.run("create table it_takes_writes (n integer)").await;
+
+    let between = late.started_at - TimeDelta::milliseconds(1);
+    let said = format!("{:#}", world.recover(between, "between").await.unwrap_err());
+    assert!(said.contains("what follows is missing") && said.contains(early.id.as_str()), "{said}");
+    let later = moment + TimeDelta::days(1);
+    let said = format!("{:#}", world.recover(later, "later").await.unwrap_err());
+    assert!(said.contains("nothing later was kept") && said.contains(late.id.as_str()), "{said}");
+    assert!(!world.path("between").exists() && !world.path("later").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_increment_that_cannot_be_made_says_what_to_do_and_leaves_nothing() {
     let mut world = World::new().await;
     let week = Some(TimeDelta::days(7));
@@ -185,6 +215,7 @@ impl World {
                 spool,
                 flush: Duration::ZERO,
                 stop: &asked,
+                note: |_| {},
             };
             wal::receive(&request).await
         });
@@ -209,11 +240,11 @@ impl Follower {
     /// Waits until the log of this moment is kept, and ends.
     async fn end_after_now(self, world: &mut World, base: &Base) {
         let last: String = world.live.value("select pg_walfile_name(pg_current_wal_lsn())").await;
-        world.live.run("create table later (n integer)").await;
+        world.live.run("select pg_logical_emit_message(true, 'later', '')").await;
         world.live.run("select pg_switch_wal()").await;
         let arrived = async || {
-            let segments = wal::segments(&world.store, &base.first_segment).await.unwrap();
-            segments.iter().any(|segment| segment.name == last)
+            let segments = wal::segments(&world.store, &base.system, &base.first_segment).await.unwrap();
+            segments.iter().any(|segment| segment.file.name == last)
         };
         while !arrived().await {
             assert!(!self.task.is_finished(), "nobody follows the log any more: {:?}", self.task.await);

@@ -5,6 +5,7 @@ use crate::reader::ChunkReader;
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
+use serde::Deserialize;
 use std::io::{self, Read};
 use tokio::{sync::mpsc, task::spawn_blocking};
 
@@ -51,6 +52,45 @@ fn find(mut tar: impl Read) -> Result<Vec<u8>> {
     }
 }
 
+/// A part of the write-ahead log, in bytes from its beginning.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Log {
+    pub timeline: u32,
+    pub start: u64,
+    /// The first byte after it.
+    pub end: u64,
+}
+
+/// The part of the log that the list names: what the copied files need to be of one moment.
+pub fn log(list: &[u8]) -> Result<Log> {
+    let list: List = serde_json::from_slice(list).context("reading the list of files of pg_basebackup")?;
+    let range = list.ranges.last().context("the list of files of pg_basebackup names no part of the log")?;
+    let bytes = |text: &str| lsn(text).with_context(|| format!("{text:?} is no place in the log"));
+    Ok(Log { timeline: range.timeline, start: bytes(&range.start)?, end: bytes(&range.end)? })
+}
+
+/// `0/E000028`: two halves of 32 bits.
+fn lsn(text: &str) -> Option<u64> {
+    let (high, low) = text.split_once('/')?;
+    Some((u64::from_str_radix(high, 16).ok()? << 32) + u64::from_str_radix(low, 16).ok()?)
+}
+
+#[derive(Deserialize)]
+struct List {
+    #[serde(rename = "WAL-Ranges")]
+    ranges: Vec<Range>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Range {
+    timeline: u32,
+    #[serde(rename = "Start-LSN")]
+    start: String,
+    #[serde(rename = "End-LSN")]
+    end: String,
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
@@ -92,6 +132,16 @@ mod tests {
             assert!(handed_on == tar);
             let said = format!("{:#}", list.unwrap_err());
             assert!(said.contains(wrong), "{said}");
+        }
+    }
+
+    #[test]
+    fn the_part_of_the_log_is_read_from_the_list() {
+        let list = br#"{"PostgreSQL-Backup-Manifest-Version": 2, "System-Identifier": 7, "Files": [],
+            "WAL-Ranges": [{"Timeline": 2, "Start-LSN": "1/E000028", "End-LSN": "1/F000000"}], "Manifest-Checksum": "x"}"#;
+        assert_eq!(log(list).unwrap(), Log { timeline: 2, start: 0x1_0E00_0028, end: 0x1_0F00_0000 });
+        for wrong in ["{}", r#"{"WAL-Ranges": []}"#, "x"] {
+            assert!(log(wrong.as_bytes()).is_err(), "{wrong}");
         }
     }
 }

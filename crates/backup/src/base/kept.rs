@@ -63,15 +63,17 @@ pub fn chain<'a>(bases: &'a [Base], last: &'a Base) -> Result<Vec<&'a Base>> {
     Ok(chain)
 }
 
-/// Removes all but the newest whole bases with their increments, and the segments that only the others needed.
-pub async fn forget_older(store: &Store, keep: usize) -> Result<()> {
-    let bases = bases(store).await?;
+/// Removes all but the newest whole bases of a server with their increments, and the segments that only the others
+/// needed. What other servers left in this place stays.
+pub async fn forget_older(store: &Store, system: &str, keep: usize) -> Result<()> {
+    let mut bases = bases(store).await?;
+    bases.retain(|base| base.system == system);
     let (gone, first_segment) = surplus(&bases, keep);
     for id in gone {
         store.delete_prefix(&format!("{BASES}/{id}"), SEAL).await?;
     }
     if let Some(first_segment) = first_segment {
-        wal::forget_before(store, first_segment).await?;
+        wal::forget_before(store, system, first_segment).await?;
     }
     Ok(())
 }
@@ -123,7 +125,10 @@ mod tests {
                 started_at: at(number),
                 finished_at: at(number),
                 server_version_number: 180_004,
+                system: "7".to_owned(),
                 first_segment: format!("{number:024}"),
+                last_segment: format!("{number:024}"),
+                segment_bytes: 16 * 1024 * 1024,
                 file: file(FileKind::Base),
                 contents: file(FileKind::Contents),
                 encrypted: false,

@@ -1,0 +1,130 @@
+//! Segments of the write-ahead log: whose they are, and how far they lead without a gap.
+
+use super::Kept;
+use anyhow::{Context, Result};
+use tokio::{
+    fs::File,
+    io::{AsyncReadExt, AsyncSeekExt},
+};
+
+/// In the header of a segment's first page (`XLogLongPageHeaderData`): the system identifier is its fourth word.
+const SYSTEM_AT: usize = 24;
+const HEADER: usize = 32;
+
+/// 24 hexadecimal digits: timeline, and the number in two halves.
+pub fn is_segment(name: &str) -> bool {
+    name.len() == 24 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// The segment in which a byte of the log lies.
+pub fn name(timeline: u32, byte: u64, segment_bytes: u64) -> String {
+    let (number, per_half) = (byte / segment_bytes.max(1), per_half(segment_bytes));
+    format!("{timeline:08X}{:08X}{:08X}", number / per_half, number % per_half)
+}
+
+fn per_half(segment_bytes: u64) -> u64 {
+    ((1_u64 << 32) / segment_bytes.max(1)).max(1)
+}
+
+/// The system identifier of the server that wrote it; none when nothing was received into it yet. The file is at its
+/// beginning again afterwards.
+pub async fn system(file: &mut File) -> Result<Option<String>> {
+    let mut header = [0; HEADER];
+    file.read_exact(&mut header).await?;
+    file.rewind().await?;
+    let system = header[SYSTEM_AT..].try_into().map(u64::from_ne_bytes).context("cutting the header")?;
+    Ok((system != 0).then(|| system.to_string()))
+}
+
+/// How far the log leads from a base that holds its segments up to `held`: those that follow each other. The history
+/// of timelines comes along. A segment that is there whole and as `.partial` counts once.
+pub fn without_gap<'a>(segments: &'a [Kept], held: &str, segment_bytes: u64) -> Vec<&'a Kept> {
+    let Some((mut timeline, mut reached)) = position(held, segment_bytes) else { return Vec::new() };
+    let mut leading: Vec<&Kept> = Vec::new();
+    let is_whole = |name: &str| segments.iter().any(|kept| kept.file.name == name);
+    for kept in segments {
+        let name = kept.file.name.as_str();
+        let Some((line, number)) = position(name.trim_end_matches(".partial"), segment_bytes) else {
+            leading.push(kept);
+            continue;
+        };
+        if name.strip_suffix(".partial").is_some_and(is_whole) {
+            continue;
+        }
+        if number > reached + 1 {
+            break;
+        }
+        // A new timeline leaves the old one somewhere in what is already there.
+        reached = if line == timeline { reached.max(number) } else { number };
+        timeline = line;
+        leading.push(kept);
+    }
+    leading
+}
+
+fn position(name: &str, segment_bytes: u64) -> Option<(u64, u64)> {
+    let part = |range: std::ops::Range<usize>| u64::from_str_radix(name.get(range)?, 16).ok();
+    is_segment(name).then_some(())?;
+    Some((part(0..8)?, part(8..16)? * per_half(segment_bytes) + part(16..24)?))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+    use crate::manifest::{FileEntry, FileKind};
+    use chrono::Utc;
+
+    const SIZE: u64 = 16 * 1024 * 1024;
+
+    fn check(names: &[&str], held: &str, leading: &[&str]) {
+        let kept = |name: &&str| Kept {
+            file: FileEntry {
+                name: (*name).to_owned(),
+                kind: FileKind::Wal,
+                plain_bytes: SIZE,
+                stored_bytes: 1,
+                blake3: String::new(),
+            },
+            received_at: Utc::now(),
+        };
+        let segments: Vec<Kept> = names.iter().map(kept).collect();
+        let found = without_gap(&segments, held, SIZE);
+        assert_eq!(found.iter().map(|kept| kept.file.name.as_str()).collect::<Vec<_>>(), leading);
+    }
+
+    #[test]
+    fn the_log_leads_until_a_segment_is_missing() {
+        let [a, b, c, e] = [
+            "0000000100000000000000FD",
+            "0000000100000000000000FE",
+            "0000000100000000000000FF",
+            "000000010000000100000001",
+        ];
+        let d = "000000010000000100000000";
+        check(&[a, b, c, d, e], a, &[a, b, c, d, e]);
+        check(&[a, b, c, e], a, &[a, b, c]);
+        check(&[c, d], a, &[]);
+        check(&[c, d], b, &[c, d]);
+        check(&[c, d], d, &[c, d]);
+        check(&[], a, &[]);
+    }
+
+    #[test]
+    fn a_byte_of_the_log_lies_in_the_segment_that_postgresql_names() {
+        // As pg_walfile_name answers with segments of 16 MB.
+        assert_eq!(name(1, 0x0E00_0028, SIZE), "00000001000000000000000E");
+        assert_eq!(name(2, 0x1_FFFF_FFFF, SIZE), "0000000200000001000000FF");
+        assert_eq!(position(&name(3, 0x5_0123_4567, SIZE), SIZE), Some((3, 0x5_0123_4567 / SIZE)));
+    }
+
+    #[test]
+    fn a_segment_counts_once_and_a_new_timeline_begins_inside_the_old_one() {
+        let (a, partial) = ("000000010000000000000002", "000000010000000000000002.partial");
+        let (b, other) = ("000000010000000000000003.partial", "000000020000000000000002");
+        let (history, far) = ("00000002.history", "000000020000000000000004");
+        check(&[a, partial, b], a, &[a, b]);
+        check(&[a, b, history, other], a, &[a, b, history, other]);
+        check(&[a, b, history, other, far], a, &[a, b, history, other]);
+    }
+}
