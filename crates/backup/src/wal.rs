@@ -6,6 +6,7 @@
 //! A segment in the store counts when its facts `<segment>.json` are there: they are written last. They lie in a folder
 //! of the server's own, named by its system identifier: the segments of two servers would fit nowhere.
 
+mod slot;
 pub(crate) mod segment;
 
 use crate::{
@@ -36,8 +37,6 @@ const SEGMENTS: &str = "wal";
 /// Between two looks at the spool.
 const PAUSE: Duration = Duration::from_secs(1);
 const READ: usize = 256 * 1024;
-/// The slot at the server; one is enough, and a second receiver is refused by it.
-const SLOT: &str = "squall_backup";
 
 /// What to follow, and where to keep it.
 #[derive(Debug)]
@@ -82,8 +81,8 @@ pub async fn receive(request: &Request<'_>) -> Result<()> {
         )
     })?;
     let mut kept = BTreeMap::new();
-    if !has_slot(request).await? {
-        create_slot(request).await?;
+    if !slot::serves(request).await? {
+        slot::create(request).await?;
         begin_anew(request, &mut kept).await?;
     }
     let mut receiver = start(request)?;
@@ -116,36 +115,7 @@ pub async fn receive(request: &Request<'_>) -> Result<()> {
     }
 }
 
-/// Whether the slot is there and still good. One that the server gave up, as it held back too much, is removed.
-async fn has_slot(request: &Request<'_>) -> Result<bool> {
-    let mut connection = request.server.connect().await?;
-    let slot = postgres::literal(SLOT);
-    let query = format!(
-        "select (select coalesce(wal_status, '') from pg_replication_slots where slot_name = {slot})"
-    );
-    let status: Option<String> = postgres::value(&mut connection, &query).await?;
-    if status.as_deref() == Some("lost") {
-        postgres::execute(&mut connection, &format!("select pg_drop_replication_slot({slot})")).await?;
-    }
-    connection.close().await.context("leaving the server")?;
-    Ok(status.is_some_and(|status| status != "lost"))
-}
-
-async fn create_slot(request: &Request<'_>) -> Result<()> {
-    let mut command = request.programs.command("pg_receivewal", request.server);
-    let made = command.args(["--create-slot", "--if-not-exists", "--slot", SLOT]).output().await;
-    let made = made.context("starting pg_receivewal")?;
-    if made.status.success() {
-        return Ok(());
-    }
-    Err(Failure::new(
-        format!("making the replication slot {SLOT} at {}", request.server.place()),
-        String::from_utf8_lossy(&made.stderr).trim(),
-        "give the role the right REPLICATION, let pg_hba.conf take replication connections, and see that wal_level is replica",
-    ))
-}
-
-/// A new slot begins with what is written now. What an earlier one left in the spool goes to the store: pg_receivewal
+/// The slot begins with what is written now. What an earlier one left in the spool goes to the store: pg_receivewal
 /// would ask for what follows it, which the server need not have any more.
 async fn begin_anew(request: &Request<'_>, kept: &mut BTreeMap<String, Instant>) -> Result<()> {
     keep_spooled(request, kept, true).await?;
@@ -169,7 +139,12 @@ async fn mark(request: &Request<'_>) -> Result<()> {
 
 fn start(request: &Request<'_>) -> Result<Child> {
     let mut command = request.programs.command("pg_receivewal", request.server);
-    command.arg("--directory").arg(&request.spool).args(["--slot", SLOT, "--no-loop", "--status-interval=5"]);
+    command.arg("--directory").arg(&request.spool).args([
+        "--slot",
+        slot::NAME,
+        "--no-loop",
+        "--status-interval=5",
+    ]);
     command.stdin(Stdio::null()).stderr(Stdio::inherit()).kill_on_drop(true);
     command.spawn().context("starting pg_receivewal")
 }

@@ -104,6 +104,8 @@ async fn a_gap_in_the_log_is_named_and_a_base_after_it_serves_again() {
         world.live.run("select pg_switch_wal()").await;
     }
     world.live.run("checkpoint").await;
+    // A slot alone does not help: what the spool has ends before it.
+    world.live.run("select pg_create_physical_replication_slot('squall_backup', true)").await;
     let follower = world.follow();
     let late = world.base(None).await.unwrap();
     let moment: DateTime<Utc> = world.live.value("select clock_timestamp()").await;

@@ -62,6 +62,11 @@ pub fn without_gap<'a>(segments: &'a [Kept], held: &str, segment_bytes: u64) -> 
     leading
 }
 
+/// Where a segment stands in the log, whatever its timeline.
+pub fn number(name: &str, segment_bytes: u64) -> Option<u64> {
+    position(name, segment_bytes).map(|(_, number)| number)
+}
+
 fn position(name: &str, segment_bytes: u64) -> Option<(u64, u64)> {
     let part = |range: std::ops::Range<usize>| u64::from_str_radix(name.get(range)?, 16).ok();
     is_segment(name).then_some(())?;

@@ -1,0 +1,71 @@
+//! The replication slot: the server holds back what was not received through it.
+
+use super::{Request, open, segment, spooled, system_of};
+use crate::{failure::Failure, postgres};
+use anyhow::{Context, Result};
+use sqlx::{Connection, Row};
+
+/// One is enough, and a second receiver is refused by it.
+pub const NAME: &str = "squall_backup";
+
+/// Whether the slot is there, and what it holds back follows what the spool has. A slot that the server gave up, as it
+/// held back too much, is removed.
+pub async fn serves(request: &Request<'_>) -> Result<bool> {
+    let mut connection = request.server.connect().await?;
+    let slot = sqlx::query(SLOT).bind(NAME).fetch_optional(&mut connection).await.map_err(postgres::said)?;
+    let serves = match slot {
+        None => false,
+        Some(slot) if slot.try_get::<bool, _>("is_lost")? => {
+            let drop = format!("select pg_drop_replication_slot({})", postgres::literal(NAME));
+            postgres::execute(&mut connection, &drop).await?;
+            false
+        }
+        Some(slot) => {
+            let segment_bytes = u64::try_from(slot.try_get::<i64, _>("segment_bytes")?)?;
+            let (from, to) =
+                (slot.try_get::<String, _>("held_from")?, slot.try_get::<String, _>("written_to")?);
+            let number = |name: &str| segment::number(name, segment_bytes);
+            let held = number(&from)..=number(&to);
+            spool_fits(request, |name| held.contains(&number(name))).await?
+        }
+    };
+    connection.close().await.context("leaving the server")?;
+    Ok(serves)
+}
+
+/// Makes the slot, unless it is there.
+pub async fn create(request: &Request<'_>) -> Result<()> {
+    let mut command = request.programs.command("pg_receivewal", request.server);
+    let made = command.args(["--create-slot", "--if-not-exists", "--slot", NAME]).output().await;
+    let made = made.context("starting pg_receivewal")?;
+    if made.status.success() {
+        return Ok(());
+    }
+    Err(Failure::new(
+        format!("making the replication slot {NAME} at {}", request.server.place()),
+        String::from_utf8_lossy(&made.stderr).trim(),
+        "give the role the right REPLICATION, let pg_hba.conf take replication connections, and see that wal_level is replica",
+    ))
+}
+
+/// Whether every segment in the spool that is not full is of this server and of those it still has.
+async fn spool_fits(request: &Request<'_>, is_held: impl Fn(&str) -> bool) -> Result<bool> {
+    let system = system_of(request.server).await?;
+    for name in spooled(&request.spool).await? {
+        let Some(unfinished) = name.strip_suffix(".partial") else { continue };
+        let Some(mut file) = open(&request.spool.join(&name)).await? else { continue };
+        let is_ours = segment::system(&mut file).await?.is_none_or(|found| found == system);
+        if !is_ours || !is_held(unfinished) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+const SLOT: &str = r"
+select coalesce(wal_status = 'lost', false) or restart_lsn is null as is_lost,
+    coalesce(pg_walfile_name(restart_lsn), '') as held_from,
+    pg_walfile_name(pg_current_wal_lsn()) as written_to,
+    (select setting::bigint from pg_settings where name = 'wal_segment_size') as segment_bytes
+from pg_replication_slots
+where slot_name = $1";
