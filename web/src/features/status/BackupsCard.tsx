@@ -16,7 +16,9 @@ export function BackupsCard() {
           <ul className="checks">
             <li>
               <h3>Proven</h3>
-              <p>{message}</p>
+              <div>
+                <p>{message}</p>
+              </div>
               <OkMark ok={ok} />
             </li>
             {drills.map((drill) => (
