@@ -11,7 +11,9 @@ use squall_api::{
 };
 use squall_boot::{
     config::{self, Env},
-    database, healthcheck, shutdown, telemetry,
+    database, healthcheck,
+    metrics::Service,
+    shutdown, telemetry,
 };
 use std::{future::IntoFuture, io::Write, process::ExitCode};
 
@@ -95,7 +97,8 @@ async fn serve() -> Result<()> {
         let listener = tokio::net::TcpListener::bind(address).await.with_context(|| {
             format!("listening on {address} for metrics. Set SQUALL_METRICS_LISTEN to a free address")
         })?;
-        tokio::spawn(axum::serve(listener, metrics::app(state.clone())).into_future());
+        let exporter = squall_boot::metrics::install(Service::Api)?;
+        tokio::spawn(axum::serve(listener, metrics::app(state.clone(), exporter)).into_future());
     }
     let ended = stop.clone();
     let serving =

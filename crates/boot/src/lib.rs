@@ -6,6 +6,7 @@
 
 pub mod config;
 pub mod telemetry;
+pub mod metrics;
 pub mod database;
 pub mod shutdown;
 pub mod healthcheck;
