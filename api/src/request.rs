@@ -10,7 +10,7 @@ use axum::{
     Router,
     extract::{MatchedPath, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
-    middleware::{Next, from_fn, from_fn_with_state},
+    middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
 };
 use squall_boot::metrics;
@@ -35,7 +35,7 @@ pub fn wrap(router: Router, state: &AppState) -> Router {
             ApiError::internal("the handler panicked; the line before this one has the place").into_response()
         }))
         .layer(from_fn_with_state(state.clone(), limit_time))
-        .layer(from_fn(finish))
+        .layer(from_fn_with_state(state.clone(), finish))
 }
 
 /// The id of a request, as an extension of it.
@@ -55,7 +55,7 @@ async fn limit_time(State(state): State<AppState>, request: Request, next: Next)
     }
 }
 
-async fn finish(mut request: Request, next: Next) -> Response {
+async fn finish(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let start = Instant::now();
     let id = sane_id(request.headers()).unwrap_or_else(new_id);
     request.extensions_mut().insert(RequestId(id.clone()));
@@ -77,6 +77,10 @@ async fn finish(mut request: Request, next: Next) -> Response {
         }
     }
     add_headers(response.headers_mut(), &path, &id);
+    if state.stopping.is_cancelled() {
+        // The other side lets go of the connection by itself, and never sends into one that is being closed.
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     let status = response.status().as_u16();
     metrics::HTTP_REQUESTS.observe(labels(&method, route.as_deref(), status), start.elapsed());
     let millis = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);

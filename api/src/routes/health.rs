@@ -77,6 +77,10 @@ pub(super) async fn healthz() -> Json<Alive> {
     )
 )]
 pub(super) async fn readyz(State(state): State<AppState>) -> Result<Json<Readiness>, ApiError> {
+    if state.stopping.is_cancelled() {
+        let message = "The process was asked to stop and takes no new work.";
+        return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", message).retry_after(2));
+    }
     let checks = check(&state).await;
     if checks.database.ok && checks.schema.ok {
         return Ok(Json(Readiness { status: "ready", checks }));

@@ -2,13 +2,15 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on should end")]
 
 use serde_json::Value;
-use squall_boot::metrics::{ALL, Kind, Metric, markdown};
+use squall_boot::{
+    docs,
+    metrics::{ALL, Kind, Metric, markdown},
+};
 use std::{collections::BTreeSet, path::Path, process::Command};
 
 const DASHBOARD: &str = include_str!("../../../infra/monitoring/grafana/squall.json");
 const ALERTS: &str = include_str!("../../../infra/monitoring/alerts.yml");
 const ALERT_TESTS: &str = include_str!("../../../infra/monitoring/alerts_test.yml");
-const PAGE: &str = include_str!("../../../docs/metrics.md");
 
 /// A metric as an expression names it, with what stands in the braces behind it.
 #[derive(Debug)]
@@ -141,6 +143,6 @@ fn promtool_takes_the_rules_and_their_tests() {
 
 #[test]
 fn the_table_of_the_docs_is_the_one_of_the_code() {
-    let table = markdown();
-    assert!(PAGE.contains(&table), "docs/metrics.md is stale; put in:\n{table}");
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/metrics.md");
+    docs::keep(&page, "# Metrics", &markdown()).unwrap();
 }
