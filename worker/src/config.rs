@@ -1,19 +1,15 @@
 //! What a person can set, checked before anything starts.
 
-use squall_boot::config::{ConfigError, Env, Knob};
+use squall_boot::config::{Common, ConfigError, Env, Knob};
 use std::{net::SocketAddr, time::Duration};
 
 /// The worker's configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The address of the database.
-    pub database_url: String,
-    /// Connections the pool may open.
-    pub pool_size: u32,
+    /// What the api reads too.
+    pub common: Common,
     /// Where `/healthz` and `/readyz` answer.
     pub health_listen: SocketAddr,
-    /// What to log.
-    pub log: String,
     /// How often a file source looks at its files.
     pub poll_interval: Duration,
     /// How many bytes one poll of one source reads at most.
@@ -30,8 +26,9 @@ impl Config {
     /// # Errors
     /// Every value that cannot be used, together.
     pub fn read(mut env: Env) -> Result<Self, ConfigError> {
-        let config = Self::describe(&mut env);
-        env.finish().map(|()| config)
+        let mut config = Self::describe(&mut env);
+        config.common.warnings = env.finish()?;
+        Ok(config)
     }
 
     /// Every variable with its default, for the docs.
@@ -41,21 +38,19 @@ impl Config {
         env.knobs().to_vec()
     }
 
+    /// Where the worker answers, which is all that its health check needs to know.
+    pub fn health_listen(env: &mut Env) -> SocketAddr {
+        env.addr(
+            "SQUALL_HEALTH_LISTEN",
+            "127.0.0.1:8644",
+            "Where the worker's `/healthz` and `/readyz` answer.",
+        )
+    }
+
     fn describe(env: &mut Env) -> Self {
         Self {
-            database_url: env.database_url(),
-            pool_size: narrow(env.count(
-                "SQUALL_POOL_SIZE",
-                8,
-                3..=200,
-                "Connections to PostgreSQL a process may open.",
-            )),
-            health_listen: env.addr(
-                "SQUALL_HEALTH_LISTEN",
-                "127.0.0.1:8644",
-                "Where the worker's `/healthz` and `/readyz` answer.",
-            ),
-            log: env.text("SQUALL_LOG", "info", "What to log: a level, or a list such as `info,sqlx=warn`."),
+            common: env.common(),
+            health_listen: Self::health_listen(env),
             poll_interval: Duration::from_millis(env.count(
                 "SQUALL_POLL_INTERVAL_MS",
                 500,
