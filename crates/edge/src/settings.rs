@@ -183,14 +183,14 @@ impl Settings {
                 env,
                 "SQUALL_EDGE_READ_TIMEOUT",
                 "60",
-                6..=3600,
+                2..=3600,
                 "Longest silence of the api, in seconds; more than its `SQUALL_REQUEST_TIMEOUT`, which answers with a better sentence.",
             ),
             stream_timeout: count(
                 env,
                 "SQUALL_EDGE_STREAM_TIMEOUT",
                 "3600",
-                6..=86_400,
+                2..=86_400,
                 "Longest silence of a live stream, in seconds.",
             ),
             graceful_timeout: count(
