@@ -79,7 +79,10 @@ fn parse_version(said: &str) -> Option<Version> {
 
 /// `2026/01/01 00:00:00 [emerg] 7#7: what is wrong` begins with what is wrong.
 fn without_time(line: &str) -> String {
-    let stamped = line.split_once("] ").and_then(|(_, rest)| rest.split_once("#")).and_then(|(_, rest)| rest.split_once(": "));
+    let stamped = line
+        .split_once("] ")
+        .and_then(|(_, rest)| rest.split_once("#"))
+        .and_then(|(_, rest)| rest.split_once(": "));
     stamped.map_or(line, |(_, said)| said).trim_start_matches("nginx: ").to_owned()
 }
 
@@ -90,7 +93,10 @@ mod tests {
     #[test]
     fn what_nginx_says_loses_its_time_and_number() {
         for (line, expected) in [
-            ("2026/11/21 09:28:13 [emerg] 271#271: invalid parameter \"edge\" in /a:12", "invalid parameter \"edge\" in /a:12"),
+            (
+                "2026/11/21 09:28:13 [emerg] 271#271: invalid parameter \"edge\" in /a:12",
+                "invalid parameter \"edge\" in /a:12",
+            ),
             ("nginx: configuration file /a test failed", "configuration file /a test failed"),
         ] {
             assert_eq!(without_time(line), expected);

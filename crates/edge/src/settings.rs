@@ -254,6 +254,15 @@ impl Settings {
                 self.web.display().to_string()
             ));
         }
+        // A socket in the place of standard output, as systemd makes one, cannot be opened by its name.
+        if let Some(log) = &self.access_log
+            && let Err(error) = fs::File::options().append(true).create(true).open(log)
+        {
+            let log = log.display().to_string();
+            env.refuse(format!(
+                "SQUALL_EDGE_ACCESS_LOG is {log:?}, which cannot be written: {error}. Set it to a file that this user may write, or to off"
+            ));
+        }
         if let Some(tls) = &self.tls {
             for (name, path) in
                 [("SQUALL_EDGE_TLS_CERTIFICATE", &tls.certificate), ("SQUALL_EDGE_TLS_KEY", &tls.key)]

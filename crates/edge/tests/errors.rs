@@ -62,8 +62,16 @@ fn what_nginx_itself_refuses_has_the_body_of_the_contract() {
         ("GET /edge/large-body HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 404, "not_found"),
         ("GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 404, "not_found"),
         ("TRACE / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 405, "method_not_allowed"),
-        ("POST /issues HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", 405, "method_not_allowed"),
-        ("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nIf-Match: \"x\"\r\n\r\n", 412, "precondition_failed"),
+        (
+            "POST /issues HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+            405,
+            "method_not_allowed",
+        ),
+        (
+            "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nIf-Match: \"x\"\r\n\r\n",
+            412,
+            "precondition_failed",
+        ),
         (path.as_str(), 414, "address_too_long"),
         (cookie.as_str(), 431, "headers_too_large"),
         ("POST /api/v1/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", 501, "not_implemented"),
@@ -104,16 +112,14 @@ fn a_body_that_is_too_large_is_refused_for_each_kind_of_address() {
 #[test]
 fn an_api_that_is_away_or_talks_nonsense_is_a_502() {
     let nobody = Edge::before(&local().to_string());
-    for (method, path) in [("GET", "/api/v1/issues"), ("POST", "/api/v1/ingest"), ("GET", "/readyz"), ("GET", "/api/v1/stream")] {
+    for (method, path) in
+        [("GET", "/api/v1/issues"), ("POST", "/api/v1/ingest"), ("GET", "/readyz"), ("GET", "/api/v1/stream")]
+    {
         let answer = nobody.client().send(method, path, &[], b"");
         is_failure(&answer, 502, "api_unreachable");
         assert_eq!(answer.header("Retry-After"), Some("2"));
     }
-    for nonsense in [
-        "HTTP/1.1 200 OK\r\nno header this is\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nContent-Le",
-        "",
-    ] {
+    for nonsense in ["HTTP/1.1 200 OK\r\nno header this is\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Le", ""] {
         let upstream = Upstream::answering(nonsense);
         let edge = Edge::before(&upstream.address.to_string());
         is_failure(&edge.get("/api/v1/issues"), 502, "api_unreachable");
@@ -127,7 +133,8 @@ fn an_api_that_says_nothing_is_a_504() {
     let upstream = Upstream::with(move |_, _| {
         let _ = forever.lock().unwrap().recv();
     });
-    let edge = Edge::with(&[("SQUALL_EDGE_API", &upstream.address.to_string()), ("SQUALL_EDGE_READ_TIMEOUT", "2")]);
+    let edge =
+        Edge::with(&[("SQUALL_EDGE_API", &upstream.address.to_string()), ("SQUALL_EDGE_READ_TIMEOUT", "2")]);
     let answer = edge.get("/api/v1/issues");
     is_failure(&answer, 504, "timeout");
     assert_eq!(answer.header("Retry-After"), Some("2"));
@@ -150,7 +157,10 @@ fn what_the_api_answers_passes_as_it_is_with_each_header_once() {
         let answer = edge.client().send(method, path, &[], b"");
         is_failure(&answer, status, code);
     }
-    assert_eq!(edge.client().send("PUT", "/api/v1/session", &[], b"").header("Allow").map(|it| it.contains("POST")), Some(true));
+    assert_eq!(
+        edge.client().send("PUT", "/api/v1/session", &[], b"").header("Allow").map(|it| it.contains("POST")),
+        Some(true)
+    );
     for path in ["/readyz", "/healthz", "/api/v1/setup", "/api/openapi.json", "/"] {
         let answer = edge.get(path);
         assert_eq!(answer.status, 200, "{path}: {answer:#?}");
@@ -161,7 +171,9 @@ fn what_the_api_answers_passes_as_it_is_with_each_header_once() {
         let request = [b"GET ", path, b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"].concat();
         is_failure(&edge.client().raw(&request), 400, "invalid_request");
     }
-    let answer = edge.client().raw("GET /api/v1/nothing?q=é HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".as_bytes());
+    let answer = edge
+        .client()
+        .raw("GET /api/v1/nothing?q=é HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".as_bytes());
     is_failure(&answer, 404, "not_found");
     api.stop();
     is_failure(&edge.get("/api/v1/issues"), 502, "api_unreachable");
@@ -175,12 +187,18 @@ fn swagger_ui_has_nothing_inline_but_the_style_that_its_policy_knows() {
     let page = edge.get("/api/docs/");
     assert_eq!(page.status, 200);
     let policy = page.header("Content-Security-Policy").unwrap();
-    assert!(policy.contains("style-src 'self' 'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='"), "{policy}");
+    assert!(
+        policy.contains("style-src 'self' 'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='"),
+        "{policy}"
+    );
     assert!(policy.contains("script-src 'self';") && !policy.contains("unsafe"), "{policy}");
     let html = page.text();
     assert!(!html.contains("<style") && !html.contains("style=") && !html.contains("<script>"), "{html}");
     let preset = edge.get("/api/docs/swagger-ui-standalone-preset.js").text();
     let logo = r#"createElement("style",null,".logo_small_svg__cls-2{fill:#fff}.logo_small_svg__cls-3{fill:#85ea2d}")"#;
     assert_eq!(preset.matches(r#"createElement("style""#).count(), 1);
-    assert!(preset.contains(logo), "Swagger UI's logo has another style: renew the hash in infra/nginx/maps.conf");
+    assert!(
+        preset.contains(logo),
+        "Swagger UI's logo has another style: renew the hash in infra/nginx/maps.conf"
+    );
 }

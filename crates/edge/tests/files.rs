@@ -10,7 +10,17 @@ const NOBODY_THERE: &str = "127.0.0.1:9";
 #[test]
 fn a_page_of_the_app_is_its_start_page_and_a_missing_file_is_not() {
     let edge = Edge::before(NOBODY_THERE);
-    for path in ["/", "/index.html", "/issues", "/issues/", "/issues/12", "/issues/12?tab=events", "/sign-in", "/setup", "/a%20b"] {
+    for path in [
+        "/",
+        "/index.html",
+        "/issues",
+        "/issues/",
+        "/issues/12",
+        "/issues/12?tab=events",
+        "/sign-in",
+        "/setup",
+        "/a%20b",
+    ] {
         let headers = [("Accept", "text/html,application/xhtml+xml")];
         let page = edge.get_with(path, &headers);
         assert_eq!((page.status, page.text().as_str()), (200, PAGE), "{path}");
@@ -18,12 +28,24 @@ fn a_page_of_the_app_is_its_start_page_and_a_missing_file_is_not() {
         assert_eq!(page.header("Cache-Control"), Some("no-cache"));
         assert_eq!(page.header("ETag"), None);
     }
-    for path in ["/assets/gone-1a2b3c4d.js", "/gone.css", "/gone.png", "/.env", "/.git/config.bak", "/assets/app-1a2b3c4d.js.br", "/index.html.br"] {
+    for path in [
+        "/assets/gone-1a2b3c4d.js",
+        "/gone.css",
+        "/gone.png",
+        "/.env",
+        "/.git/config.bak",
+        "/assets/app-1a2b3c4d.js.br",
+        "/index.html.br",
+    ] {
         let answer = edge.get_with(path, &[("Accept", "text/html")]);
         assert_eq!((answer.status, answer.json()["code"].as_str()), (404, Some("not_found")), "{path}");
     }
     assert_eq!(edge.get("/issues/12").text(), PAGE, "a page needs no browser");
-    assert_eq!(edge.get_with("/no-page", &[("Accept", "text/html")]).text(), PAGE, "the app says that there is none");
+    assert_eq!(
+        edge.get_with("/no-page", &[("Accept", "text/html")]).text(),
+        PAGE,
+        "the app says that there is none"
+    );
     assert_eq!(edge.get("/no-page").status, 404, "a program is told in its own way");
 }
 
@@ -31,7 +53,8 @@ fn a_page_of_the_app_is_its_start_page_and_a_missing_file_is_not() {
 fn the_pages_of_the_edge_are_those_of_the_app() {
     let routes = include_str!("../../../web/src/app/routes.tsx");
     let pattern = include_str!("../../../infra/nginx/routes.conf");
-    let known: Vec<_> = pattern.split("|index\\.html|(").nth(1).unwrap().split(')').next().unwrap().split('|').collect();
+    let known: Vec<_> =
+        pattern.split("|index\\.html|(").nth(1).unwrap().split(')').next().unwrap().split('|').collect();
     let mut first_words: Vec<_> = routes
         .lines()
         .filter_map(|line| line.trim().strip_prefix("path: '/")?.split(['/', '\'']).next())
@@ -59,9 +82,17 @@ fn files_with_a_hash_are_kept_for_good_and_others_are_asked_for() {
     }
     let page = edge.get("/");
     let modified = page.header("Last-Modified").unwrap();
-    assert_eq!(edge.get_with("/", &[("If-Modified-Since", modified)]).status, 200, "a start page is never called unchanged");
+    assert_eq!(
+        edge.get_with("/", &[("If-Modified-Since", modified)]).status,
+        200,
+        "a start page is never called unchanged"
+    );
     let missing = edge.get("/assets/gone-1a2b3c4d.js");
-    assert_eq!(missing.header("Cache-Control"), Some("no-store"), "an asset that is missing now may come with the next version");
+    assert_eq!(
+        missing.header("Cache-Control"),
+        Some("no-store"),
+        "an asset that is missing now may come with the next version"
+    );
 }
 
 #[test]
@@ -83,7 +114,11 @@ fn a_packed_copy_goes_to_who_can_unpack_it() {
         ("/issues", "gzip", None, PAGE),
     ] {
         let file = edge.get_with(path, &[("Accept-Encoding", accepted)]);
-        assert_eq!((file.text().as_str(), file.header("Content-Encoding")), (body, encoding), "{path} {accepted}");
+        assert_eq!(
+            (file.text().as_str(), file.header("Content-Encoding")),
+            (body, encoding),
+            "{path} {accepted}"
+        );
         assert_eq!(file.header("Vary"), Some("Accept-Encoding"), "{path} {accepted}");
         assert!(!file.header("Content-Type").unwrap().contains("octet"), "{path} {accepted}: {file:#?}");
     }
@@ -92,7 +127,10 @@ fn a_packed_copy_goes_to_who_can_unpack_it() {
 #[test]
 fn answers_of_the_api_are_packed_on_their_way() {
     let long = format!("[{}0]", "123456, ".repeat(500));
-    let answer = format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{long}", long.len());
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{long}",
+        long.len()
+    );
     let upstream = support::upstream::Upstream::answering(answer);
     let edge = Edge::before(&upstream.address.to_string());
     let packed = edge.get_with("/api/v1/issues", &[("Accept-Encoding", "gzip, br")]);

@@ -7,7 +7,8 @@ use support::{Edge, client::Answer, upstream::Upstream};
 
 fn edge(upstream: &Upstream, variables: &[(&str, &str)]) -> Edge {
     let api = upstream.address.to_string();
-    let all = [&[("SQUALL_EDGE_API", api.as_str()), ("SQUALL_EDGE_TRUSTED_PROXIES", "127.0.0.1")], variables].concat();
+    let all = [&[("SQUALL_EDGE_API", api.as_str()), ("SQUALL_EDGE_TRUSTED_PROXIES", "127.0.0.1")], variables]
+        .concat();
     Edge::with(&all)
 }
 
@@ -37,7 +38,11 @@ fn a_flood_of_sign_ins_is_stopped_and_the_session_can_still_be_read() {
         assert_eq!(edge.get(path).status, 200, "asking is no attempt");
     }
     assert_eq!(edge.client().send("DELETE", "/api/v1/session", &[], b"").status, 200);
-    assert_eq!(edge.post("/api/v1/session", &[("X-Forwarded-For", "192.0.2.9")], b"{}").status, 200, "somebody else");
+    assert_eq!(
+        edge.post("/api/v1/session", &[("X-Forwarded-For", "192.0.2.9")], b"{}").status,
+        200,
+        "somebody else"
+    );
     assert_eq!(upstream.received().len(), 8, "what was refused never reached the api");
 }
 
@@ -45,10 +50,18 @@ fn a_flood_of_sign_ins_is_stopped_and_the_session_can_still_be_read() {
 fn one_client_is_limited_on_every_address_pages_too() {
     let upstream = Upstream::saying("{}");
     let edge = edge(&upstream, &[("SQUALL_EDGE_CLIENT_RATE", "1/min"), ("SQUALL_EDGE_CLIENT_BURST", "1")]);
-    for (number, path) in
-        ["/", "/api/v1/issues", "/assets/app-1a2b3c4d.js", "/v1/logs", "/readyz", "/api/v1/stream", "/api/1/envelope/", "/api/v1/session"]
-            .into_iter()
-            .enumerate()
+    for (number, path) in [
+        "/",
+        "/api/v1/issues",
+        "/assets/app-1a2b3c4d.js",
+        "/v1/logs",
+        "/readyz",
+        "/api/v1/stream",
+        "/api/1/envelope/",
+        "/api/v1/session",
+    ]
+    .into_iter()
+    .enumerate()
     {
         let client = format!("192.0.2.{number}");
         assert_eq!(from(&edge, &client, path).status, 200, "{path}");
@@ -94,10 +107,25 @@ fn each_ingestion_key_has_a_rate_wherever_it_stands() {
         ("/api/v1/ingest", &[("Authorization", "Bearer two"), ("X-Squall-Key", "three")], b"x", 429),
         ("/api/1/envelope/?sentry_key=four&sentry_version=7", &[], b"x", 200),
         ("/api/1/envelope/?sentry_version=7&sentry_key=four", &[], b"x", 429),
-        ("/api/1/store/", &[("X-Sentry-Auth", "Sentry sentry_version=7, sentry_key=four, sentry_client=x/1")], b"x", 429),
+        (
+            "/api/1/store/",
+            &[("X-Sentry-Auth", "Sentry sentry_version=7, sentry_key=four, sentry_client=x/1")],
+            b"x",
+            429,
+        ),
         ("/api/1/envelope", &[("X-Sentry-Auth", "Sentry sentry_key=four")], b"x", 429),
-        ("/api/1/store/", &[("X-Sentry-Auth", "Sentry sentry_key=five"), ("Authorization", "Bearer six")], b"x", 200),
-        ("/api/1/store/", &[("X-Sentry-Auth", "Sentry sentry_key=five"), ("Authorization", "Bearer seven")], b"x", 429),
+        (
+            "/api/1/store/",
+            &[("X-Sentry-Auth", "Sentry sentry_key=five"), ("Authorization", "Bearer six")],
+            b"x",
+            200,
+        ),
+        (
+            "/api/1/store/",
+            &[("X-Sentry-Auth", "Sentry sentry_key=five"), ("Authorization", "Bearer seven")],
+            b"x",
+            429,
+        ),
         ("/api/v1/ingest", &[], b"x", 200),
         ("/api/v1/ingest", &[], b"x", 200),
     ] {
@@ -110,7 +138,11 @@ fn a_browser_on_another_site_can_read_why_its_event_was_refused() {
     let upstream = Upstream::saying("{}");
     let edge = edge(&upstream, &[("SQUALL_EDGE_KEY_RATE", "1/min"), ("SQUALL_EDGE_KEY_BURST", "0")]);
     let path = "/api/1/envelope/?sentry_key=one";
-    assert_eq!(edge.post(path, &[], b"x").header("Access-Control-Allow-Origin"), None, "the api decides about its own answers");
+    assert_eq!(
+        edge.post(path, &[], b"x").header("Access-Control-Allow-Origin"),
+        None,
+        "the api decides about its own answers"
+    );
     let refused = edge.post(path, &[], b"x");
     is_refused(&refused, "1");
     assert_eq!(refused.header("Access-Control-Allow-Origin"), Some("*"));

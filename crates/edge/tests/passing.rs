@@ -91,7 +91,8 @@ fn addresses_and_bodies_arrive_as_they_were_sent() {
         ("/v1/logs", &large),
         ("/v1/traces", b"other"),
     ] {
-        let headers = [("Content-Type", "text/x-any"), ("Content-Encoding", "zstd"), ("Authorization", "Bearer k")];
+        let headers =
+            [("Content-Type", "text/x-any"), ("Content-Encoding", "zstd"), ("Authorization", "Bearer k")];
         assert_eq!(edge.post(path, &headers, body).status, 200, "{path}");
         let received = upstream.received().last().unwrap().clone();
         assert_eq!(received.first_line, format!("POST {path} HTTP/1.1"));
@@ -174,7 +175,11 @@ fn the_log_names_the_request_and_none_of_its_secrets() {
     assert!(line["seconds"].is_number() && line["bytes_in"].is_number(), "{line}");
     assert_eq!(line["upstream"], upstream.address.to_string());
     let refused = edge.post("/issues", &[], b"");
-    assert_eq!(edge.logged(refused.request_id())["method"], "POST", "as it was asked, not as the failure was answered");
+    assert_eq!(
+        edge.logged(refused.request_id())["method"],
+        "POST",
+        "as it was asked, not as the failure was answered"
+    );
 }
 
 #[test]

@@ -24,7 +24,8 @@ pub struct Api {
 
 impl Database {
     pub fn new() -> Self {
-        let server = std::env::var("DATABASE_URL").expect("DATABASE_URL is not set: run `cargo xtask test rust`");
+        let server = std::env::var("DATABASE_URL")
+            .unwrap_or_else(|_| panic!("DATABASE_URL is not set: run `cargo xtask test rust`"));
         let name = format!("squall_edge_{}_{}", std::process::id(), free_port().unwrap());
         execute(&server, &format!("create database {name}"));
         let (start, _) = server.rsplit_once('/').unwrap();
@@ -43,7 +44,9 @@ impl Database {
         let variables = [("DATABASE_URL", self.url.as_str()), ("SQUALL_LISTEN", &listen)];
         let process = Process::spawn("squall-api", &["serve"], &variables, self.folder.path()).unwrap();
         let start = Instant::now();
-        while std::net::TcpStream::connect(address).is_err() || Client::to(address).get("/readyz", &[]).status != 200 {
+        while std::net::TcpStream::connect(address).is_err()
+            || Client::to(address).get("/readyz", &[]).status != 200
+        {
             assert!(start.elapsed() < PATIENCE, "the api at {address} did not become ready");
             std::thread::yield_now();
         }

@@ -28,7 +28,8 @@ impl Answer {
     }
 
     pub fn json(&self) -> serde_json::Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:#?} {}", self.text()))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {self:#?} {}", self.text()))
     }
 
     pub fn request_id(&self) -> &str {
@@ -94,7 +95,8 @@ pub fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) 
 /// Reads one answer to its end.
 pub fn read(stream: &mut impl BufRead) -> Answer {
     let (status, headers) = read_head(stream);
-    let value = |name: &str| headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, it)| it.clone());
+    let value =
+        |name: &str| headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, it)| it.clone());
     let mut body = Vec::new();
     if value("transfer-encoding").is_some() {
         while let Some(chunk) = read_chunk(stream) {

@@ -31,7 +31,8 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// An ordinary user without a home or a shell: the edge needs no rights.
 const NOBODY: u32 = 65_534;
 
-pub const PAGE: &str = "<!doctype html><title>Squall</title><script src=\"/assets/app-1a2b3c4d.js\"></script>";
+pub const PAGE: &str =
+    "<!doctype html><title>Squall</title><script src=\"/assets/app-1a2b3c4d.js\"></script>";
 pub const SCRIPT: &str = "console.log('plain')\n";
 
 /// A folder with a built web app, for an edge that is not started yet.
@@ -88,7 +89,9 @@ impl Folder {
             assert!(copied.unwrap().success());
         }
         let mut command = Command::new(binary);
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SQUALL_") && name != "SQUALL_EDGE_NGINX") {
+        for (name, _) in
+            std::env::vars().filter(|(name, _)| name.starts_with("SQUALL_") && name != "SQUALL_EDGE_NGINX")
+        {
             command.env_remove(name);
         }
         command
@@ -136,8 +139,10 @@ impl Edge {
             .env("SQUALL_EDGE_ACCESS_LOG", log)
             .env("SQUALL_EDGE_LOG", "error")
             .envs(variables.iter().copied())
-            .stdout(fs::File::create(&said).unwrap())
-            .stderr(fs::File::options().append(true).open(&said).unwrap());
+            .stdout(log_file(&said))
+            .stderr(log_file(&said));
+        // nginx opens /dev/stdout by its name, which asks for the owner's right.
+        folder.give_away(&said);
         let mut process = command.spawn().unwrap();
         let start = Instant::now();
         // `nginx -t` opens the door for a moment too: only an answer counts.
@@ -205,6 +210,10 @@ impl Drop for Edge {
             let _ = self.process.wait();
         }
     }
+}
+
+fn log_file(path: &Path) -> fs::File {
+    fs::File::options().append(true).create(true).open(path).unwrap()
 }
 
 /// The owner of `/proc/self`, without a system call of our own.

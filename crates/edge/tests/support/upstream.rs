@@ -39,7 +39,10 @@ impl Upstream {
 
     /// Answers `200` with a text.
     pub fn saying(text: &str) -> Self {
-        Self::answering(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{text}", text.len()))
+        Self::answering(format!(
+            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{text}",
+            text.len()
+        ))
     }
 
     /// Does this with every request; the connection closes when it is done.
