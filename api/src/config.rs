@@ -1,6 +1,8 @@
 //! What a person can set, checked before anything starts.
 
+use crate::limits::bucket::Rate;
 use squall_boot::config::{ConfigError, Env, Knob};
+use squall_live::Address;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 /// The api's configuration.
@@ -10,6 +12,8 @@ pub struct Config {
     pub database_url: String,
     /// Connections the pool may open.
     pub pool_size: u32,
+    /// Where Redis is, if replicas share one.
+    pub redis: Option<Address>,
     /// Where the api listens.
     pub listen: SocketAddr,
     /// Where `/metrics` is served, if anywhere.
@@ -28,6 +32,8 @@ pub struct Config {
     pub max_body_bytes: usize,
     /// Largest body after unpacking.
     pub max_unpacked_bytes: usize,
+    /// How much a project key may send, if there is a limit.
+    pub ingest_rate: Option<Rate>,
     /// How long a session lives without being used.
     pub session_lifetime: Duration,
 }
@@ -54,6 +60,7 @@ impl Config {
         let database_url = env.database_url();
         let pool_size =
             env.count("SQUALL_POOL_SIZE", 8, 3..=200, "Connections to PostgreSQL a process may open.");
+        let redis = Address::read(env);
         let listen = env.addr("SQUALL_LISTEN", "127.0.0.1:8642", "Where the api listens.");
         let metrics_listen = env.optional_addr(
             "SQUALL_METRICS_LISTEN",
@@ -82,6 +89,7 @@ impl Config {
         Self {
             database_url,
             pool_size: u32::try_from(pool_size).unwrap_or(u32::MAX),
+            redis,
             listen,
             metrics_listen,
             public_url,
@@ -111,6 +119,7 @@ impl Config {
                 1024..=4096 * MIB,
                 "Largest body after unpacking.",
             ),
+            ingest_rate: Rate::read(env),
             session_lifetime: env.seconds(
                 "SQUALL_SESSION_LIFETIME",
                 14 * 86_400,

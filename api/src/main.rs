@@ -82,8 +82,11 @@ async fn serve() -> Result<()> {
         tokio::spawn(axum::serve(listener, metrics::app(state.clone())).into_future());
     }
     let ended = stop.clone();
-    let serving =
-        axum::serve(listener, app(state)).with_graceful_shutdown(async move { ended.cancelled().await });
+    let live = state.live.clone();
+    let serving = axum::serve(listener, app(state)).with_graceful_shutdown(async move {
+        ended.cancelled().await;
+        live.close();
+    });
     tokio::select! {
         served = serving => served.context("serving requests")?,
         () = async { stop.cancelled().await; tokio::time::sleep(graceful).await } => {

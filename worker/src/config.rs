@@ -1,6 +1,7 @@
 //! What a person can set, checked before anything starts.
 
 use squall_boot::config::{ConfigError, Env, Knob};
+use squall_live::Address;
 use std::{net::SocketAddr, time::Duration};
 
 /// The worker's configuration.
@@ -10,6 +11,8 @@ pub struct Config {
     pub database_url: String,
     /// Connections the pool may open.
     pub pool_size: u32,
+    /// Where Redis is, if replicas of the api share one.
+    pub redis: Option<Address>,
     /// Where `/healthz` and `/readyz` answer.
     pub health_listen: SocketAddr,
     /// What to log.
@@ -50,6 +53,7 @@ impl Config {
                 3..=200,
                 "Connections to PostgreSQL a process may open.",
             )),
+            redis: Address::read(env),
             health_listen: env.addr(
                 "SQUALL_HEALTH_LISTEN",
                 "127.0.0.1:8644",

@@ -10,6 +10,7 @@ mod retain;
 
 use crate::config::Config;
 use sqlx::PgPool;
+use squall_live::Publisher;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -27,6 +28,8 @@ pub struct Context {
     pub config: Arc<Config>,
     /// Rung when the inbox has something new.
     pub inbox_filled: Arc<Notify>,
+    /// Tells those who watch what the digest changed.
+    pub live: Publisher,
 }
 
 /// What one turn of a stage came to.

@@ -1,6 +1,9 @@
 //! Whether the process lives, and whether it can work.
 
-use crate::AppState;
+use crate::{
+    AppState,
+    live::checks::{RedisCheck, StreamCheck},
+};
 use axum::{Json, extract::State, http::StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -26,6 +29,8 @@ struct Checks {
     database: Check,
     schema: SchemaCheck,
     queue: QueueCheck,
+    redis: RedisCheck,
+    stream: StreamCheck,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -78,6 +83,7 @@ pub(super) async fn readyz(State(state): State<AppState>) -> (StatusCode, Json<R
 }
 
 async fn check(state: &AppState) -> Checks {
+    let (redis, stream) = (RedisCheck::of(state), StreamCheck::of(state));
     let expected = squall_migrations::expected_version();
     let found = squall_migrations::found_version(&state.pool).await;
     let unknown = || QueueCheck {
@@ -94,6 +100,8 @@ async fn check(state: &AppState) -> Checks {
                 database: Check { ok: false, message: "The database cannot be reached.".into() },
                 schema: SchemaCheck { ok: false, message: "Not known.".into(), expected, found: None },
                 queue: unknown(),
+                redis,
+                stream,
             }
         }
         Ok(found) => {
@@ -109,6 +117,8 @@ async fn check(state: &AppState) -> Checks {
                 database: Check { ok: true, message: "The database answers.".into() },
                 schema: SchemaCheck { ok, message, expected, found },
                 queue: if ok { queue(state).await.unwrap_or_else(|_| unknown()) } else { unknown() },
+                redis,
+                stream,
             }
         }
     }

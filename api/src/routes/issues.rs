@@ -173,6 +173,7 @@ pub(super) async fn change(
     audit(&mut transaction, by.id, "issue.status", &format!("{id}: {:?}", asked.status).to_lowercase())
         .await?;
     transaction.commit().await?;
+    state.live.issue_changed(id);
     Ok(axum::Json(listing::one(&state, id).await?))
 }
 

@@ -14,12 +14,14 @@ mod decode;
 mod group;
 mod store;
 mod copy;
+mod changes;
 
 use super::{Context, Progress, Stage};
 use crate::partitions::Partitions;
 use anyhow::Context as _;
 use claim::Claimed;
 use group::Memory;
+use squall_live::Update;
 use std::time::Duration;
 
 /// Tries before a batch is set aside: enough to outlast a deadlock or a restart, not a bug.
@@ -41,16 +43,17 @@ impl Digest {
         Self { context, memory: Memory::default(), partitions, failed_first: false }
     }
 
-    async fn digest(&mut self, claimed: &mut Claimed) -> anyhow::Result<()> {
+    async fn digest(&mut self, claimed: &mut Claimed) -> anyhow::Result<Update> {
         let project_ids = claimed.project_ids();
         let projects = group::read_projects(&mut claimed.transaction, &project_ids).await?;
         let events = decode::events(claimed.take_batches(), &projects).await?;
         let times: Vec<i64> = events.iter().map(|event| event.occurred_at).collect();
         self.partitions.ensure(&times).await?;
-        let grouped = self.memory.group(&mut claimed.transaction, &projects, events).await?;
+        let (grouped, new_issues) = self.memory.group(&mut claimed.transaction, &projects, events).await?;
         store::events(&mut claimed.transaction, &grouped).await?;
-        store::counts(&mut claimed.transaction, &grouped).await?;
-        claim::release(&mut claimed.transaction, &claimed.ids).await
+        let counts = store::counts(&mut claimed.transaction, &grouped).await?;
+        claim::release(&mut claimed.transaction, &claimed.ids).await?;
+        Ok(changes::of(&new_issues, &counts))
     }
 }
 
@@ -65,7 +68,10 @@ impl Stage for Digest {
         };
         let ids = claimed.ids.clone();
         let digested = match self.digest(&mut claimed).await {
-            Ok(()) => claimed.transaction.commit().await.context("committing what was digested"),
+            Ok(changes) => {
+                let committed = claimed.transaction.commit().await.context("committing what was digested");
+                committed.map(|()| self.context.live.tell(&changes))
+            }
             Err(error) => {
                 // An explicit end: the rows must be free before the failure is written on them.
                 let _ = claimed.transaction.rollback().await;
