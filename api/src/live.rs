@@ -13,7 +13,7 @@ mod pending;
 mod read;
 mod ring;
 mod subscription;
-pub mod told;
+pub(crate) mod told;
 
 pub use ring::Position;
 pub use subscription::{Refused, Scope, Subscription, Who};

@@ -18,6 +18,7 @@ mod stream;
 mod backups;
 
 pub(crate) use backups::newest_proven_age;
+pub(crate) use issues::Status;
 pub(crate) use keys::{hint, new_secret};
 pub(crate) use projects::create as create_project;
 

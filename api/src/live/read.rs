@@ -4,7 +4,7 @@ use super::{
     pending::Turn,
     told::{LiveCounts, LiveIssue, LiveMinute, Told},
 };
-use crate::level::Level;
+use crate::{level::Level, routes::Status};
 use chrono::DateTime;
 use sqlx::PgPool;
 use squall_live::Minute;
@@ -44,7 +44,7 @@ async fn issues(pool: &PgPool, turn: &Turn) -> Result<HashMap<i64, (i64, LiveIss
     }
     let ids: Vec<i64> = turn.issues.iter().map(|(id, _)| *id).collect();
     let rows = sqlx::query!(
-        "select i.id, i.project_id, p.slug, i.title, i.culprit, i.level::smallint as \"level!\", i.status::text as \"status!\",
+        "select i.id, i.project_id, p.slug, i.title, i.culprit, i.level::smallint as \"level!\", i.status as \"status: Status\",
                 i.first_seen, i.last_seen, i.events, i.source_ids
          from issues i join projects p on p.id = i.project_id
          where i.id = any($1) and i.merged_into is null",

@@ -147,7 +147,7 @@ impl Subscription {
     }
 
     /// Waits for the next event that this stream is about, with its place. Nothing is lost when it is cancelled.
-    pub async fn next(&mut self) -> (Position, Arc<Told>) {
+    pub(crate) async fn next(&mut self) -> (Position, Arc<Told>) {
         let mut told = self.live.0.told.subscribe();
         loop {
             if let Some(why) = self.missed.take() {

@@ -1,6 +1,6 @@
 //! What clients are told: the events of the stream.
 
-use crate::level::Level;
+use crate::{level::Level, routes::Status};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 /// One event of the stream: its type stands in `event`, this in `data`.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
-pub enum StreamEvent {
+pub(crate) enum StreamEvent {
     /// `issue.new` and `issue.changed`: the issue as it is now. Each is told at most once a second.
     Issue(LiveIssue),
     /// `counts`: events counted since the last time, by minute.
@@ -20,58 +20,58 @@ pub enum StreamEvent {
 
 /// An issue as it is now.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct LiveIssue {
+pub(crate) struct LiveIssue {
     /// `issues.id`
-    pub id: i64,
+    pub(crate) id: i64,
     /// The slug of its project.
-    pub project: String,
+    pub(crate) project: String,
     /// Its template, or its exception.
-    pub title: String,
+    pub(crate) title: String,
     /// The place it comes from.
-    pub culprit: Option<String>,
+    pub(crate) culprit: Option<String>,
     /// The highest level seen.
-    pub level: Level,
-    /// `open`, `resolved` or `ignored`.
-    pub status: String,
+    pub(crate) level: Level,
+    /// What a person decided.
+    pub(crate) status: Status,
     /// When it happened first.
-    pub first_seen: DateTime<Utc>,
+    pub(crate) first_seen: DateTime<Utc>,
     /// When it happened last.
-    pub last_seen: DateTime<Utc>,
+    pub(crate) last_seen: DateTime<Utc>,
     /// All its events.
-    pub events: i64,
+    pub(crate) events: i64,
     /// The sources that sent it.
-    pub source_ids: Vec<i64>,
+    pub(crate) source_ids: Vec<i64>,
 }
 
 /// Events of one project that were counted since the last time.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct LiveCounts {
+pub(crate) struct LiveCounts {
     /// The slug of the project.
-    pub project: String,
+    pub(crate) project: String,
     /// What came in addition, by the minute it happened in.
-    pub minutes: Vec<LiveMinute>,
+    pub(crate) minutes: Vec<LiveMinute>,
 }
 
 /// What came in addition for one minute.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct LiveMinute {
+pub(crate) struct LiveMinute {
     /// When the minute begins.
-    pub at: DateTime<Utc>,
+    pub(crate) at: DateTime<Utc>,
     /// Events by level; a level without events is left out.
-    pub levels: BTreeMap<String, i64>,
+    pub(crate) levels: BTreeMap<String, i64>,
 }
 
 /// Something may have been missed.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Resync {
+pub(crate) struct Resync {
     /// Why, in a word: `began`, `overflow` or `interrupted`.
-    pub reason: Missed,
+    pub(crate) reason: Missed,
 }
 
 /// Why something may have been missed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Missed {
+pub(crate) enum Missed {
     /// The place where the client left off is not known here any more.
     Began,
     /// More changed than is told one by one, or the client was too slow to hear it.
@@ -82,29 +82,29 @@ pub enum Missed {
 
 /// An event that is ready to be sent, the same for everybody who may see it.
 #[derive(Debug)]
-pub struct Told {
+pub(crate) struct Told {
     /// Whose it is; everybody's without one.
-    pub project_id: Option<i64>,
+    pub(crate) project_id: Option<i64>,
     /// `event` of the stream.
-    pub kind: &'static str,
+    pub(crate) kind: &'static str,
     /// `data` of the stream: JSON in one line.
-    pub data: String,
+    pub(crate) data: String,
 }
 
 impl Told {
     /// An issue, new or changed.
-    pub fn issue(project_id: i64, is_new: bool, issue: LiveIssue) -> Self {
+    pub(crate) fn issue(project_id: i64, is_new: bool, issue: LiveIssue) -> Self {
         let kind = if is_new { "issue.new" } else { "issue.changed" };
         Self::of(Some(project_id), kind, &StreamEvent::Issue(issue))
     }
 
     /// Counts of a project.
-    pub fn counts(project_id: i64, counts: LiveCounts) -> Self {
+    pub(crate) fn counts(project_id: i64, counts: LiveCounts) -> Self {
         Self::of(Some(project_id), "counts", &StreamEvent::Counts(counts))
     }
 
     /// Something may have been missed.
-    pub fn resync(reason: Missed) -> Self {
+    pub(crate) fn resync(reason: Missed) -> Self {
         Self::of(None, "resync", &StreamEvent::Resync(Resync { reason }))
     }
 

@@ -42,7 +42,7 @@ pub(super) struct Issue {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[sqlx(type_name = "issue_status", rename_all = "lowercase")]
-pub(super) enum Status {
+pub(crate) enum Status {
     /// Nothing yet.
     Open,
     /// It was mended; it opens again when it happens again.

@@ -1,5 +1,5 @@
 //! Redis that dies and comes back, and what is told through it.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on should end")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should end")]
 
 mod support;
 

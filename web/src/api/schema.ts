@@ -674,8 +674,8 @@ export interface components {
             project: string;
             /** @description The sources that sent it. */
             source_ids: number[];
-            /** @description `open`, `resolved` or `ignored`. */
-            status: string;
+            /** @description What a person decided. */
+            status: components["schemas"]["Status"];
             /** @description Its template, or its exception. */
             title: string;
         };
