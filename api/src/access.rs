@@ -1,5 +1,9 @@
 //! Who may call a route: every route declares an [`Access`], and one guard enforces it.
 
+mod reader;
+
+pub use reader::Reader;
+
 use crate::{AppState, auth, error::ApiError};
 use axum::{
     extract::{Request, State},
@@ -22,6 +26,8 @@ pub enum Access {
     Public,
     /// A project key that may ingest.
     Ingest,
+    /// A person who is signed in, or a project key that may read.
+    Read,
     /// A person who is signed in.
     Viewer,
     /// A person who may change issues and sources.
@@ -57,6 +63,8 @@ pub struct SignedIn {
 /// The project a key belongs to, as an extension of an ingestion request.
 #[derive(Debug, Clone, Copy)]
 pub struct KeyHolder {
+    /// `api_keys.id`
+    pub key_id: i64,
     /// `projects.id`
     pub project_id: i64,
     /// The project's source for what is pushed.
@@ -67,7 +75,7 @@ impl Access {
     fn role(self) -> Option<Role> {
         match self {
             Self::Public | Self::Ingest => None,
-            Self::Viewer => Some(Role::Viewer),
+            Self::Read | Self::Viewer => Some(Role::Viewer),
             Self::Member => Some(Role::Member),
             Self::Admin => Some(Role::Admin),
         }
@@ -102,6 +110,13 @@ async fn admit(
         request.extensions_mut().insert(holder);
         return Ok(None);
     }
+    if access == Access::Read
+        && let Some(secret) = secret(request.headers())
+    {
+        let reader = reader::of_key(state, secret).await?;
+        request.extensions_mut().insert(reader);
+        return Ok(None);
+    }
     let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     if !safe && !same_origin(request.headers()) {
         return Err(ApiError::new(
@@ -125,6 +140,9 @@ async fn admit(
             "forbidden",
             format!("This needs the role {role}. Ask an admin of this Squall for it."),
         ));
+    }
+    if let Some(hash) = auth::session_hash(request.headers()) {
+        request.extensions_mut().insert(Reader::Person { id: signed_in.id, session: hash });
     }
     request.extensions_mut().insert(signed_in.clone());
     Ok(Some(signed_in))
@@ -172,7 +190,7 @@ impl Keys {
              from sources s
              where k.secret_hash = $1 and k.revoked_at is null and k.scope = 'ingest'
                and s.project_id = k.project_id and s.kind = 'http'
-             returning k.project_id, s.id as source_id",
+             returning k.id, k.project_id, s.id as source_id",
             &hash,
         )
         .fetch_optional(&state.pool)
@@ -184,7 +202,7 @@ impl Keys {
                 "The project key is not known or was revoked. Make a new one under Settings.",
             )
         })?;
-        let holder = KeyHolder { project_id: row.project_id, source_id: row.source_id };
+        let holder = KeyHolder { key_id: row.id, project_id: row.project_id, source_id: row.source_id };
         self.remember(hash, holder);
         Ok(holder)
     }

@@ -171,6 +171,11 @@ pub async fn session(state: &AppState, headers: &HeaderMap) -> Result<Option<Sig
     Ok(Some(SignedIn { id: row.id, role: row.role }))
 }
 
+/// What the session of a request is found by.
+pub fn session_hash(headers: &HeaderMap) -> Option<[u8; 32]> {
+    session_token(headers).map(sha256)
+}
+
 fn session_token(headers: &HeaderMap) -> Option<&str> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     cookies.flat_map(|text| text.split(';')).find_map(|pair| {

@@ -1,6 +1,8 @@
 //! What a person can set, checked before anything starts.
 
+use crate::limits::bucket::Rate;
 use squall_boot::config::{Common, ConfigError, Env, Knob};
+use squall_live::Address;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 /// The api's configuration.
@@ -8,6 +10,8 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 pub struct Config {
     /// What the worker reads too.
     pub common: Common,
+    /// Where Redis is, if replicas share one.
+    pub redis: Option<Address>,
     /// Where the api listens.
     pub listen: SocketAddr,
     /// Where `/metrics` is served, if anywhere.
@@ -26,6 +30,8 @@ pub struct Config {
     pub max_body_bytes: usize,
     /// Largest body after unpacking.
     pub max_unpacked_bytes: usize,
+    /// How much a project key may send, if there is a limit.
+    pub ingest_rate: Option<Rate>,
     /// How long a session lives without being used.
     pub session_lifetime: Duration,
 }
@@ -60,6 +66,7 @@ impl Config {
     fn describe(env: &mut Env) -> Self {
         const MIB: u64 = 1 << 20;
         let common = env.common();
+        let redis = Address::read(env);
         let listen = Self::listen(env);
         let metrics_listen = env.optional_addr(
             "SQUALL_METRICS_LISTEN",
@@ -81,6 +88,7 @@ impl Config {
         }
         Self {
             common,
+            redis,
             listen,
             metrics_listen,
             public_url,
@@ -115,6 +123,7 @@ impl Config {
                 1024..=4096 * MIB,
                 "Largest body after unpacking.",
             ),
+            ingest_rate: Rate::read(env),
             session_lifetime: env.seconds(
                 "SQUALL_SESSION_LIFETIME",
                 14 * 86_400,

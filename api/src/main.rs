@@ -100,6 +100,12 @@ async fn serve(config: Config) -> Result<()> {
         tokio::spawn(axum::serve(listener, metrics::app(state.clone(), exporter)).into_future());
     }
     tokio::spawn(database::watch(pool.clone(), stop.clone()));
+    let (live, asked) = (state.live.clone(), stop.clone());
+    tokio::spawn(async move {
+        // Streams end by themselves never, and would hold up the end of the process.
+        asked.cancelled().await;
+        live.close();
+    });
     serve::serve(listener, app(state), Patience { keep_alive, graceful }, stop).await;
     pool.close().await;
     tracing::info!("The api has stopped.");

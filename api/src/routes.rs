@@ -14,9 +14,11 @@ mod ingest;
 mod issues;
 mod events;
 mod statistics;
+mod stream;
 mod backups;
 
 pub(crate) use backups::newest_proven_age;
+pub(crate) use issues::Status;
 pub(crate) use keys::{hint, new_secret};
 pub(crate) use projects::create as create_project;
 
@@ -34,7 +36,7 @@ use utoipa_axum::{
 
 /// Every route of the api with its access.
 fn table() -> Vec<(Access, UtoipaMethodRouter<AppState>)> {
-    use Access::{Admin, Ingest, Member, Public, Viewer};
+    use Access::{Admin, Ingest, Member, Public, Read, Viewer};
     vec![
         (Public, routes!(health::healthz)),
         (Public, routes!(health::readyz)),
@@ -67,6 +69,7 @@ fn table() -> Vec<(Access, UtoipaMethodRouter<AppState>)> {
         (Viewer, routes!(issues::trend)),
         (Viewer, routes!(events::of_issue)),
         (Viewer, routes!(statistics::show)),
+        (Read, routes!(stream::stream)),
         (Viewer, routes!(backups::list)),
     ]
 }
@@ -117,6 +120,10 @@ fn security(access: Access) -> Option<Vec<SecurityRequirement>> {
     match access {
         Access::Public => None,
         Access::Ingest => Some(vec![SecurityRequirement::new("project_key", none)]),
+        Access::Read => Some(vec![
+            SecurityRequirement::new("session", none),
+            SecurityRequirement::new("project_key", none),
+        ]),
         Access::Viewer | Access::Member | Access::Admin => {
             Some(vec![SecurityRequirement::new("session", none)])
         }

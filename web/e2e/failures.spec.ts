@@ -21,7 +21,9 @@ test('an answer of 500 shows its sentence and request id, and a retry mends the 
 })
 
 test('what was loaded stays when a refresh fails', async ({ page, allow }) => {
-  allow(/500.*\/api\/v1\/statistics/)
+  allow(/500.*\/api\/v1\/statistics/, /ERR_FAILED.*\/api\/v1\/stream/)
+  // A page that is told what changes has no need to refresh.
+  await page.route('**/api/v1/stream', (route) => route.abort())
   await page.goto('/')
   await expect(page.getByRole('list', { name: 'Top issues' })).toBeVisible()
   await page.route('**/api/v1/statistics*', (route) => route.fulfill(broken))

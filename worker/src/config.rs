@@ -1,6 +1,7 @@
 //! What a person can set, checked before anything starts.
 
 use squall_boot::config::{Common, ConfigError, Env, Knob};
+use squall_live::Address;
 use std::{net::SocketAddr, time::Duration};
 
 /// The worker's configuration.
@@ -8,6 +9,8 @@ use std::{net::SocketAddr, time::Duration};
 pub struct Config {
     /// What the api reads too.
     pub common: Common,
+    /// Where Redis is, if replicas of the api share one.
+    pub redis: Option<Address>,
     /// Where `/healthz` and `/readyz` answer.
     pub health_listen: SocketAddr,
     /// How often a file source looks at its files.
@@ -50,6 +53,7 @@ impl Config {
     fn describe(env: &mut Env) -> Self {
         Self {
             common: env.common(),
+            redis: Address::read(env),
             health_listen: Self::health_listen(env),
             poll_interval: Duration::from_millis(env.count(
                 "SQUALL_POLL_INTERVAL_MS",

@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
 use sqlx::{PgPool, postgres::PgListener};
 use squall_boot::{config, database, healthcheck, shutdown, telemetry};
+use squall_live::{Publisher, Redis};
 use squall_worker::{
     config::Config,
     health,
@@ -98,7 +99,8 @@ async fn work(config: Config, pool: PgPool, stop: CancellationToken) {
     }
     let inbox_filled = Arc::new(Notify::new());
     let listening = tokio::spawn(listen(pool.clone(), inbox_filled.clone(), stop.clone()));
-    pipeline::run(Context { pool, config: Arc::new(config), inbox_filled }, stop).await;
+    let live = Publisher::start(pool.clone(), config.redis.clone().map(Redis::start));
+    pipeline::run(Context { pool, config: Arc::new(config), inbox_filled, live }, stop).await;
     listening.abort();
 }
 

@@ -11,6 +11,7 @@ mod retain;
 use crate::config::Config;
 use sqlx::PgPool;
 use squall_boot::metrics;
+use squall_live::Publisher;
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -31,6 +32,8 @@ pub struct Context {
     pub config: Arc<Config>,
     /// Rung when the inbox has something new.
     pub inbox_filled: Arc<Notify>,
+    /// Tells those who watch what the digest changed.
+    pub live: Publisher,
 }
 
 /// What one turn of a stage came to.

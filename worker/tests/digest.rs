@@ -4,10 +4,13 @@
 mod support;
 
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
+use sqlx::{PgPool, postgres::PgListener};
 use squall_intake::batch::Shape::{Lines, Ndjson};
+use squall_live::{Minute, Update};
 use squall_worker::pipeline::{Digest, Progress, Stage};
+use std::time::Duration;
 use support::{context, digest_all, number, project, put};
+use tokio::time::timeout;
 
 /// Sums of every count there is, which must always agree.
 async fn totals(pool: &PgPool) -> Vec<i64> {
@@ -275,4 +278,31 @@ async fn odd_bytes_are_stored_and_harm_nobody(pool: PgPool) {
     let stored = number(&pool, "select count(*) from events").await;
     assert_eq!(stored + rejected, i64::try_from(odd.len()).unwrap());
     assert!(rejected <= 1, "only the message that is half a character may be refused: {rejected}");
+}
+
+#[sqlx::test(migrator = "squall_migrations::MIGRATOR")]
+async fn what_a_turn_changed_is_told_after_its_commit(pool: PgPool) {
+    let shop = project(&pool, "shop").await;
+    let mut listener = PgListener::connect_with(&pool).await.unwrap();
+    listener.listen("live").await.unwrap();
+    let mut digest = Digest::new(context(&pool));
+    let line = "{\"message\":\"cart lost\",\"level\":\"error\",\"timestamp\":\"TIME\"}\n";
+    let now = Utc::now();
+    let body = line.replace("TIME", &now.to_rfc3339()).repeat(3);
+    put(&pool, shop, Ndjson, &body).await;
+    digest_all(&mut digest).await;
+    let issue = number(&pool, "select id from issues").await;
+    let minute = Minute { project_id: shop.project_id, minute: now.timestamp().div_euclid(60), level: 4 };
+    let mut expected = Update::default();
+    expected.add_new(issue);
+    expected.add_count(minute, 3);
+    let told = timeout(Duration::from_secs(60), listener.recv()).await.unwrap().unwrap();
+    assert_eq!(Update::parse(told.payload()), expected);
+
+    put(&pool, shop, Ndjson, &body).await;
+    digest_all(&mut digest).await;
+    expected.new.clear();
+    expected.add_changed(issue);
+    let told = timeout(Duration::from_secs(60), listener.recv()).await.unwrap().unwrap();
+    assert_eq!(Update::parse(told.payload()), expected);
 }

@@ -3,6 +3,7 @@
 use crate::{
     AppState,
     error::{ApiError, ErrorBody},
+    live::checks::{RedisCheck, StreamCheck},
 };
 use axum::{Json, extract::State, http::StatusCode};
 use serde::Serialize;
@@ -29,6 +30,8 @@ struct Checks {
     database: Check,
     schema: SchemaCheck,
     queue: QueueCheck,
+    redis: RedisCheck,
+    stream: StreamCheck,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -92,6 +95,7 @@ pub(super) async fn readyz(State(state): State<AppState>) -> Result<Json<Readine
 }
 
 async fn check(state: &AppState) -> Checks {
+    let (redis, stream) = (RedisCheck::of(state), StreamCheck::of(state));
     let expected = squall_migrations::expected_version();
     let found = squall_migrations::found_version(&state.pool).await;
     let unknown = || QueueCheck {
@@ -108,6 +112,8 @@ async fn check(state: &AppState) -> Checks {
                 database: Check { ok: false, message: "The database cannot be reached.".into() },
                 schema: SchemaCheck { ok: false, message: "Not known.".into(), expected, found: None },
                 queue: unknown(),
+                redis,
+                stream,
             }
         }
         Ok(found) => {
@@ -123,6 +129,8 @@ async fn check(state: &AppState) -> Checks {
                 database: Check { ok: true, message: "The database answers.".into() },
                 schema: SchemaCheck { ok, message, expected, found },
                 queue: if ok { queue(state).await.unwrap_or_else(|_| unknown()) } else { unknown() },
+                redis,
+                stream,
             }
         }
     }

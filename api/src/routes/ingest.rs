@@ -4,6 +4,7 @@ use crate::{
     AppState,
     access::KeyHolder,
     error::{ApiError, ErrorBody},
+    limits::retry_after,
 };
 use axum::{
     Extension,
@@ -58,6 +59,7 @@ struct RejectedLine {
         (status = 401, body = ErrorBody, description = "The project key is missing, unknown or revoked"),
         (status = 413, body = ErrorBody, description = "The body is too large, packed or unpacked"),
         (status = 415, body = ErrorBody, description = "The content type or encoding is not known"),
+        (status = 429, body = ErrorBody, description = "The key sends too much; nothing was kept, send it again after Retry-After"),
         (status = 503, body = ErrorBody, description = "Nothing was kept; send it again after Retry-After"),
     )
 )]
@@ -78,6 +80,9 @@ pub(super) async fn ingest(
         rejected: batch.rejections().iter().map(RejectedLine::from).collect(),
         rejected_total: batch.rejected(),
     };
+    if let Err(wait) = state.limits.ingest(holder.key_id, receipt.accepted as u64).await {
+        return Err(too_fast(retry_after(wait)));
+    }
     let origin = Origin { project_id: holder.project_id, source_id: holder.source_id };
     if receipt.accepted > 0 || receipt.rejected_total > 0 {
         let rejected = REASONS.map(|(fault, name)| (name, batch.rejected_for(fault)));
@@ -98,6 +103,17 @@ pub(super) async fn ingest(
 
 /// The reasons a piece is rejected for, as the metrics name them.
 const REASONS: [(Fault, &str); 2] = [(Fault::NotJson, "not_json"), (Fault::NoMessage, "no_message")];
+fn too_fast(seconds: u64) -> ApiError {
+    ApiError::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "rate_limited",
+        format!(
+            "This project key sends more events than SQUALL_INGEST_RATE allows. Nothing of this request was kept; send it \
+             again in {seconds} seconds."
+        ),
+    )
+    .retry_after(seconds)
+}
 
 fn shape(headers: &HeaderMap) -> Result<Shape, ApiError> {
     let kind = headers

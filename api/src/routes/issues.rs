@@ -42,7 +42,7 @@ pub(super) struct Issue {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[sqlx(type_name = "issue_status", rename_all = "lowercase")]
-pub(super) enum Status {
+pub(crate) enum Status {
     /// Nothing yet.
     Open,
     /// It was mended; it opens again when it happens again.
@@ -173,6 +173,7 @@ pub(super) async fn change(
     audit(&mut transaction, by.id, "issue.status", &format!("{id}: {:?}", asked.status).to_lowercase())
         .await?;
     transaction.commit().await?;
+    state.live.issue_changed(id);
     Ok(axum::Json(listing::one(&state, id).await?))
 }
 

@@ -21,7 +21,7 @@ pub(super) struct Key {
     name: String,
     /// How the secret begins, to tell keys apart.
     secret_hint: String,
-    /// What it may do: `ingest`.
+    /// What it may do: `ingest` or `read`.
     scope: String,
     created_at: DateTime<Utc>,
     last_used_at: Option<DateTime<Utc>>,
@@ -40,6 +40,20 @@ pub(super) struct NewKey {
 #[derive(Deserialize, ToSchema)]
 pub(super) struct AddKey {
     name: String,
+    /// `ingest` when it is left out.
+    scope: Option<KeyScope>,
+}
+
+/// What a key may do.
+#[derive(Debug, Clone, Copy, Default, Deserialize, sqlx::Type, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[sqlx(type_name = "key_scope", rename_all = "lowercase")]
+enum KeyScope {
+    /// Send events.
+    #[default]
+    Ingest,
+    /// Watch the live updates of its project.
+    Read,
 }
 
 /// Lists the keys of a project, revoked ones last.
@@ -80,13 +94,14 @@ pub(super) async fn add(
     let mut transaction = state.pool.begin().await?;
     let key = sqlx::query_as!(
         Key,
-        "insert into api_keys (project_id, name, secret_hash, secret_hint, created_by) values ($1, trim($2), $3, $4, $5)
+        "insert into api_keys (project_id, name, secret_hash, secret_hint, created_by, scope) values ($1, trim($2), $3, $4, $5, $6)
          returning id, name, secret_hint, scope::text as \"scope!\", created_at, last_used_at, revoked_at",
         project_id,
         asked.name,
         &auth::sha256(&secret),
         hint(&secret),
         by.id,
+        asked.scope.unwrap_or_default() as KeyScope,
     )
     .fetch_one(&mut *transaction)
     .await?;

@@ -7,6 +7,7 @@ use crate::{
     auth,
     error::{ApiError, ErrorBody},
     extract::Json,
+    limits::retry_after,
 };
 use axum::{
     Extension,
@@ -14,7 +15,6 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::SET_COOKIE},
 };
 use serde::Deserialize;
-use std::time::Instant;
 use utoipa::ToSchema;
 
 /// As long as RFC 5321 lets an address be.
@@ -45,8 +45,8 @@ pub(super) async fn sign_in(
         return Err(ApiError::invalid(format!("An email address has at most {MAX_EMAIL_BYTES} bytes.")));
     }
     let email = asked.email.trim().to_lowercase();
-    if let Some(wait) = state.sign_ins.wait(&email, Instant::now()) {
-        let seconds = wait.as_secs() + 1;
+    if let Err(wait) = state.limits.sign_in(&email).await {
+        let seconds = retry_after(wait);
         return Err(ApiError::new(
             StatusCode::TOO_MANY_REQUESTS,
             "too_many_attempts",
@@ -61,14 +61,13 @@ pub(super) async fn sign_in(
     let (id, hash) = found.map(|user| (user.id, user.password_hash)).unzip();
     let fits = auth::verify_password(asked.password, hash).await?;
     let Some(id) = id.filter(|_| fits) else {
-        state.sign_ins.failed(&email, Instant::now());
         return Err(ApiError::new(
             StatusCode::UNAUTHORIZED,
             "invalid_credentials",
             "Email or password is wrong.",
         ));
     };
-    state.sign_ins.succeeded(&email);
+    state.limits.signed_in(&email).await;
     let cookie = auth::begin_session(&state, id, &headers).await?;
     Ok(([(SET_COOKIE, cookie)], axum::Json(super::users::find(&state, id).await?)))
 }

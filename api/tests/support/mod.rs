@@ -11,6 +11,7 @@ use axum::{
     Router,
     body::{Body, to_bytes},
     http::{HeaderMap, Request, StatusCode},
+    response::Response,
 };
 use serde_json::Value;
 use sqlx::PgPool;
@@ -56,13 +57,24 @@ impl Api {
                 .map(str::to_owned)
         };
         let config = Config::read(Env::from_lookup(lookup)).unwrap();
-        let state = AppState::new(pool.clone(), config);
-        Self { router: app(state.clone()), state, pool }
+        Self::of(AppState::new(pool, config))
+    }
+
+    pub fn of(state: AppState) -> Self {
+        Self { pool: state.pool.clone(), router: app(state.clone()), state }
+    }
+
+    /// Sends a request whose answer may have no end.
+    pub async fn open(&self, request: Request<Body>) -> Response {
+        self.router.clone().oneshot(request).await.unwrap()
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
+        let (parts, mut body) = self.open(request).await.into_parts();
+        // A stream has no end to read to.
+        if parts.headers.get("content-type").is_some_and(|kind| kind == "text/event-stream") {
+            body = Body::empty();
+        }
         let bytes = to_bytes(body, usize::MAX).await.unwrap();
         let body = serde_json::from_slice(&bytes)
             .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into()));

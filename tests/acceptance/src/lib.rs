@@ -17,7 +17,7 @@ use std::{
 };
 
 /// Longer than anything here takes on a busy machine; reaching it is a failure.
-const PATIENCE: Duration = Duration::from_secs(90);
+pub const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A fresh database, a project with a key, and processes that can be killed.
 pub struct Stack {
@@ -69,7 +69,12 @@ impl Stack {
     /// When it does not become ready.
     pub async fn start_api(&mut self) -> Result<()> {
         let url = self.postgres.url();
-        let variables = [("DATABASE_URL", url.as_str()), ("SQUALL_LISTEN", &self.address)];
+        let variables = [
+            ("DATABASE_URL", url.as_str()),
+            ("SQUALL_LISTEN", &self.address),
+            // Longer than any test is patient: an api that needs it at its end is one that hangs.
+            ("SQUALL_GRACEFUL_TIMEOUT", "600"),
+        ];
         self.api = Some(Process::spawn("squall-api", &["serve"], &variables, self.folder.path())?);
         wait_until_ready(&self.address).await
     }
@@ -108,6 +113,15 @@ impl Stack {
             process.stop()?;
         }
         Ok(())
+    }
+
+    /// Opens the stream of live updates with a key that may read.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn watch(&self, client: &reqwest::Client, key: &str) -> Result<reqwest::Response> {
+        let address = format!("http://{}/api/v1/stream", self.address);
+        Ok(client.get(address).bearer_auth(key).send().await?.error_for_status()?)
     }
 
     /// Sends a body to the ingestion endpoint; the status of the answer.

@@ -1,7 +1,7 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query'
 import { request } from './client'
 import type { IssueQuery, IssueStatus } from './model'
-import { POLL_MS } from './polling'
+import { pollListUnlessLive, pollUnlessLive } from './polling'
 
 /** What a list of issues is narrowed to; `sinceHours` is counted back from now at each request. */
 export type IssueFilter = Pick<IssueQuery, 'project' | 'level' | 'status' | 'source' | 'q' | 'sort'> & {
@@ -25,7 +25,7 @@ export const issuesQuery = (filter: IssueFilter) =>
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next_cursor,
     placeholderData: keepPreviousData,
-    refetchInterval: (query) => ((query.state.data?.pages.length ?? 0) > POLLED_PAGES ? false : POLL_MS),
+    refetchInterval: (query) => (query.state.data?.pages.length ?? 0) <= POLLED_PAGES && pollListUnlessLive(),
   })
 
 /** The newest issue of a project, for "waiting for your first event". */
@@ -42,7 +42,7 @@ export const issueQuery = (id: number) =>
   queryOptions({
     queryKey: ['issue', id],
     queryFn: ({ signal }) => request('get', '/api/v1/issues/{id}', { path: { id }, signal }),
-    refetchInterval: POLL_MS,
+    refetchInterval: pollUnlessLive,
   })
 
 export const trendQuery = (id: number, hours: number) =>
@@ -51,7 +51,7 @@ export const trendQuery = (id: number, hours: number) =>
     queryFn: ({ signal }) =>
       request('get', '/api/v1/issues/{id}/trend', { path: { id }, query: { hours }, signal }),
     placeholderData: keepPreviousData,
-    refetchInterval: POLL_MS,
+    refetchInterval: pollUnlessLive,
   })
 
 export const eventsQuery = (id: number) =>
@@ -65,7 +65,7 @@ export const eventsQuery = (id: number) =>
       }),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next_cursor,
-    refetchInterval: (query) => ((query.state.data?.pages.length ?? 0) > POLLED_PAGES ? false : POLL_MS),
+    refetchInterval: (query) => (query.state.data?.pages.length ?? 0) <= POLLED_PAGES && pollUnlessLive(),
   })
 
 export const changeIssue = (id: number, status: IssueStatus) =>

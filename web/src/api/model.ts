@@ -1,6 +1,7 @@
 // The nouns of the glossary as the API spells them, taken from what its paths answer: the names of
 // schemas may change in the description without touching the app.
 import type { Answer, Query } from './client'
+import type { paths } from './schema'
 
 export type Issue = Answer<'/api/v1/issues', 'get'>['items'][number]
 export type IssueDetail = Answer<'/api/v1/issues/{id}', 'get'>
@@ -24,6 +25,9 @@ export type User = Answer<'/api/v1/session', 'get'>
 export type Role = User['role']
 export type Backups = Answer<'/api/v1/backups', 'get'>
 export type Drill = Backups['drills'][number]
+type StreamEvent = paths['/api/v1/stream']['get']['responses'][200]['content']['text/event-stream']
+export type LiveIssue = Extract<StreamEvent, { title: string }>
+export type LiveCounts = Extract<StreamEvent, { minutes: unknown }>
 export type Readiness = Answer<'/readyz', 'get'>
 
 /** From worst to mildest, the order in which people read them. */

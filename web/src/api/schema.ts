@@ -291,6 +291,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tells what changes, as it does, until the session ends or the server stops.
+         * @description Server-sent events: `issue.new` and `issue.changed` (an issue as it is now, each at most once a second), `counts`
+         *     (events counted since the last time, by minute and level), and `resync`: something may have been missed, so read anew
+         *     what is shown. Read your data after the stream has begun. The header `Last-Event-ID` goes on where a stream ended, or
+         *     begins with `resync`. Comments keep a quiet stream alive.
+         */
+        get: operations["stream"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users": {
         parameters: {
             query?: never;
@@ -367,6 +390,7 @@ export interface components {
         /** @description A new key. */
         AddKey: {
             name: string;
+            scope?: components["schemas"]["KeyScope"] | null;
         };
         /** @description A new project. */
         AddProject: {
@@ -446,7 +470,9 @@ export interface components {
         Checks: {
             database: components["schemas"]["Check"];
             queue: components["schemas"]["QueueCheck"];
+            redis: components["schemas"]["RedisCheck"];
             schema: components["schemas"]["SchemaCheck"];
+            stream: components["schemas"]["StreamCheck"];
         };
         /** @description One restore into a scratch database. */
         Drill: {
@@ -596,16 +622,80 @@ export interface components {
             name: string;
             /** Format: date-time */
             revoked_at?: string | null;
-            /** @description What it may do: `ingest`. */
+            /** @description What it may do: `ingest` or `read`. */
             scope: string;
             /** @description How the secret begins, to tell keys apart. */
             secret_hint: string;
         };
         /**
+         * @description What a key may do.
+         * @enum {string}
+         */
+        KeyScope: "ingest" | "read";
+        /**
          * @description How bad an event is; in order.
          * @enum {string}
          */
         Level: "trace" | "debug" | "info" | "warning" | "error" | "fatal";
+        /** @description Events of one project that were counted since the last time. */
+        LiveCounts: {
+            /** @description What came in addition, by the minute it happened in. */
+            minutes: components["schemas"]["LiveMinute"][];
+            /** @description The slug of the project. */
+            project: string;
+        };
+        /** @description An issue as it is now. */
+        LiveIssue: {
+            /** @description The place it comes from. */
+            culprit?: string | null;
+            /**
+             * Format: int64
+             * @description All its events.
+             */
+            events: number;
+            /**
+             * Format: date-time
+             * @description When it happened first.
+             */
+            first_seen: string;
+            /**
+             * Format: int64
+             * @description `issues.id`
+             */
+            id: number;
+            /**
+             * Format: date-time
+             * @description When it happened last.
+             */
+            last_seen: string;
+            /** @description The highest level seen. */
+            level: components["schemas"]["Level"];
+            /** @description The slug of its project. */
+            project: string;
+            /** @description The sources that sent it. */
+            source_ids: number[];
+            /** @description What a person decided. */
+            status: components["schemas"]["Status"];
+            /** @description Its template, or its exception. */
+            title: string;
+        };
+        /** @description What came in addition for one minute. */
+        LiveMinute: {
+            /**
+             * Format: date-time
+             * @description When the minute begins.
+             */
+            at: string;
+            /** @description Events by level; a level without events is left out. */
+            levels: {
+                [key: string]: number;
+            };
+        };
+        /**
+         * @description Why something may have been missed.
+         * @enum {string}
+         */
+        Missed: "began" | "overflow" | "interrupted";
         /** @description A new key with its secret, which is shown this once. */
         NewKey: components["schemas"]["Key"] & {
             secret: string;
@@ -643,7 +733,7 @@ export interface components {
                 name: string;
                 /** Format: date-time */
                 revoked_at?: string | null;
-                /** @description What it may do: `ingest`. */
+                /** @description What it may do: `ingest` or `read`. */
                 scope: string;
                 /** @description How the secret begins, to tell keys apart. */
                 secret_hint: string;
@@ -845,12 +935,25 @@ export interface components {
             /** @description All pieces that were not taken. */
             rejected_total: number;
         };
+        /** @description Redis, which the api can do without. */
+        RedisCheck: {
+            /** @description Whether `REDIS_URL` is set. */
+            configured: boolean;
+            message: string;
+            /** @description Whether it does what it is there for; also true where there is none. */
+            ok: boolean;
+        };
         /** @description One piece that was not taken. */
         RejectedLine: {
             /** @description The number of the line, or of the item in an array, from 1. */
             line: number;
             /** @description What is wrong with it. */
             reason: string;
+        };
+        /** @description Something may have been missed. */
+        Resync: {
+            /** @description Why, in a word: `began`, `overflow` or `interrupted`. */
+            reason: components["schemas"]["Missed"];
         };
         /**
          * @description What a person may do; each role may do what the ones before it may.
@@ -955,6 +1058,16 @@ export interface components {
          * @enum {string}
          */
         Status: "open" | "resolved" | "ignored";
+        /** @description The streams of live updates of this process. */
+        StreamCheck: {
+            message: string;
+            /** @description Whether what changes is heard, if somebody watches. */
+            ok: boolean;
+            /** @description Streams that are open. */
+            subscribers: number;
+        };
+        /** @description One event of the stream: its type stands in `event`, this in `data`. */
+        StreamEvent: components["schemas"]["LiveIssue"] | components["schemas"]["LiveCounts"] | components["schemas"]["Resync"];
         TopIssue: components["schemas"]["Issue"] & {
             /**
              * Format: int64
@@ -1129,6 +1242,15 @@ export interface operations {
             };
             /** @description The content type or encoding is not known */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key sends too much; nothing was kept, send it again after Retry-After */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1999,6 +2121,65 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    stream: {
+        parameters: {
+            query?: {
+                /** @description The slug of a project; every project one may see when it is left out. */
+                project?: string;
+            };
+            header?: {
+                /** @description The id of the last event that was heard */
+                "Last-Event-ID"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["StreamEvent"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description One person or key has too many streams */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server has too many streams, or stops */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

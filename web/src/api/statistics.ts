@@ -1,11 +1,11 @@
 import { keepPreviousData, queryOptions } from '@tanstack/react-query'
 import { request } from './client'
-import { POLL_MS } from './polling'
+import { pollUnlessLive } from './polling'
 
 export const statisticsQuery = (project: string | undefined, hours: number) =>
   queryOptions({
     queryKey: ['statistics', project ?? null, hours],
     queryFn: ({ signal }) => request('get', '/api/v1/statistics', { query: { project, hours }, signal }),
     placeholderData: keepPreviousData,
-    refetchInterval: POLL_MS,
+    refetchInterval: pollUnlessLive,
   })

@@ -1,6 +1,7 @@
 import { useMutation, useQuery, useQueryClient, useSuspenseQuery } from '@tanstack/react-query'
 import { Link, Outlet, useLocation, useNavigate, useRouter, useSearch } from '@tanstack/react-router'
 import { Suspense, useRef } from 'react'
+import { useLiveUpdates } from '@/api/live/useLiveUpdates'
 import { projectsQuery } from '@/api/projects'
 import { sessionQuery, signOut } from '@/api/session'
 import { Button } from '@/components/Button'
@@ -8,6 +9,7 @@ import { Select } from '@/components/Field'
 import { Icon, type IconName, Logo } from '@/components/Icon'
 import { SkeletonRows } from '@/components/states'
 import { setTheme, type Theme, useTheme } from '@/components/theme'
+import { LiveMark } from './LiveMark'
 import { Shortcuts } from './Shortcuts'
 import './shell.css'
 
@@ -22,6 +24,7 @@ const PAGES: [to: '/' | '/issues' | '/sources' | '/settings' | '/status', label:
 /** What stands round every page: where one can go, whose events these are, who one is. */
 export function Shell() {
   const main = useRef<HTMLElement>(null)
+  useLiveUpdates()
   return (
     <div className="shell">
       {/* biome-ignore lint/a11y/useValidAnchor: a skip link is a link; handled here, it stays out of the address. */}
@@ -49,6 +52,9 @@ export function Shell() {
             </Link>
           ))}
         </nav>
+        <div className="shell__live">
+          <LiveMark />
+        </div>
         <Account />
       </header>
       <main id="main" ref={main} tabIndex={-1} className="shell__main">

@@ -5,6 +5,7 @@ import type {
   Issue,
   IssueDetail,
   Key,
+  LiveIssue,
   Poll,
   Project,
   Readiness,
@@ -154,9 +155,16 @@ export const readiness = (with_: Partial<Readiness['checks']> = {}, status = 're
       oldest_seconds: 0,
       set_aside: 0,
     },
+    redis: { ok: true, message: 'Not configured.', configured: false },
+    stream: { ok: true, message: 'One page or program is told what changes.', subscribers: 1 },
     ...with_,
   },
 })
+
+export const liveIssue = (with_: Partial<LiveIssue> = {}): LiveIssue => {
+  const { sparkline: _, ...rest } = issue()
+  return { ...rest, ...with_ }
+}
 
 export const backups = (with_: Partial<Backups> = {}): Backups => ({
   ok: true,

@@ -14,6 +14,7 @@ mod decode;
 mod group;
 mod store;
 mod copy;
+mod changes;
 
 use super::{Context, Progress, Stage};
 use crate::partitions::Partitions;
@@ -21,6 +22,7 @@ use anyhow::Context as _;
 use claim::Claimed;
 use group::Memory;
 use squall_boot::metrics;
+use squall_live::Update;
 use std::time::Duration;
 
 /// Tries before a batch is set aside: enough to outlast a deadlock or a restart, not a bug.
@@ -42,18 +44,18 @@ impl Digest {
         Self { context, memory: Memory::default(), partitions, failed_first: false }
     }
 
-    /// How many events were stored.
-    async fn digest(&mut self, claimed: &mut Claimed) -> anyhow::Result<usize> {
+    /// How many events were stored, and what they changed.
+    async fn digest(&mut self, claimed: &mut Claimed) -> anyhow::Result<(usize, Update)> {
         let project_ids = claimed.project_ids();
         let projects = group::read_projects(&mut claimed.transaction, &project_ids).await?;
         let events = decode::events(claimed.take_batches(), &projects).await?;
         let times: Vec<i64> = events.iter().map(|event| event.occurred_at).collect();
         self.partitions.ensure(&times).await?;
-        let grouped = self.memory.group(&mut claimed.transaction, &projects, events).await?;
+        let (grouped, new_issues) = self.memory.group(&mut claimed.transaction, &projects, events).await?;
         store::events(&mut claimed.transaction, &grouped).await?;
-        store::counts(&mut claimed.transaction, &grouped).await?;
+        let counts = store::counts(&mut claimed.transaction, &grouped).await?;
         claim::release(&mut claimed.transaction, &claimed.ids).await?;
-        Ok(grouped.len())
+        Ok((grouped.len(), changes::of(&new_issues, &counts)))
     }
 }
 
@@ -68,9 +70,9 @@ impl Stage for Digest {
         };
         let ids = claimed.ids.clone();
         let digested = match self.digest(&mut claimed).await {
-            Ok(events) => {
+            Ok(digested) => {
                 let committed = claimed.transaction.commit().await;
-                committed.map(|()| events).context("committing what was digested")
+                committed.map(|()| digested).context("committing what was digested")
             }
             Err(error) => {
                 // An explicit end: the rows must be free before the failure is written on them.
@@ -78,10 +80,11 @@ impl Stage for Digest {
                 Err(error)
             }
         };
-        let events = match digested {
-            Ok(events) => events,
+        let (events, changes) = match digested {
+            Ok(digested) => digested,
             Err(error) => return self.give_up(&ids, error).await,
         };
+        self.context.live.tell(&changes);
         metrics::EVENTS_STORED.add(&[], events as u64);
         metrics::DIGEST_BATCHES.add(&["stored"], ids.len() as u64);
         Ok(Progress::Did(ids.len()))

@@ -8,6 +8,7 @@ use flate2::{Compression, write::GzEncoder};
 use sqlx::PgPool;
 use squall_boot::config::Env;
 use squall_intake::{RawEvent, inbox};
+use squall_live::Publisher;
 use squall_worker::{
     config::Config,
     pipeline::{Context, Poll, Progress},
@@ -151,6 +152,7 @@ pub fn context(pool: &PgPool) -> Context {
         pool: pool.clone(),
         config: Arc::new(Config::read(env).unwrap()),
         inbox_filled: Arc::new(Notify::new()),
+        live: Publisher::start(pool.clone(), None),
     }
 }
 

@@ -8,6 +8,7 @@
 use sqlx::PgPool;
 use squall_boot::config::Env;
 use squall_intake::{Batch, Origin, batch::Shape, inbox};
+use squall_live::Publisher;
 use squall_worker::{
     config::Config,
     pipeline::{Context, Digest, Progress, Stage},
@@ -34,7 +35,12 @@ pub async fn project(pool: &PgPool, slug: &str) -> Origin {
 pub fn context(pool: &PgPool) -> Context {
     let env = Env::from_lookup(|name| (name == "DATABASE_URL").then(|| "postgres://not-used".to_owned()));
     let config = Arc::new(Config::read(env).unwrap());
-    Context { pool: pool.clone(), config, inbox_filled: Arc::new(Notify::new()) }
+    Context {
+        pool: pool.clone(),
+        config,
+        inbox_filled: Arc::new(Notify::new()),
+        live: Publisher::start(pool.clone(), None),
+    }
 }
 
 pub async fn put(pool: &PgPool, origin: Origin, shape: Shape, body: &str) {

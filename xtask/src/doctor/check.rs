@@ -54,6 +54,7 @@ pub fn all(world: &World) -> Result<Vec<Check>> {
         postgres(world, &tools),
         npm_packages(world),
         chromium(),
+        redis(),
         docker(),
     ])
 }
@@ -121,6 +122,11 @@ fn chromium() -> Check {
         how: "cargo xtask doctor --fix (or set CHROMIUM_PATH)".into(),
         provision: Some(Provision::Chromium),
     }
+}
+
+fn redis() -> Check {
+    let how = "only for the tests of shared limits and live updates; Debian: apt-get install redis-server";
+    Check { optional: true, ..tool("redis-server", &["--version"], "", how) }
 }
 
 fn docker() -> Check {

@@ -1,7 +1,8 @@
-import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
+import { type InfiniteData, useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { useMemo } from 'react'
 import { type IssueFilter, issuesQuery } from '@/api/issues'
+import type { IssuePage } from '@/api/model'
 import { projectsQuery } from '@/api/projects'
 import { Button, buttonClass } from '@/components/Button'
 import { counted } from '@/components/format'
@@ -12,12 +13,15 @@ import { HOURS } from '@/components/ranges'
 import { EmptyState, SkeletonRows } from '@/components/states'
 import { type Filters, IssueFilters } from './IssueFilters'
 import './issues.css'
+import { NewIssues } from './NewIssues'
 
 /** The issues of a project, narrowed by what stands in the address. */
 export function IssuesPage() {
   const { project, ...filters } = useSearch({ from: '/app/issues' })
   const navigate = useNavigate()
-  const query = useInfiniteQuery(issuesQuery(asked(project, filters)))
+  const filter = asked(project, filters)
+  const query = useInfiniteQuery(issuesQuery(filter))
+  const queryClient = useQueryClient()
   const { data: projects } = useQuery(projectsQuery)
   const issues = useMemo(() => query.data?.pages.flatMap(({ items }) => items), [query.data])
   const total = query.data?.pages.at(-1)?.total
@@ -28,9 +32,20 @@ export function IssuesPage() {
     void navigate({ to: '/issues', search: (before) => ({ ...before, ...filters }), replace })
   }
 
+  /** The list from its beginning, in its order of now. */
+  function showNew() {
+    queryClient.setQueryData<InfiniteData<IssuePage>>(
+      issuesQuery(filter).queryKey,
+      (data) => data && firstPage(data),
+    )
+    void query.refetch()
+    window.scrollTo({ top: 0 })
+  }
+
   return (
     <Page title="Issues">
       <IssueFilters filters={filters} project={project} onChange={change} />
+      <NewIssues filter={filter} readAt={query.dataUpdatedAt} shown={issues ?? []} onShow={showNew} />
       <section className="card" aria-label="Issues found" aria-busy={query.isPlaceholderData}>
         <div className="card__head">
           <p className="small muted" aria-live="polite">
@@ -67,6 +82,10 @@ export function IssuesPage() {
       )}
     </Page>
   )
+}
+
+function firstPage({ pages, pageParams }: InfiniteData<IssuePage>): InfiniteData<IssuePage> {
+  return { pages: pages.slice(0, 1), pageParams: pageParams.slice(0, 1) }
 }
 
 /** Without a word in the address, open issues are meant. */

@@ -49,6 +49,14 @@ describe('the status page', () => {
     ).toBeVisible()
   })
 
+  it('says that Squall works without its Redis, and who is told what changes', async () => {
+    const redis = { ok: false, message: 'Redis cannot be used.', configured: true }
+    open('/status', { ...signedIn(), ...version, 'GET /readyz': () => readiness({ redis }) })
+    expect(await screen.findByText(/^Events are taken in, but/)).toBeVisible()
+    expect(screen.getByText('Redis cannot be used.').closest('li')).toHaveTextContent('failing')
+    expect(screen.getByText('One page or program is told what changes.')).toBeVisible()
+  })
+
   it('shows which backups were proved, and says when none is fresh', async () => {
     open('/status', {
       ...signedIn(),

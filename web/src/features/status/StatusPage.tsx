@@ -18,13 +18,8 @@ export function StatusPage() {
       <Loaded query={query} what="The status" skeleton={<SkeletonRows what="the status" rows={3} />}>
         {(readiness) => (
           <>
-            <div
-              className={readiness.status === 'ready' ? 'notice notice--good' : 'notice notice--error'}
-              role="status"
-            >
-              {readiness.status === 'ready'
-                ? 'Everything works: events are taken in and grouped.'
-                : 'Squall is not ready. What fails below says what to do; events that are sent now may be refused and should be sent again.'}
+            <div className={NOTICES[stateOf(readiness)][0]} role="status">
+              {NOTICES[stateOf(readiness)][1]}
             </div>
             <Card title="Checks" flush>
               <ul className="checks">
@@ -48,7 +43,24 @@ export function StatusPage() {
   )
 }
 
-function checksOf({ checks: { database, schema, queue } }: Readiness) {
+const NOTICES = {
+  good: ['notice notice--good', 'Everything works: events are taken in and grouped.'],
+  impaired: [
+    'notice',
+    'Events are taken in, but not everything is as it should be. What is marked below says what it is.',
+  ],
+  failing: [
+    'notice notice--error',
+    'Squall is not ready. What fails below says what to do; events that are sent now may be refused and should be sent again.',
+  ],
+} as const
+
+function stateOf({ status, checks }: Readiness): keyof typeof NOTICES {
+  if (status !== 'ready') return 'failing'
+  return Object.values(checks).every(({ ok }) => ok) ? 'good' : 'impaired'
+}
+
+function checksOf({ checks: { database, schema, queue, redis, stream } }: Readiness) {
   return [
     { name: 'Database', ...database, detail: null },
     {
@@ -60,6 +72,8 @@ function checksOf({ checks: { database, schema, queue } }: Readiness) {
           : `Version ${schema.found ?? 'unknown'} found, ${schema.expected} expected.`,
     },
     { name: 'Queue', ...queue, detail: queueInWords(queue) },
+    { name: 'Redis', ...redis, detail: null },
+    { name: 'Live updates', ...stream, detail: null },
   ]
 }
 

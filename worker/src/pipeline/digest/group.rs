@@ -45,18 +45,19 @@ impl Memory {
         self.0.clear();
     }
 
-    /// Gives each event its issue, and writes the templates and issues that are new.
+    /// Gives each event its issue, and writes the templates and issues that are new; these by their identifiers.
     pub(super) async fn group(
         &mut self,
         connection: &mut PgConnection,
         projects: &Projects,
         events: Vec<Event>,
-    ) -> Result<Vec<GroupedEvent>> {
+    ) -> Result<(Vec<GroupedEvent>, Vec<i64>)> {
         let mut by_project: BTreeMap<i64, Vec<Event>> = BTreeMap::new();
         for event in events {
             by_project.entry(event.project_id).or_default().push(event);
         }
         let mut grouped = Vec::new();
+        let mut new_issues = Vec::new();
         // In order of project, so that two workers lock projects in the same order.
         for (project_id, events) in by_project {
             let Some(project) = projects.get(&project_id) else { continue };
@@ -66,11 +67,12 @@ impl Memory {
                 Some(known) => known,
                 None => ProjectMemory::load(connection, project_id, project.grouping_version).await?,
             };
-            let (known, mut issued) = known.assign(connection, project_id, events).await?;
+            let (known, mut issued, mut new) = known.assign(connection, project_id, events).await?;
             self.0.insert(project_id, known);
             grouped.append(&mut issued);
+            new_issues.append(&mut new);
         }
-        Ok(grouped)
+        Ok((grouped, new_issues))
     }
 }
 
@@ -80,8 +82,9 @@ impl ProjectMemory {
         connection: &mut PgConnection,
         project_id: i64,
         events: Vec<Event>,
-    ) -> Result<(Self, Vec<GroupedEvent>)> {
+    ) -> Result<(Self, Vec<GroupedEvent>, Vec<i64>)> {
         let (mut fingerprints, mut learned) = self.recognise(&events);
+        let mut new_issues = Vec::new();
         if !learned.is_empty() {
             let version = lock(connection, project_id).await?;
             if version != self.version {
@@ -89,7 +92,7 @@ impl ProjectMemory {
                 self = Self::load(connection, project_id, version).await?;
                 (fingerprints, learned) = self.recognise(&events);
             }
-            self.write(connection, project_id, learned, &events).await?;
+            new_issues = self.write(connection, project_id, learned, &events).await?;
         }
         let issue_of = |fingerprint| self.issues.get(&fingerprint).copied();
         let grouped = events.into_iter().zip(fingerprints).map(|(event, fingerprint)| {
@@ -97,7 +100,7 @@ impl ProjectMemory {
             Ok(GroupedEvent { event, issue_id })
         });
         let grouped = grouped.collect::<Result<Vec<_>>>()?;
-        Ok((self, grouped))
+        Ok((self, grouped, new_issues))
     }
 
     fn recognise(&mut self, events: &[Event]) -> (Vec<Fingerprint>, Learned) {
@@ -146,16 +149,16 @@ impl ProjectMemory {
         Ok(Self { version, grouper: Grouper::restore(templates), issues })
     }
 
-    /// Writes what was learned, and remembers it.
+    /// Writes what was learned, and remembers it; the issues that are new.
     async fn write(
         &mut self,
         connection: &mut PgConnection,
         project_id: i64,
         learned: Learned,
         events: &[Event],
-    ) -> Result<()> {
+    ) -> Result<Vec<i64>> {
         if learned.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         self.version += 1;
         let Learned { mut new, mut generalised } = learned;
@@ -166,15 +169,15 @@ impl ProjectMemory {
         }
         let ids = insert_issues(connection, project_id, &new, events).await?;
         insert_fingerprints(connection, project_id, self.version, &new, &ids).await?;
-        for ((fingerprint, _, _), id) in new.iter().zip(ids) {
-            self.issues.insert(*fingerprint, id);
+        for ((fingerprint, _, _), id) in new.iter().zip(&ids) {
+            self.issues.insert(*fingerprint, *id);
         }
         update_templates(connection, project_id, self.version, &generalised).await?;
         sqlx::query!("update projects set grouping_version = $2 where id = $1", project_id, self.version)
             .execute(connection)
             .await
             .context("counting the project's grouping version")?;
-        Ok(())
+        Ok(ids)
     }
 }
 

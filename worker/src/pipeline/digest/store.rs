@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use std::collections::{BTreeMap, BTreeSet};
 
-const MINUTE: i64 = 60_000_000; // microseconds
+pub(super) const MINUTE: i64 = 60_000_000; // microseconds
 
 /// Bytes sent in one message of the COPY.
 const CHUNK: usize = 256 << 10;
@@ -46,26 +46,29 @@ pub(super) async fn events(connection: &mut PgConnection, grouped: &[GroupedEven
     Ok(())
 }
 
-/// Adds the events to their issues, minutes and sources. Rows are locked in order of their keys, so that
+/// Adds the events to their issues, minutes and sources, and says what was counted. Rows are locked in order of their keys, so that
 /// two workers never wait for each other in a circle.
-pub(super) async fn counts(connection: &mut PgConnection, grouped: &[GroupedEvent]) -> Result<()> {
+pub(super) async fn counts(connection: &mut PgConnection, grouped: &[GroupedEvent]) -> Result<Counts> {
     let mut counts = Counts::default();
     grouped.iter().for_each(|grouped| counts.add(grouped));
     add_to_issues(connection, &counts.issues).await?;
     add_to_issue_minutes(connection, &counts.issue_minutes).await?;
     add_to_source_minutes(connection, &counts.source_minutes).await?;
-    add_to_sources(connection, &counts.sources).await
+    add_to_sources(connection, &counts.sources).await?;
+    Ok(counts)
 }
 
+/// What the events of a turn come to.
 #[derive(Default)]
-struct Counts {
-    issues: BTreeMap<i64, IssueCount>,
+pub(super) struct Counts {
+    pub(super) issues: BTreeMap<i64, IssueCount>,
     issue_minutes: BTreeMap<(i64, i64), i32>,
-    source_minutes: BTreeMap<(i64, i64, i16), (i64, i32)>,
+    /// By source, minute and level: the project, and how many.
+    pub(super) source_minutes: BTreeMap<(i64, i64, i16), (i64, i32)>,
     sources: BTreeMap<i64, (i64, i64)>,
 }
 
-struct IssueCount {
+pub(super) struct IssueCount {
     events: i64,
     first_seen: i64,
     last_seen: i64,

@@ -263,6 +263,7 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use squall_boot::config::Env;
+    use squall_live::Publisher;
     use std::{fs, path::Path, sync::Arc};
     use tokio::sync::Notify;
 
@@ -276,6 +277,7 @@ mod tests {
             pool: pool.clone(),
             config: Arc::new(Config::read(env).unwrap()),
             inbox_filled: Arc::new(Notify::new()),
+            live: Publisher::start(pool.clone(), None),
         }
     }
 
