@@ -46,7 +46,7 @@ impl Config {
         env.addr(
             "SQUALL_HEALTH_LISTEN",
             "127.0.0.1:8644",
-            "Where the worker's `/healthz` and `/readyz` answer.",
+            "Where the worker's `/healthz`, `/readyz` and `/metrics` answer; an internal address.",
         )
     }
 
