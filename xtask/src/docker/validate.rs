@@ -114,7 +114,6 @@ fn judge(project: &Project, settings: &Settings, is_whole: bool, asks_compose: b
     for dockerfile in project.dockerfiles.all() {
         if !dockerfile.is_utf8 {
             findings.push(Finding::new("SQ-D07", &dockerfile.path, 1));
-            continue;
         }
         let path = dockerfile.path.as_str();
         let own_ignore = fs::read_to_string(project.root.join(format!("{path}.dockerignore"))).ok();

@@ -113,10 +113,8 @@ impl Project {
                 let text = String::from_utf8_lossy(&read(path)?).into_owned();
                 project.composes.push(Source { path: project.name(path), text });
             } else if is_dockerfile(&name) || !given.is_empty() {
-                let bytes = read(path)?;
-                let text = String::from_utf8_lossy(&bytes).into_owned();
+                let (text, is_utf8) = decode(&read(path)?);
                 let path = project.name(path);
-                let is_utf8 = std::str::from_utf8(&bytes).is_ok() && !bytes.contains(&0);
                 let parsed = Dockerfile::parse(&text);
                 project.dockerfiles.files.insert(path.clone(), DockerfileOf { path, text, parsed, is_utf8 });
             } else {
@@ -154,6 +152,29 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("reading {}", path.display()))
 }
 
+/// The text of a file, and whether it is UTF-8. Others are read by their byte order mark, so that rules can speak about them too.
+fn decode(bytes: &[u8]) -> (String, bool) {
+    let units = |width: usize, little: bool| {
+        let unit = move |unit: &[u8]| {
+            let add = |sum: u32, byte: &u8| sum << 8 | u32::from(*byte);
+            if little { unit.iter().rev().fold(0, add) } else { unit.iter().fold(0, add) }
+        };
+        bytes[width..].chunks_exact(width).map(unit).collect::<Vec<u32>>()
+    };
+    let wide = |units: Vec<u32>| units.into_iter().filter_map(char::from_u32).collect();
+    let narrow = |units: Vec<u32>| {
+        let units: Vec<u16> = units.into_iter().map(|unit| (unit & 0xffff) as u16).collect();
+        String::from_utf16_lossy(&units)
+    };
+    match bytes {
+        [0xff, 0xfe, 0, 0, ..] => (wide(units(4, true)), false),
+        [0, 0, 0xfe, 0xff, ..] => (wide(units(4, false)), false),
+        [0xff, 0xfe, ..] => (narrow(units(2, true)), false),
+        [0xfe, 0xff, ..] => (narrow(units(2, false)), false),
+        _ => (String::from_utf8_lossy(bytes).into_owned(), std::str::from_utf8(bytes).is_ok()),
+    }
+}
+
 /// Names that an example of `.env` sets, in comments too.
 fn names_in(text: &str) -> BTreeSet<String> {
     let lines = text.lines().map(|line| line.trim_start_matches(['#', ' ']).trim_start_matches("export "));
@@ -183,6 +204,14 @@ mod tests {
         for name in ["composer.yaml", "compose.rs", "prometheus.yaml"] {
             assert!(!is_compose(name), "{name}");
         }
+    }
+
+    #[test]
+    fn other_encodings_are_read_and_told() {
+        assert!(decode("\u{feff}FROM a".as_bytes()).1);
+        assert_eq!(decode(b"\xff\xfea\0b\0"), ("ab".to_owned(), false));
+        assert_eq!(decode(b"\0\0\xfe\xff\0\0\0a"), ("a".to_owned(), false));
+        assert_eq!(decode(b"a\xff"), ("a\u{fffd}".to_owned(), false));
     }
 
     #[test]

@@ -116,7 +116,9 @@ mod tests {
         let commands: Vec<_> = script
             .commands
             .iter()
-            .map(|command| [&[command.name.clone()], command.arguments.as_slice()].concat().join(" "))
+            .map(|command| {
+                [std::slice::from_ref(&command.name), command.arguments.as_slice()].concat().join(" ")
+            })
             .collect();
         commands.join(" | ")
     }
@@ -138,14 +140,25 @@ mod tests {
         check("a 'b'\"c\"\\d {x,y} *.z # end && f", "a bcd  *.z");
         check("cat <<E\nx && y\nE\nz", "cat | z");
         check("a $((1 + 2)) ${b:-c} $d", "a ${VAR} ${b:-c} ${d}");
-        check("! a && time b", "a | time b");
+        check("! a && time b c", "a | time bc | b c");
     }
 
     #[test]
     fn of_text_that_is_no_shell_nothing_is_said() {
-        for text in ["a &&", "&& a", "(a", "a 'b", "if a; then b", "a )", "a ;; b", "a; ; b", "{ a", "fi"] {
+        for text in ["a &&", "&& a", "(a", "a 'b", "if a; then b", "{ a", "fi", "a (b)", "a $(b"] {
             assert_eq!(shown(text), "", "{text}");
         }
+    }
+
+    /// As ShellCheck does it, which hadolint asks.
+    #[test]
+    fn what_stands_before_a_place_where_no_command_can_begin_counts() {
+        let check = |text: &str, expected: &str| assert_eq!(shown(text), expected, "{text}");
+        check("a b )", "a b");
+        check("a ;; b", "a");
+        check("a; ; b", "a");
+        check("a; fi", "a");
+        check("a; $b = (c d).e; f", "a");
     }
 
     #[test]

@@ -157,10 +157,10 @@ impl Builder {
                 self.put(anchor, Node { place, tag, value })?;
             }
             Event::SequenceStart(anchor, tag) => {
-                self.open(anchor, tag.map(|tag| tag.suffix.clone()), Value::List(Vec::new()), place)?
+                self.open(anchor, tag.map(|tag| tag.suffix.clone()), Value::List(Vec::new()), place)?;
             }
             Event::MappingStart(anchor, tag) => {
-                self.open(anchor, tag.map(|tag| tag.suffix.clone()), Value::Map(Vec::new()), place)?
+                self.open(anchor, tag.map(|tag| tag.suffix.clone()), Value::Map(Vec::new()), place)?;
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 if let Some(mut open) = self.open.pop() {

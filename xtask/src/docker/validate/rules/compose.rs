@@ -8,7 +8,7 @@ mod environment;
 pub use environment::Readers;
 
 use super::super::{
-    compose::{Model, Service, yaml::Place},
+    compose::{Model, yaml::Place},
     finding::Finding,
     project::Dockerfiles,
 };
@@ -43,16 +43,6 @@ impl Found {
     pub fn add(&mut self, rule: &'static str, place: &Place, why: String) {
         self.findings.push(Finding::new(rule, &place.file, place.line).saying(why));
     }
-}
-
-/// A service's place for something that is missing: in the file that has to say it.
-fn place_of<'a>(model: &'a Model, service: &'a Service) -> &'a Place {
-    let last = model.files.last().map(String::as_str);
-    let entries = service.node.entries().iter().map(|(key, _)| &key.place);
-    let above = entries
-        .filter(|place| Some(&*place.file) == last && *place.file != *service.place.file)
-        .min_by_key(|place| place.line);
-    above.unwrap_or(&service.place)
 }
 
 /// The stages that services are made of, for the rules about images.

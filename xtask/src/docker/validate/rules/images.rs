@@ -348,14 +348,12 @@ fn image(stages: &Stages<'_>, end: usize, around: &Surroundings<'_>, found: &mut
 fn default(stages: &Stages<'_>, history: &[&Instruction], name: &str) -> Option<String> {
     let declared = history.iter().filter(|instruction| instruction.is("ARG")).flat_map(|arg| arg.declared());
     let set = history.iter().filter(|instruction| instruction.is("ENV")).flat_map(|env| env.pairs());
-    let local = declared
-        .filter_map(|(name, default)| {
-            Some((name.clone(), default.or_else(|| stages.arguments.get(&name).cloned().flatten())?))
-        })
-        .chain(set)
-        .filter(|(known, _)| known == name)
-        .last();
-    local.map(|(_, value)| value)
+    let with_outer = declared.filter_map(|(name, default)| {
+        let value = default.or_else(|| stages.arguments.get(&name).cloned().flatten())?;
+        Some((name, value))
+    });
+    let mut all = with_outer.chain(set).filter(|(known, _)| known == name).map(|(_, value)| value);
+    all.next_back()
 }
 
 fn labels(line: usize, title: &str, history: &[&Instruction], found: &mut Found<'_>) {

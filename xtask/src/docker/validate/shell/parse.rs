@@ -21,11 +21,11 @@ pub fn parse(text: &str) -> Option<(Vec<Command>, bool)> {
         heredocs: Vec::new(),
     };
     parser.blank_lines().ok()?;
-    if !parser.cursor.at_end() {
+    if parser.can_begin() {
         parser.list().ok()?;
     }
-    let whole = parser.cursor.at_end() && parser.heredocs.is_empty();
-    whole.then(|| (parser.found.into_iter().flatten().collect(), parser.has_pipe))
+    // Where no further command can begin, reading stops, and what was read counts.
+    parser.heredocs.is_empty().then(|| (parser.found.into_iter().flatten().collect(), parser.has_pipe))
 }
 
 /// What a list says when it stands in the place of a word: the words of its plain commands.
@@ -63,6 +63,7 @@ impl<'a> Parser<'a> {
                 }
                 Some('&') => {
                     self.cursor.skip(1);
+                    self.blanks();
                     let _ = !self.cursor.starts_with(";;") && self.cursor.take(";");
                     true
                 }
@@ -72,7 +73,7 @@ impl<'a> Parser<'a> {
                 break;
             }
             self.blank_lines()?;
-            if self.at_list_end() {
+            if !self.can_begin() {
                 break;
             }
         }
@@ -80,11 +81,10 @@ impl<'a> Parser<'a> {
         Ok(spoken)
     }
 
-    fn at_list_end(&self) -> bool {
-        matches!(self.cursor.peek(), None | Some(')'))
-            || self.cursor.starts_with(";;")
-            || self.cursor.starts_with(";&")
-            || CLOSERS.iter().any(|word| self.cursor.at_keyword(word))
+    /// A command can begin here.
+    fn can_begin(&self) -> bool {
+        !matches!(self.cursor.peek(), None | Some(')' | ';' | '&' | '|'))
+            && !CLOSERS.iter().any(|word| self.cursor.at_keyword(word))
     }
 
     fn and_or(&mut self) -> Read<Spoken> {
@@ -131,6 +131,9 @@ impl<'a> Parser<'a> {
         }
         if CLOSERS.iter().any(|word| self.cursor.at_keyword(word)) {
             return Err(Refused);
+        }
+        if self.cursor.take_keyword("time") {
+            return self.timed();
         }
         self.simple()
     }
@@ -258,7 +261,7 @@ impl<'a> Parser<'a> {
             }
             self.expect(")")?;
             self.blank_lines()?;
-            if !self.at_list_end() {
+            if self.can_begin() {
                 self.list()?;
             }
             self.blank_lines()?;
@@ -315,22 +318,23 @@ impl<'a> Parser<'a> {
                 anything = true;
                 continue;
             }
-            // An array is the one place where a parenthesis can follow a word: `declare a=(b c)`.
             match self.word()? {
                 Some(word) => words.push(word),
                 None => break,
             }
-            if self.cursor.peek() == Some('(') {
-                let declares = |word: &Word| {
-                    word.literal.as_deref().is_some_and(|name| {
-                        matches!(name, "declare" | "export" | "local" | "readonly" | "typeset")
-                    })
-                };
-                if !words.first().is_some_and(declares) {
-                    return Err(Refused);
-                }
+            // An array is the one place where a parenthesis follows a word: `declare a=(b c)`.
+            let declares = words
+                .first()
+                .and_then(|word| word.literal.as_deref())
+                .is_some_and(|name| matches!(name, "declare" | "export" | "local" | "readonly" | "typeset"));
+            if declares && self.cursor.peek() == Some('(') {
                 self.array()?;
             }
+        }
+        // A name and a parenthesis begin a function, and this one goes wrong.
+        let is_name = |word: &Word| word.literal.as_deref().is_some_and(|name| !name.is_empty());
+        if self.cursor.peek() == Some('(') && words.len() == 1 && words.first().is_some_and(is_name) {
+            return Err(Refused);
         }
         let Some((first, arguments)) = words.split_first() else {
             return if anything { Ok(String::new()) } else { Err(Refused) };
@@ -342,6 +346,21 @@ impl<'a> Parser<'a> {
             arguments: arguments.iter().map(|word| word.text.clone()).collect(),
         });
         Ok(spoken)
+    }
+
+    /// `time` and the pipeline that it times, each a command.
+    fn timed(&mut self) -> Read<Spoken> {
+        let place = self.found.len();
+        self.found.push(None);
+        self.blanks();
+        let timed = if self.can_begin() && self.cursor.peek() != Some('\n') {
+            self.deeper(Self::pipeline)?
+        } else {
+            String::new()
+        };
+        let arguments = if timed.is_empty() { Vec::new() } else { vec![timed.clone()] };
+        self.found[place] = Some(Command { name: "time".to_owned(), arguments });
+        Ok(format!("time{timed}"))
     }
 
     fn assignment(&mut self) -> Read<bool> {
@@ -424,7 +443,8 @@ impl<'a> Parser<'a> {
         if self.depth > DEEPEST {
             return Err(Refused);
         }
-        let (commands, has_pipe) = parse(text).ok_or(Refused)?;
+        // What is wrong in there does not make the text around it wrong.
+        let (commands, has_pipe) = parse(text).unwrap_or_default();
         self.depth -= 1;
         self.found.extend(commands.into_iter().map(Some));
         self.has_pipe |= has_pipe;

@@ -1,6 +1,6 @@
 //! What a service may do and use: health, limits, rights.
 
-use super::{Found, Surroundings, place_of, wiring};
+use super::{Found, Surroundings, wiring};
 use crate::docker::validate::{
     compose::{Model, Service, yaml::Node},
     rules::images::{Missing, starts},
@@ -124,7 +124,8 @@ fn rights(service: &Service, found: &mut Found) {
 
 fn production(model: &Model, service: &Service, found: &mut Found) {
     let (name, node) = (&service.name, &service.node);
-    let place = place_of(model, service);
+    // The file above is the one that has to say it, if it speaks of the service at all.
+    let place = &service.place;
     let is_set = |paths: [&str; 2]| paths.iter().any(|path| node.at(path).is_some());
     let limits = [
         ("memory", ["mem_limit", "deploy.resources.limits.memory"]),

@@ -100,7 +100,7 @@ fn has_program(stages: &Stages<'_>, end: usize, program: &str) -> bool {
             .any(|word| word == name)
     };
     let runs = stages.history(end);
-    if runs.iter().filter(|instruction| instruction.is("RUN")).any(|run| named(run)) {
+    if runs.iter().filter(|instruction| instruction.is("RUN")).any(named) {
         return true;
     }
     if begins_empty(stages, end) {
