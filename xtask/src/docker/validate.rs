@@ -21,7 +21,7 @@ mod tests;
 use crate::{failure::Failure, world::World};
 use anyhow::Result;
 use compose::{Model, client};
-use context::{Ignore, Sent};
+use context::Sent;
 use finding::Finding;
 use project::Project;
 use rules::{compose as services, images};
@@ -54,6 +54,10 @@ pub struct Settings {
     pub context_kilobytes: u64,
     /// The services that may publish ports.
     pub edges: Vec<String>,
+    /// Folders of Dockerfiles whose images nobody runs as a service; what they copy comes from elsewhere.
+    pub aside: Vec<String>,
+    /// Profiles that no production has.
+    pub development_profiles: Vec<String>,
     /// Rules that do not hold anywhere here, each with its reason.
     #[serde(default)]
     pub allow: BTreeMap<String, String>,
@@ -65,13 +69,15 @@ struct Report {
     findings: Vec<Finding>,
     /// What was judged.
     files: Vec<String>,
-    context: Option<ContextSize>,
+    contexts: Vec<ContextSize>,
     /// What could not be.
     unchecked: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
 struct ContextSize {
+    /// The file that says what is left out.
+    ignore: String,
     bytes: u64,
     budget_bytes: u64,
     files: usize,
@@ -85,7 +91,7 @@ const SETTINGS: &str = "xtask/xtask.toml";
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     let project = Project::read(&world.root, &arguments.files)?;
     let is_whole = arguments.files.is_empty();
-    let mut report = judge(&project, &world.settings.docker, is_whole, is_whole && client::is_there())?;
+    let mut report = judge(&project, &world.settings.docker, is_whole, is_whole)?;
     if is_whole {
         let settings = fs::read_to_string(world.root.join(SETTINGS))?;
         exceptions::apply_settings(SETTINGS, &settings, &world.settings.docker.allow, &mut report.findings);
@@ -104,6 +110,7 @@ fn judge(project: &Project, settings: &Settings, is_whole: bool, asks_compose: b
         dockerfiles: &project.dockerfiles,
         readers: &project.readers,
         edges: &settings.edges,
+        development_profiles: &settings.development_profiles,
     };
     // What a file says on its own is told once, not again for each file laid over it.
     let mut told: BTreeSet<(&str, String)> = BTreeSet::new();
@@ -116,18 +123,18 @@ fn judge(project: &Project, settings: &Settings, is_whole: bool, asks_compose: b
             findings.push(Finding::new("SQ-D07", &dockerfile.path, 1));
         }
         let path = dockerfile.path.as_str();
-        let own_ignore = fs::read_to_string(project.root.join(format!("{path}.dockerignore"))).ok();
-        let own_ignore = own_ignore.map(|text| Ignore::parse(&text));
         let targets: BTreeSet<_> =
             models.iter().flat_map(|model| services::targets(model, &surroundings, path)).collect();
         let base = models.first();
         let elsewhere =
             base.map(|model| services::checked_elsewhere(model, &surroundings, path)).unwrap_or_default();
+        let is_aside = settings.aside.iter().any(|folder| path.starts_with(&format!("{folder}/")));
         let around = images::Surroundings {
-            context: is_whole.then_some(project.root.as_path()),
-            ignore: own_ignore.as_ref().unwrap_or(&project.ignore),
+            context: (is_whole && !is_aside).then_some(project.root.as_path()),
+            ignore: project.ignore_of(path).1,
             targets: Some(&targets).filter(|targets| !targets.is_empty()),
             checked_elsewhere: &elsewhere,
+            is_shipped: !is_aside,
         };
         findings.extend(images::check(path, &dockerfile.parsed, &around));
         let broken = rules::hadolint::check(&dockerfile.parsed);
@@ -140,7 +147,7 @@ fn judge(project: &Project, settings: &Settings, is_whole: bool, asks_compose: b
         .chain(project.composes.iter().map(|source| source.path.clone()))
         .collect();
     report.findings = excuse(project, findings);
-    if is_whole && project.dockerfiles.all().next().is_some() {
+    if is_whole {
         measure(project, settings, &mut report)?;
     }
     if !report.files.is_empty() {
@@ -176,20 +183,24 @@ fn models(
             Err(faults) => findings.extend(faults),
         }
     }
-    if project.composes.is_empty() {
+    if models.is_empty() {
         return models;
     }
-    if !asks_compose {
+    let mut answers: Vec<_> = models.iter().map(|_| client::Answer::Absent).collect();
+    if asks_compose {
+        // Each question costs Compose a tenth of a second of starting up, so they are asked at once.
+        std::thread::scope(|scope| {
+            let root = project.root.as_path();
+            let asked: Vec<_> = models.iter().map(client::Question::of).collect();
+            let asked: Vec<_> =
+                asked.into_iter().map(|question| scope.spawn(move || question.ask(root))).collect();
+            answers =
+                asked.into_iter().map(|thread| thread.join().unwrap_or(client::Answer::Absent)).collect();
+        });
+    }
+    if answers.iter().any(|answer| matches!(answer, client::Answer::Absent)) {
         unchecked.push("whether Compose itself accepts the files: `docker compose` does not answer, so they were read by xtask alone".to_owned());
-        return models;
     }
-    // Each question costs Compose a tenth of a second of starting up, so they are asked at once.
-    let answers: Vec<_> = std::thread::scope(|scope| {
-        let asked: Vec<_> = models.iter().map(client::Question::of).collect();
-        let asked: Vec<_> =
-            asked.into_iter().map(|question| scope.spawn(move || question.ask(&project.root))).collect();
-        asked.into_iter().map(|thread| thread.join().unwrap_or(client::Answer::Absent)).collect()
-    });
     let mut dressed = Vec::new();
     for (model, answer) in models.into_iter().zip(answers) {
         dressed.push(match answer {
@@ -233,31 +244,37 @@ fn excuse(project: &Project, findings: Vec<Finding>) -> Vec<Finding> {
     kept
 }
 
+/// Each context once: Dockerfiles with the same .dockerignore have the same.
 fn measure(project: &Project, settings: &Settings, report: &mut Report) -> Result<()> {
-    if !project.has_ignore {
-        report.findings.push(Finding::new("SQ-X02", ".dockerignore", 1));
+    let is_aside = |path: &str| settings.aside.iter().any(|folder| path.starts_with(&format!("{folder}/")));
+    let built = project.dockerfiles.all().filter(|dockerfile| !is_aside(&dockerfile.path));
+    let ignores: BTreeMap<_, _> = built.map(|dockerfile| project.ignore_of(&dockerfile.path)).collect();
+    for (name, ignore) in ignores {
+        if name == project::IGNORE && !project.has_ignore {
+            report.findings.push(Finding::new("SQ-X02", &name, 1));
+        }
+        let Sent { files, bytes, cut } = context::measure(&project.root, ignore)?;
+        let budget = settings.context_kilobytes * 1000;
+        if bytes > budget {
+            let largest: Vec<_> =
+                files.iter().take(5).map(|(bytes, path)| format!("{path} ({})", kilobytes(*bytes))).collect();
+            let more = if cut { "more than " } else { "" };
+            let why = format!(
+                "a build sends {more}{} to the engine, and may send {}; the largest files are {}",
+                kilobytes(bytes),
+                kilobytes(budget),
+                largest.join(", ")
+            );
+            report.findings.push(Finding::new("SQ-X01", &name, 1).saying(why));
+        }
+        report.contexts.push(ContextSize {
+            ignore: name,
+            bytes,
+            budget_bytes: budget,
+            files: files.len(),
+            largest: files.into_iter().take(10).collect(),
+        });
     }
-    let sent = context::measure(&project.root, &project.ignore)?;
-    let budget = settings.context_kilobytes * 1000;
-    let Sent { files, bytes, cut } = sent;
-    if bytes > budget {
-        let largest: Vec<_> =
-            files.iter().take(5).map(|(bytes, path)| format!("{path} ({})", kilobytes(*bytes))).collect();
-        let more = if cut { "more than " } else { "" };
-        let why = format!(
-            "a build sends {more}{} to the engine, and may send {}; the largest files are {}",
-            kilobytes(bytes),
-            kilobytes(budget),
-            largest.join(", ")
-        );
-        report.findings.push(Finding::new("SQ-X01", ".dockerignore", 1).saying(why));
-    }
-    report.context = Some(ContextSize {
-        bytes,
-        budget_bytes: budget,
-        files: files.len(),
-        largest: files.into_iter().take(10).collect(),
-    });
     Ok(())
 }
 
@@ -298,13 +315,9 @@ fn summary(report: &Report) -> String {
         0 => format!("{} clean.\n", many(report.files.len(), "file")),
         _ => String::new(),
     };
-    if let Some(ContextSize { bytes, budget_bytes, files, .. }) = &report.context {
-        text += &format!(
-            "Build context: {} in {}, of at most {}.\n",
-            kilobytes(*bytes),
-            many(*files, "file"),
-            kilobytes(*budget_bytes)
-        );
+    for ContextSize { ignore, bytes, budget_bytes, files, .. } in &report.contexts {
+        let (bytes, budget, files) = (kilobytes(*bytes), kilobytes(*budget_bytes), many(*files, "file"));
+        text += &format!("Build context by {ignore}: {bytes} in {files}, of at most {budget}.\n");
     }
     text + &report.unchecked.iter().map(|open| format!("Not checked: {open}.\n")).collect::<String>()
 }

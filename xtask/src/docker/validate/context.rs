@@ -17,7 +17,34 @@ pub struct Ignore {
 #[derive(Debug)]
 struct Pattern {
     taken_back: bool,
-    parts: Vec<String>,
+    parts: Vec<Part>,
+}
+
+/// One name of a pattern. Most are plain, and thousands of files are compared with each.
+#[derive(Debug)]
+enum Part {
+    /// `**`
+    Any,
+    Name(String),
+    Glob(String),
+}
+
+impl Part {
+    fn of(text: &str) -> Self {
+        match text {
+            "**" => Self::Any,
+            text if text.contains(['*', '?', '[', '\\']) => Self::Glob(text.to_owned()),
+            text => Self::Name(text.to_owned()),
+        }
+    }
+
+    fn is(&self, name: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Name(text) => text == name,
+            Self::Glob(text) => glob(text, name),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -69,34 +96,34 @@ impl Pattern {
     }
 
     fn could_match_below(&self, folder: &[&str]) -> bool {
-        self.parts.iter().zip(folder).all(|(part, name)| part == "**" || glob(part, name))
-            || self.parts.iter().take(folder.len()).any(|part| part == "**")
+        self.parts.iter().zip(folder).all(|(part, name)| part.is(name))
+            || self.parts.iter().take(folder.len()).any(|part| matches!(part, Part::Any))
     }
 }
 
 /// The parts of a pattern, as Go's `filepath.Clean` leaves them.
-fn clean(path: &str) -> Vec<String> {
-    let mut parts: Vec<String> = Vec::new();
+fn clean(path: &str) -> Vec<Part> {
+    let mut parts: Vec<Part> = Vec::new();
     for part in path.split('/') {
         match part {
             "" | "." => {}
             ".." => drop(parts.pop()),
-            part => parts.push(part.to_owned()),
+            part => parts.push(Part::of(part)),
         }
     }
     parts
 }
 
-fn matches(pattern: &[String], path: &[&str]) -> bool {
+fn matches(pattern: &[Part], path: &[&str]) -> bool {
     match (pattern.split_first(), path.split_first()) {
         (None, None) => true,
-        (Some((first, rest)), _) if first == "**" => {
+        (Some((Part::Any, rest)), _) => {
             // At the end `**` wants something to stand for.
             (rest.is_empty() && !path.is_empty())
                 || (!rest.is_empty() && matches(rest, path))
                 || (!path.is_empty() && matches(pattern, &path[1..]))
         }
-        (Some((first, rest)), Some((name, below))) => glob(first, name) && matches(rest, below),
+        (Some((first, rest)), Some((name, below))) => first.is(name) && matches(rest, below),
         _ => false,
     }
 }

@@ -14,6 +14,9 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
+/// The file at the root of a context; beside a Dockerfile its name is the end of a longer one.
+pub const IGNORE: &str = ".dockerignore";
+
 /// Folders in which nothing of ours stands.
 const SKIPPED: [&str; 6] = [".git", "target", "node_modules", "dist", "docs", "tests"];
 
@@ -22,7 +25,8 @@ pub struct Project {
     pub root: PathBuf,
     pub dockerfiles: Dockerfiles,
     pub composes: Vec<Source>,
-    pub ignore: Ignore,
+    /// What the root's .dockerignore says, and those beside Dockerfiles, by their names.
+    ignores: BTreeMap<String, Ignore>,
     pub has_ignore: bool,
     pub readers: Readers,
 }
@@ -122,14 +126,29 @@ impl Project {
             }
         }
         if let Some(text) = files::read_if_there(&root.join(".dockerignore"))? {
-            project.ignore = Ignore::parse(&text);
+            project.ignores.insert(IGNORE.to_owned(), Ignore::parse(&text));
             project.has_ignore = true;
+        }
+        project.ignores.entry(IGNORE.to_owned()).or_default();
+        for path in project.dockerfiles.files.keys() {
+            let name = format!("{path}{IGNORE}");
+            if let Some(text) = files::read_if_there(&root.join(&name))? {
+                project.ignores.insert(name, Ignore::parse(&text));
+            }
         }
         let example = files::read_if_there(&root.join(".env.example"))?;
         project.readers.example = example.map(|text| names_in(&text));
         // The base first, then what is laid over it.
         project.composes.sort_by_key(|source| (source.path.matches('/').count(), source.path.clone()));
         Ok(project)
+    }
+
+    /// The .dockerignore that holds for a Dockerfile: one beside it goes before that of the root.
+    pub fn ignore_of(&self, dockerfile: &str) -> (String, &Ignore) {
+        let own = format!("{dockerfile}{IGNORE}");
+        let name = if self.ignores.contains_key(&own) { own } else { IGNORE.to_owned() };
+        let ignore = &self.ignores[&name];
+        (name, ignore)
     }
 
     fn name(&self, path: &Path) -> String {

@@ -8,7 +8,13 @@ fn folder(name: &str) -> PathBuf {
 }
 
 fn settings() -> Settings {
-    Settings { context_kilobytes: 4, edges: vec!["edge".to_owned()], allow: BTreeMap::new() }
+    Settings {
+        context_kilobytes: 4,
+        edges: vec!["edge".to_owned()],
+        aside: vec!["infra/base-images".to_owned()],
+        development_profiles: vec!["dev".to_owned()],
+        allow: BTreeMap::new(),
+    }
 }
 
 type Place = (String, usize, String);

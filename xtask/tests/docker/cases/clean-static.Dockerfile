@@ -5,7 +5,7 @@ COPY --chown=10001:10001 . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry cargo build --release --locked
 
 FROM scratch AS api
-LABEL org.opencontainers.image.title=a org.opencontainers.image.source=b org.opencontainers.image.version=1 org.opencontainers.image.licenses=MIT
+LABEL org.opencontainers.image.title=a org.opencontainers.image.description=b org.opencontainers.image.licenses=MIT
 COPY --from=build /src/target/release/squall-api /usr/bin/squall-api
 EXPOSE 8642
 USER 10001:10001

@@ -3,6 +3,6 @@ FROM debian:12.5 AS build
 FROM scratch
 COPY --from=build /a /usr/bin/api
 ENTRYPOINT ["/usr/bin/worker"]
-LABEL org.opencontainers.image.title=a org.opencontainers.image.source=b org.opencontainers.image.version=1 org.opencontainers.image.licenses=MIT
+LABEL org.opencontainers.image.title=a org.opencontainers.image.description=b org.opencontainers.image.licenses=MIT
 HEALTHCHECK NONE
 USER 10001

@@ -10,6 +10,6 @@ ENV A=1
 RUN cd /a
 # squall: allow DL9999, because there is no such rule
 # squall: allow DL3004, because nothing here is sudo
-LABEL org.opencontainers.image.title=a org.opencontainers.image.source=b org.opencontainers.image.version=1 org.opencontainers.image.licenses=MIT
+LABEL org.opencontainers.image.title=a org.opencontainers.image.description=b org.opencontainers.image.licenses=MIT
 HEALTHCHECK NONE
 USER 10001

@@ -1,6 +1,6 @@
 # expect InvalidDefaultArgInFrom at 3
 ARG IMAGE
 FROM $IMAGE
-LABEL org.opencontainers.image.title=a org.opencontainers.image.source=b org.opencontainers.image.version=1 org.opencontainers.image.licenses=MIT
+LABEL org.opencontainers.image.title=a org.opencontainers.image.description=b org.opencontainers.image.licenses=MIT
 HEALTHCHECK NONE
 USER 10001

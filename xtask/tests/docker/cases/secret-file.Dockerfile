@@ -4,6 +4,6 @@ FROM debian:12.5
 COPY .env /srv/.env
 COPY keys/id_rsa certs/ca.pem /srv/
 COPY .env.example /srv/
-LABEL org.opencontainers.image.title=a org.opencontainers.image.source=b org.opencontainers.image.version=1 org.opencontainers.image.licenses=MIT
+LABEL org.opencontainers.image.title=a org.opencontainers.image.description=b org.opencontainers.image.licenses=MIT
 HEALTHCHECK NONE
 USER 10001

@@ -6,6 +6,6 @@ FROM scratch
 COPY --from=build /a /a
 RUN /a --version
 ENTRYPOINT /a
-LABEL org.opencontainers.image.title=a org.opencontainers.image.source=b org.opencontainers.image.version=1 org.opencontainers.image.licenses=MIT
+LABEL org.opencontainers.image.title=a org.opencontainers.image.description=b org.opencontainers.image.licenses=MIT
 HEALTHCHECK NONE
 USER 10001

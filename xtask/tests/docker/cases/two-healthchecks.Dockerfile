@@ -2,5 +2,5 @@
 FROM debian:12.5
 HEALTHCHECK CMD ["/bin/true"]
 HEALTHCHECK CMD ["/bin/false"]
-LABEL org.opencontainers.image.title=a org.opencontainers.image.source=b org.opencontainers.image.version=1 org.opencontainers.image.licenses=MIT
+LABEL org.opencontainers.image.title=a org.opencontainers.image.description=b org.opencontainers.image.licenses=MIT
 USER 10001

@@ -2,6 +2,6 @@
 FROM debian:12.5
 ADD https://example.com/a.tgz /tmp/
 ADD --checksum=sha256:0123456789abcdef https://example.com/b.tgz /tmp/
-LABEL org.opencontainers.image.title=a org.opencontainers.image.source=b org.opencontainers.image.version=1 org.opencontainers.image.licenses=MIT
+LABEL org.opencontainers.image.title=a org.opencontainers.image.description=b org.opencontainers.image.licenses=MIT
 HEALTHCHECK NONE
 USER 10001

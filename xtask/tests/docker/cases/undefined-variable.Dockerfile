@@ -5,6 +5,6 @@ ARG KNOWN=/a
 WORKDIR $KNOWN
 COPY a ${UNKNOWN}/b
 ENV X=$X
-LABEL org.opencontainers.image.title=a org.opencontainers.image.source=b org.opencontainers.image.version=1 org.opencontainers.image.licenses=MIT
+LABEL org.opencontainers.image.title=a org.opencontainers.image.description=b org.opencontainers.image.licenses=MIT
 HEALTHCHECK NONE
 USER 10001

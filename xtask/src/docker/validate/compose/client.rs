@@ -18,12 +18,6 @@ pub enum Answer {
     Refused(String),
 }
 
-/// Whether `docker compose` is there at all.
-pub fn is_there() -> bool {
-    let asked = Command::new("docker").args(["compose", "version", "--short"]).stdin(Stdio::null()).output();
-    asked.is_ok_and(|output| output.status.success())
-}
-
 /// What is asked about one model. Nodes are shared within a thread, so only names go to another.
 pub struct Question {
     files: Vec<String>,
@@ -52,12 +46,22 @@ impl Question {
         command.env_clear().envs(kept).envs(self.wanted.iter().map(|name| (name, PLACEHOLDER)));
         let Ok(output) = command.output() else { return Answer::Absent };
         if !output.status.success() {
-            return Answer::Refused(String::from_utf8_lossy(&output.stderr).trim().to_owned());
+            return refusal(&String::from_utf8_lossy(&output.stderr));
         }
         match serde_json::from_slice(&output.stdout) {
             Ok(read) => Answer::Read(read),
             Err(error) => Answer::Refused(format!("its answer is no JSON: {error}")),
         }
+    }
+}
+
+/// A docker without Compose refuses its words, which says nothing of the files. To ask it first would cost a second start.
+fn refusal(said: &str) -> Answer {
+    const WITHOUT: [&str; 3] =
+        ["is not a docker command", "unknown command: docker compose", "unknown shorthand flag"];
+    match WITHOUT.iter().any(|words| said.contains(words)) {
+        true => Answer::Absent,
+        false => Answer::Refused(said.trim().to_owned()),
     }
 }
 
@@ -137,6 +141,17 @@ mod tests {
         assert_eq!(a.get("ports").unwrap().items()[0].place.line, 7);
         // It stands nowhere, so it is told at its service.
         assert_eq!(a.place_of("networks").unwrap().line, a.place.line);
+    }
+
+    #[test]
+    fn a_docker_without_compose_is_no_answer() {
+        let absent = |said: &str| matches!(refusal(said), Answer::Absent);
+        assert!(absent("docker: 'compose' is not a docker command.\nSee 'docker --help'"));
+        assert!(absent(
+            "docker: unknown command: docker compose\n\nRun 'docker --help' for more information"
+        ));
+        assert!(absent("unknown shorthand flag: 'f' in -f\nSee 'docker --help'."));
+        assert!(!absent("services.api.ports must be a list"));
     }
 
     #[test]

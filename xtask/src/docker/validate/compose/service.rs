@@ -18,6 +18,7 @@ pub struct Service {
     pub environment: Vec<(String, Option<String>, Place)>,
     pub secrets: Vec<(String, Place)>,
     pub restart: Option<(String, Place)>,
+    pub profiles: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -48,6 +49,8 @@ pub struct Dependency {
 #[derive(Debug)]
 pub struct Port {
     pub place: Place,
+    /// Only this machine reaches it.
+    pub is_local: bool,
     /// The port in the container.
     pub target: String,
 }
@@ -87,6 +90,7 @@ fn one(name: &str, place: &Place, node: &Node, folder: &str) -> Service {
         environment: node.get("environment").map(Node::pairs).unwrap_or_default(),
         secrets: node.get("secrets").map(names).unwrap_or_default(),
         restart: text("restart"),
+        profiles: list("profiles").iter().filter_map(|node| node.text().map(str::to_owned)).collect(),
     }
 }
 
@@ -149,11 +153,17 @@ fn names(node: &Node) -> Vec<(String, Place)> {
 fn port(node: &Node) -> Option<Port> {
     let place = node.place.clone();
     if let Some(target) = node.get("target") {
-        return Some(Port { place, target: target.text()?.to_owned() });
+        let is_local = node.get("host_ip").and_then(Node::text).is_some_and(is_loopback);
+        return Some(Port { place, is_local, target: target.text()?.to_owned() });
     }
     let text = node.text()?;
     let target = text.split('/').next().unwrap_or(text).rsplit(':').next()?;
-    Some(Port { place, target: target.to_owned() })
+    Some(Port { place, is_local: is_loopback(text), target: target.to_owned() })
+}
+
+/// An address, or a mapping that begins with one.
+fn is_loopback(text: &str) -> bool {
+    ["127.", "[::1]", "::1", "localhost"].iter().any(|address| text.starts_with(address))
 }
 
 fn mount(node: &Node) -> Option<Mount> {

@@ -8,7 +8,7 @@ mod environment;
 pub use environment::Readers;
 
 use super::super::{
-    compose::{Model, yaml::Place},
+    compose::{Model, Service, yaml::Place},
     finding::Finding,
     project::Dockerfiles,
 };
@@ -21,6 +21,8 @@ pub struct Surroundings<'a> {
     pub readers: &'a Readers,
     /// The services that may publish ports.
     pub edges: &'a [String],
+    /// Profiles that no production has.
+    pub development_profiles: &'a [String],
 }
 
 pub fn check(model: &Model, around: &Surroundings<'_>) -> Vec<Finding> {
@@ -43,6 +45,12 @@ impl Found {
     pub fn add(&mut self, rule: &'static str, place: &Place, why: String) {
         self.findings.push(Finding::new(rule, &place.file, place.line).saying(why));
     }
+}
+
+/// It starts only when somebody asks for it while developing.
+fn is_for_development(service: &Service, around: &Surroundings<'_>) -> bool {
+    !service.profiles.is_empty()
+        && service.profiles.iter().all(|profile| around.development_profiles.contains(profile))
 }
 
 /// The stages that services are made of, for the rules about images.

@@ -24,6 +24,8 @@ pub struct Surroundings<'a> {
     pub targets: Option<&'a BTreeSet<usize>>,
     /// Stages of services that need no health check in the image.
     pub checked_elsewhere: &'a BTreeSet<usize>,
+    /// Somebody runs these images.
+    pub is_shipped: bool,
 }
 
 pub fn check(path: &str, file: &Dockerfile, around: &Surroundings<'_>) -> Vec<Finding> {
@@ -41,7 +43,7 @@ pub fn check(path: &str, file: &Dockerfile, around: &Surroundings<'_>) -> Vec<Fi
         Some(targets) => targets.iter().copied().collect(),
         None => stages.ends(),
     };
-    for end in ends {
+    for end in ends.into_iter().filter(|_| around.is_shipped) {
         image(&stages, end, around, &mut found);
     }
     found.findings.sort();
@@ -146,7 +148,8 @@ fn files(instruction: &Instruction, around: &Surroundings<'_>, found: &mut Found
             continue;
         }
         let name = source.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-        if name != ".env.example" && SECRET_FILES.iter().any(|secret| glob(secret, name)) {
+        let is_public = matches!(name, ".env.example" | ".npmrc") && holds_no_secret(around.context, source);
+        if !is_public && SECRET_FILES.iter().any(|secret| glob(secret, name)) {
             found.say("CIS-DI-0010", line, format!("{source} looks like a secret, and stays in a layer"));
         }
         if instruction.flag("from").is_some() || source.contains('$') {
@@ -164,6 +167,14 @@ fn files(instruction: &Instruction, around: &Surroundings<'_>, found: &mut Found
             found.say("SQ-D05", line, format!("there is no {source} in the build context"));
         }
     }
+}
+
+/// An example and npm's settings are harmless, as long as nobody wrote a secret into them.
+fn holds_no_secret(context: Option<&Path>, source: &str) -> bool {
+    let text = context.map(|context| {
+        std::fs::read_to_string(context.join(source.trim_start_matches("./"))).unwrap_or_default()
+    });
+    text.is_none_or(|text| !text.contains("_auth") && !text.contains("_password") && !holds_token(&text))
 }
 
 /// A folder that is left out can still have files that are not.
@@ -357,7 +368,7 @@ fn default(stages: &Stages<'_>, history: &[&Instruction], name: &str) -> Option<
 }
 
 fn labels(line: usize, title: &str, history: &[&Instruction], found: &mut Found<'_>) {
-    const WANTED: [&str; 4] = ["title", "source", "version", "licenses"];
+    const WANTED: [&str; 3] = ["title", "description", "licenses"];
     let labels: BTreeSet<String> = history
         .iter()
         .filter(|instruction| instruction.is("LABEL"))

@@ -1,6 +1,6 @@
 //! Variables: those that the person who starts the stack sets, and those that reach the processes.
 
-use super::{Found, Surroundings, wiring};
+use super::{Found, Surroundings, is_for_development, wiring};
 use crate::docker::validate::{
     compose::{Model, Service},
     dockerfile::reference,
@@ -9,7 +9,10 @@ use crate::docker::validate::{
         images::{holds_password, holds_token},
     },
 };
-use std::collections::BTreeSet;
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 /// What our own programs read, and what `.env.example` lists.
 #[derive(Debug, Default)]
@@ -20,22 +23,32 @@ pub struct Readers {
     pub templates: Vec<String>,
     /// Nothing if there is no `.env.example`.
     pub example: Option<BTreeSet<String>>,
+    /// Answers that were found.
+    pub known: RefCell<BTreeMap<String, bool>>,
 }
 
 impl Readers {
+    /// The same names are asked for in every service, and each search goes through all sources.
     fn reads(&self, name: &str) -> bool {
-        if by_library(name) {
-            return true;
+        if let Some(known) = self.known.borrow().get(name) {
+            return *known;
         }
-        let (literal, braced, plain) = (format!("\"{name}\""), format!("${{{name}"), format!("${name}"));
-        if self.sources.iter().any(|text| text.contains(&literal))
-            || self.templates.iter().any(|text| text.contains(&braced) || text.contains(&plain))
-        {
-            return true;
-        }
-        // A name with _FILE is read where the code reads any name that way.
-        name.strip_suffix("_FILE")
-            .is_some_and(|base| self.reads(base) && self.sources.iter().any(|text| text.contains("_FILE\"")))
+        let found = by_library(name) || self.is_found(name);
+        self.known.borrow_mut().insert(name.to_owned(), found);
+        found
+    }
+
+    fn is_found(&self, name: &str) -> bool {
+        let literal = format!("\"{name}\"");
+        let (braced, plain) = (format!("${{{name}"), format!("${name}"));
+        let holds = |texts: &[String], wanted: &str| texts.iter().any(|text| text.contains(wanted));
+        holds(&self.sources, &literal)
+            || holds(&self.templates, &braced)
+            || holds(&self.templates, &plain)
+            // A name with _FILE is read where the code reads any name that way.
+            || name
+                .strip_suffix("_FILE")
+                .is_some_and(|base| self.reads(base) && holds(&self.sources, "_FILE\""))
     }
 }
 
@@ -102,7 +115,10 @@ pub fn check(model: &Model, around: &Surroundings<'_>, found: &mut Found) {
                 let why = format!("{} gets {name}, which nothing in it reads", service.name);
                 found.add("SQ-C13", place, why);
             }
-            if model.is_production {
+            // Set to nothing by hand is how one file takes back what another sets.
+            let is_empty = value.as_deref().is_none_or(str::is_empty)
+                && !model.uses.iter().any(|used| used.place == *place);
+            if model.is_production && !is_empty && !is_for_development(service, around) {
                 secret(service, name, value.as_deref(), place, found);
             }
         }

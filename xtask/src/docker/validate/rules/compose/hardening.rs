@@ -1,6 +1,6 @@
 //! What a service may do and use: health, limits, rights.
 
-use super::{Found, Surroundings, wiring};
+use super::{Found, Surroundings, is_for_development, wiring};
 use crate::docker::validate::{
     compose::{Model, Service, yaml::Node},
     rules::images::{Missing, starts},
@@ -10,7 +10,7 @@ use crate::docker::validate::{
 pub fn check(model: &Model, service: &Service, around: &Surroundings<'_>, found: &mut Found) {
     health(model, service, around, found);
     rights(service, found);
-    if model.is_production {
+    if model.is_production && !is_for_development(service, around) {
         production(model, service, found);
     }
 }

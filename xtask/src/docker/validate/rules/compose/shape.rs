@@ -3,7 +3,7 @@
 use super::{Found, Surroundings};
 use crate::docker::validate::compose::{
     Model,
-    yaml::{Node, Value},
+    yaml::{Key, Node, Value},
 };
 use std::collections::BTreeSet;
 
@@ -188,8 +188,11 @@ fn declared(model: &Model, found: &mut Found) {
         }
         let built = model.services.iter().filter_map(|service| service.node.at(&format!("build.{kind}")));
         used.extend(built.flat_map(|node| node.texts()).filter_map(|node| node.text().map(str::to_owned)));
-        for (key, _) in declared.iter().filter(|(key, _)| !used.contains(&key.text) && key.text != "default")
-        {
+        // A file laid over another may leave out what the other uses.
+        let is_last = |key: &&Key| Some(&*key.place.file) == model.files.last().map(String::as_str);
+        let names = declared.iter().map(|(key, _)| key);
+        let idle = names.filter(|key| !used.contains(&key.text) && key.text != "default");
+        for key in idle.filter(is_last) {
             found.add(
                 "SQ-C16",
                 &key.place,

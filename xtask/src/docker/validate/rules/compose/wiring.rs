@@ -1,6 +1,6 @@
 //! How services hang together, and with the images they are made of: dependencies, ports, networks, builds.
 
-use super::{Found, Surroundings};
+use super::{Found, Surroundings, is_for_development};
 use crate::docker::validate::{
     compose::{Model, Service, yaml::Node},
     dockerfile::{Form, reference},
@@ -80,7 +80,8 @@ fn published(service: &Service, around: &Surroundings<'_>, found: &mut Found) {
     if around.edges.contains(&service.name) {
         return;
     }
-    for port in &service.ports {
+    let is_for_development = is_for_development(service, around);
+    for port in service.ports.iter().filter(|port| !(is_for_development && port.is_local)) {
         let (name, target) = (&service.name, &port.target);
         let why = format!(
             "{name} publishes port {target}: only the edge may be reached from outside ({})",
