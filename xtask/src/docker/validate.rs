@@ -201,17 +201,20 @@ fn models(
     if answers.iter().any(|answer| matches!(answer, client::Answer::Absent)) {
         unchecked.push("whether Compose itself accepts the files: `docker compose` does not answer, so they were read by xtask alone".to_owned());
     }
+    let mut is_refused = false;
     let mut dressed = Vec::new();
     for (model, answer) in models.into_iter().zip(answers) {
         dressed.push(match answer {
             client::Answer::Read(read) => model.dressed(&read),
             client::Answer::Absent => model,
+            // What is wrong in the base is wrong in all; once is enough.
+            client::Answer::Refused(_) if is_refused => model,
             client::Answer::Refused(said) => {
+                is_refused = true;
                 let file = model.files.last().cloned().unwrap_or_default();
-                findings.push(
-                    Finding::new("SQ-C00", &file, 1)
-                        .saying(format!("Compose does not accept {}: {said}", model.title)),
-                );
+                let said = said.replace(&format!("{}/", project.root.display()), "");
+                let why = format!("Compose does not accept {}: {said}", model.title);
+                findings.push(Finding::new("SQ-C00", &file, 1).saying(why));
                 model
             }
         });

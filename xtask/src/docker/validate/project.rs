@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::{Component, Path, PathBuf},
+    path::{Component, Path, PathBuf, absolute},
 };
 
 /// The file at the root of a context; beside a Dockerfile its name is the end of a longer one.
@@ -109,7 +109,10 @@ impl Project {
                 Ok(())
             })?;
         } else {
-            paths.extend(given.iter().map(|path| root.join(path)));
+            // As a person names them: from where they are.
+            for path in given {
+                paths.push(absolute(path).with_context(|| format!("finding {}", path.display()))?);
+            }
         }
         for path in &paths {
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
