@@ -6,7 +6,7 @@ use clap::Command;
 pub const GROUPS: [(&str, &[&str]); 5] = [
     ("Run Squall", &["up", "down", "ps", "logs", "restart"]),
     ("Keep the data safe", &["backup"]),
-    ("Check a change", &["ci", "fmt", "lint", "typecheck", "build", "test", "bench"]),
+    ("Check a change", &["ci", "fmt", "lint", "typecheck", "build", "test", "docker", "bench"]),
     ("Keep generated files true", &["migrate", "queries", "openapi", "workflows"]),
     ("This machine", &["doctor", "completions"]),
 ];
