@@ -25,7 +25,7 @@ impl Nginx {
     pub fn find(program: &Path) -> Result<Self, Failure> {
         let tried = format!("asking {} for its version", program.display());
         let next = "install nginx 1.22 or newer, or set SQUALL_EDGE_NGINX to where it is";
-        let output = Command::new(program)
+        let output = Self::at(program)
             .arg("-v")
             .output()
             .map_err(|error| Failure::new(&tried, format!("it cannot be run: {error}"), next))?;
@@ -62,9 +62,17 @@ impl Nginx {
         Failure::new("starting nginx", error.to_string(), "check that SQUALL_EDGE_NGINX may be executed")
     }
 
+    /// Debian puts nginx where the path of an ordinary user does not lead.
+    fn at(program: &Path) -> Command {
+        let path = std::env::var("PATH").unwrap_or_default();
+        let mut command = Command::new(program);
+        command.env("PATH", format!("{path}:/usr/local/sbin:/usr/sbin"));
+        command
+    }
+
     /// Without `-e`, nginx would open the log it was compiled for before it reads a line of configuration.
     fn command(&self, folder: &Path) -> Command {
-        let mut command = Command::new(&self.program);
+        let mut command = Self::at(&self.program);
         command.args(["-e", "stderr", "-p"]).arg(folder).arg("-c").arg(folder.join("nginx.conf"));
         command
     }

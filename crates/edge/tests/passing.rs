@@ -123,27 +123,33 @@ fn events_are_durable_when_they_went_through_the_edge() {
 }
 
 #[test]
-fn a_piece_of_a_live_stream_arrives_before_the_stream_ends() {
-    let (go_on, wait) = std::sync::mpsc::channel::<()>();
-    let wait = std::sync::Mutex::new(wait);
-    let upstream = Upstream::with(move |_, stream| {
-        stream
-            .write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n9\r\ndata: 1\n\n\r\n")
-            .unwrap();
-        wait.lock().unwrap().recv().unwrap();
-        stream.write_all(b"9\r\ndata: 2\n\n\r\n0\r\n\r\n").unwrap();
-    });
-    let edge = Edge::before(&upstream.address.to_string());
-    let mut stream = edge.client().connect();
-    stream.write_all(&request("GET", "/api/v1/stream", &[("Accept-Encoding", "gzip")], b"")).unwrap();
-    let mut reader = BufReader::new(stream);
-    let (status, headers) = read_head(&mut reader);
-    assert_eq!(status, 200);
-    assert!(!headers.iter().any(|(name, _)| name == "Content-Encoding"), "{headers:?}");
-    assert_eq!(read_chunk(&mut reader).unwrap(), b"data: 1\n\n");
-    go_on.send(()).unwrap();
-    assert_eq!(read_chunk(&mut reader).unwrap(), b"data: 2\n\n");
-    assert_eq!(read_chunk(&mut reader), None);
+fn each_piece_of_a_live_stream_arrives_before_the_next_is_sent() {
+    // In chunks, and as bytes until the connection ends, which nginx would rather collect.
+    for (framing, before, after) in [("Transfer-Encoding: chunked\r\n", "9\r\n", "\r\n"), ("", "", "")] {
+        let (go_on, wait) = std::sync::mpsc::channel::<()>();
+        let wait = std::sync::Mutex::new(wait);
+        let upstream = Upstream::with(move |_, stream| {
+            write!(stream, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n{framing}\r\n").unwrap();
+            for number in 1..=5 {
+                stream.write_all(format!("{before}data: {number}\n\n{after}").as_bytes()).unwrap();
+                wait.lock().unwrap().recv().unwrap();
+            }
+            write!(stream, "{}", before.replace('9', "0") + after).unwrap();
+        });
+        let edge = Edge::before(&upstream.address.to_string());
+        let mut stream = edge.client().connect();
+        let headers = [("Accept", "text/event-stream"), ("Accept-Encoding", "gzip")];
+        stream.write_all(&request("GET", "/api/v1/stream", &headers, b"")).unwrap();
+        let mut reader = BufReader::new(stream);
+        let (status, headers) = read_head(&mut reader);
+        assert_eq!(status, 200);
+        assert!(!headers.iter().any(|(name, _)| name == "Content-Encoding"), "{headers:?}");
+        for number in 1..=5 {
+            assert_eq!(read_chunk(&mut reader).unwrap(), format!("data: {number}\n\n").as_bytes());
+            go_on.send(()).unwrap();
+        }
+        assert_eq!(read_chunk(&mut reader), None);
+    }
 }
 
 #[test]

@@ -67,7 +67,7 @@ fn bad_settings_stop_the_start_with_sentences() {
         ("a name that DNS does not know", &[("SQUALL_EDGE_API", "localhost:8642")]),
         ("a log that cannot be written", &[api, ("SQUALL_EDGE_ACCESS_LOG", "/proc/access.log")]),
         ("no nginx", &[api, ("SQUALL_EDGE_NGINX", &missing)]),
-        ("no nginx on the path", &[api, ("PATH", &missing), ("SQUALL_EDGE_NGINX", "nginx")]),
+        ("no nginx on the path", &[api, ("SQUALL_EDGE_NGINX", "no-such-nginx")]),
     ];
     let said: Vec<_> = cases
         .iter()

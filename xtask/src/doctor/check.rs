@@ -10,6 +10,7 @@ use crate::{
 };
 use anyhow::Result;
 use serde::Serialize;
+use std::process::Command;
 
 #[derive(Debug, Serialize)]
 pub struct Check {
@@ -55,6 +56,7 @@ pub fn all(world: &World) -> Result<Vec<Check>> {
         npm_packages(world),
         chromium(),
         redis(),
+        nginx(),
         docker(),
     ])
 }
@@ -127,6 +129,21 @@ fn chromium() -> Check {
 fn redis() -> Check {
     let how = "only for the tests of shared limits and live updates; Debian: apt-get install redis-server";
     Check { optional: true, ..tool("redis-server", &["--version"], "", how) }
+/// It says its version on standard error, and stands where the path of an ordinary user does not lead.
+fn nginx() -> Check {
+    let ask = |program| Command::new(program).arg("-v").output().ok();
+    let output = ask("nginx").or_else(|| ask("/usr/sbin/nginx"));
+    let said = output.map(|output| String::from_utf8_lossy(&output.stderr).trim().to_owned());
+    let found = said.and_then(|said| said.strip_prefix("nginx version: nginx/").map(str::to_owned));
+    Check {
+        tool: "nginx",
+        needed: "≥ 1.22, for tests".into(),
+        ok: found.as_deref().is_some_and(|found| is_at_least(found, "1.22")),
+        found,
+        optional: true,
+        how: "Debian: apt-get install nginx-light".into(),
+        provision: None,
+    }
 }
 
 fn docker() -> Check {
