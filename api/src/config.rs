@@ -6,6 +6,8 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 /// The api's configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// What should be said about it once logging has begun.
+    pub warnings: Vec<String>,
     /// The address of the database.
     pub database_url: String,
     /// Connections the pool may open.
@@ -39,7 +41,7 @@ impl Config {
     /// Every value that cannot be used, together.
     pub fn read(mut env: Env) -> Result<Self, ConfigError> {
         let config = Self::describe(&mut env);
-        env.finish().map(|()| config)
+        env.finish().map(|warnings| Self { warnings, ..config })
     }
 
     /// Every variable with its default, for the docs.
@@ -49,12 +51,21 @@ impl Config {
         env.knobs().to_vec()
     }
 
+    /// Where the api listens, which is all that its health check needs to know.
+    pub fn listen(env: &mut Env) -> SocketAddr {
+        env.addr(
+            "SQUALL_LISTEN",
+            "127.0.0.1:8642",
+            "Where the api listens; `0.0.0.0:8642` for every address.",
+        )
+    }
+
     fn describe(env: &mut Env) -> Self {
         const MIB: u64 = 1 << 20;
         let database_url = env.database_url();
         let pool_size =
             env.count("SQUALL_POOL_SIZE", 8, 3..=200, "Connections to PostgreSQL a process may open.");
-        let listen = env.addr("SQUALL_LISTEN", "127.0.0.1:8642", "Where the api listens.");
+        let listen = Self::listen(env);
         let metrics_listen = env.optional_addr(
             "SQUALL_METRICS_LISTEN",
             "Where Prometheus reads /metrics, on an internal address; nowhere when it is not set.",
@@ -80,6 +91,7 @@ impl Config {
             ));
         }
         Self {
+            warnings: Vec::new(),
             database_url,
             pool_size: u32::try_from(pool_size).unwrap_or(u32::MAX),
             listen,

@@ -11,7 +11,7 @@ use squall_api::{
 };
 use squall_boot::{
     config::{self, Env},
-    database, shutdown, telemetry,
+    database, healthcheck, shutdown, telemetry,
 };
 use std::{future::IntoFuture, io::Write, process::ExitCode};
 
@@ -37,6 +37,9 @@ enum Command {
     SetupLink,
     /// Makes a project with a key, and a file source and an admin if asked to. What is there stays.
     Seed(Seed),
+    /// Asks the api that listens on SQUALL_LISTEN how it is; exit code 0 when it is well.
+    #[command(after_help = "Example:\n  SQUALL_LISTEN=0.0.0.0:8642 squall-api healthcheck --ready")]
+    Healthcheck(healthcheck::Question),
     /// Prints every variable with its default as a Markdown table.
     #[command(hide = true)]
     ConfigTable,
@@ -44,25 +47,38 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let outcome = match Cli::parse().command {
-        Some(Command::Serve) | None => serve().await,
-        Some(Command::Openapi) => description().await,
-        Some(Command::SetupLink) => setup_link().await,
-        Some(Command::Seed(asked)) => seed(asked).await,
-        Some(Command::ConfigTable) => say(&config::markdown(&Config::knobs())),
+    let outcome = match Cli::parse().command.unwrap_or(Command::Serve) {
+        Command::Serve => serve().await,
+        Command::Openapi => description().await,
+        Command::SetupLink => setup_link().await,
+        Command::Seed(asked) => seed(asked).await,
+        Command::ConfigTable => say(&config::markdown(&Config::knobs())),
+        Command::Healthcheck(question) => return ask(question),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("squall-api failed: {error:#}");
-            ExitCode::FAILURE
-        }
+        Err(error) => failed(&error),
     }
+}
+
+/// Asks without a look at what only the api itself needs.
+fn ask(question: healthcheck::Question) -> ExitCode {
+    let mut env = Env::from_process();
+    let address = Config::listen(&mut env);
+    match env.finish() {
+        Ok(_) => healthcheck::run(address, question),
+        Err(error) => failed(&error.into()),
+    }
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    eprintln!("squall-api failed: {error:#}");
+    ExitCode::FAILURE
 }
 
 async fn serve() -> Result<()> {
     let config = Config::read(Env::from_process())?;
-    telemetry::init("api", &config.log)?;
+    telemetry::init("api", &config.log, &config.warnings)?;
     let stop = shutdown::token()?;
     let pool = database::pool(&config.database_url, "squall-api", config.pool_size)?;
     let listener = tokio::net::TcpListener::bind(config.listen).await.with_context(|| {

@@ -33,14 +33,6 @@ pub async fn schema(database: &PgConnectOptions, password: Option<&str>) -> Resu
     Ok(statements(&String::from_utf8_lossy(&output.stdout)))
 }
 
-/// The password in a database's address: `pg_dump` takes it by environment and never on its command line.
-pub fn password_of(url: &str) -> Option<String> {
-    let authority = url.split_once("://")?.1.split(['/', '?']).next()?;
-    let (_, password) = authority.rsplit_once('@')?.0.split_once(':')?;
-    let decoded = percent_encoding::percent_decode_str(password).decode_utf8_lossy().into_owned();
-    Some(decoded).filter(|password| !password.is_empty())
-}
-
 /// The statements that stand in one dump only: `- ` for the declared side, `+ ` for the migrated one.
 pub fn differences(declared: &Dump, migrated: &Dump) -> Vec<String> {
     let surplus = |sign: char, one: &Dump, other: &Dump| -> Vec<String> {

@@ -2,14 +2,12 @@
 
 mod scaffold;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::{Parser, Subcommand};
 use serde::Serialize;
 use sqlx::{PgPool, postgres::PgConnectOptions};
 use squall_migrations::{
-    MIGRATOR,
-    dump::password_of,
-    expected_version, found_version,
+    MIGRATOR, expected_version, found_version,
     generate::{self, Request, Server, Sources},
     job::{self, Migrated},
     lint::{Finding, MigrationFile, lint},
@@ -17,6 +15,7 @@ use squall_migrations::{
     script::Script,
     verify,
 };
+use squall_secrets::DATABASE_URL_SHAPE;
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -204,7 +203,8 @@ async fn generate_next(arguments: Generate) -> Result<()> {
     let request = Request::parse(&name, &renames, &allow_loss, &backfills)?;
     let migrations = Script::read_all(&folder)?;
     let declared = fs::read_to_string(&schema).with_context(|| format!("reading {}", schema.display()))?;
-    let (options, password) = (database_url()?, password_of(&std::env::var("DATABASE_URL")?));
+    let url = database_url()?;
+    let (options, password) = (options_of(&url)?, squall_secrets::password_of(&url));
     let server = Server { options: &options, password: password.as_deref() };
     let mut written =
         generate::generate(server, &Sources { migrations: &migrations, declared: &declared }, &request)
@@ -261,7 +261,7 @@ fn shown(findings: &[Finding]) -> String {
 }
 
 async fn prove() -> Result<()> {
-    let faults = verify::faults(&database_url()?).await?;
+    let faults = verify::faults(&options_of(&database_url()?)?).await?;
     if faults.is_empty() {
         return say(&format!(
             "{} migrations replayed: they make the declared schema. The fixture of the last release upgrades, keeps its rows, \
@@ -279,7 +279,7 @@ async fn prove() -> Result<()> {
 
 /// Keeps the queries of this version, for the next ones to be verified against.
 async fn keep_queries(queries: &Path, to: &Path) -> Result<()> {
-    let mut scratch = Scratch::open(&database_url()?).await?;
+    let mut scratch = Scratch::open(&options_of(&database_url()?)?).await?;
     let described = verify::describe_all(&mut scratch, &squall_migrations::scripts(), queries).await;
     scratch.close().await?;
     let described = described?;
@@ -289,19 +289,27 @@ async fn keep_queries(queries: &Path, to: &Path) -> Result<()> {
 }
 
 async fn connect() -> Result<PgPool> {
-    let options = database_url()?;
+    let options = options_of(&database_url()?)?;
     let address = format!("{}:{}", options.get_host(), options.get_port());
     PgPool::connect_with(options).await.with_context(|| {
         format!("connecting to PostgreSQL at {address}. Check that it runs and that DATABASE_URL is right")
     })
 }
 
-fn database_url() -> Result<PgConnectOptions> {
-    let url = std::env::var("DATABASE_URL")
-        .context("DATABASE_URL is not set. Set it to postgres://user:password@host:port/database")?;
-    PgConnectOptions::from_str(&url).context(
-        "DATABASE_URL is not a PostgreSQL address. It reads postgres://user:password@host:port/database",
-    )
+/// The address with its password.
+fn database_url() -> Result<String> {
+    let found = squall_secrets::database_url(&squall_secrets::of_process)
+        .map_err(|problems| anyhow!("{}", problems.join("\n")))?;
+    for warning in found.warnings {
+        eprintln!("squall-migrate warns: {warning}");
+    }
+    Ok(found.value)
+}
+
+fn options_of(url: &str) -> Result<PgConnectOptions> {
+    // What the parser says could repeat the password.
+    PgConnectOptions::from_str(url)
+        .map_err(|_| anyhow!("DATABASE_URL is not a PostgreSQL address. It reads {DATABASE_URL_SHAPE}"))
 }
 
 fn say(text: &str) -> Result<()> {

@@ -6,6 +6,8 @@ use std::{net::SocketAddr, time::Duration};
 /// The worker's configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// What should be said about it once logging has begun.
+    pub warnings: Vec<String>,
     /// The address of the database.
     pub database_url: String,
     /// Connections the pool may open.
@@ -31,7 +33,7 @@ impl Config {
     /// Every value that cannot be used, together.
     pub fn read(mut env: Env) -> Result<Self, ConfigError> {
         let config = Self::describe(&mut env);
-        env.finish().map(|()| config)
+        env.finish().map(|warnings| Self { warnings, ..config })
     }
 
     /// Every variable with its default, for the docs.
@@ -41,8 +43,18 @@ impl Config {
         env.knobs().to_vec()
     }
 
+    /// Where the worker answers, which is all that its health check needs to know.
+    pub fn health_listen(env: &mut Env) -> SocketAddr {
+        env.addr(
+            "SQUALL_HEALTH_LISTEN",
+            "127.0.0.1:8644",
+            "Where the worker's `/healthz` and `/readyz` answer.",
+        )
+    }
+
     fn describe(env: &mut Env) -> Self {
         Self {
+            warnings: Vec::new(),
             database_url: env.database_url(),
             pool_size: narrow(env.count(
                 "SQUALL_POOL_SIZE",
@@ -50,11 +62,7 @@ impl Config {
                 3..=200,
                 "Connections to PostgreSQL a process may open.",
             )),
-            health_listen: env.addr(
-                "SQUALL_HEALTH_LISTEN",
-                "127.0.0.1:8644",
-                "Where the worker's `/healthz` and `/readyz` answer.",
-            ),
+            health_listen: Self::health_listen(env),
             log: env.text("SQUALL_LOG", "info", "What to log: a level, or a list such as `info,sqlx=warn`."),
             poll_interval: Duration::from_millis(env.count(
                 "SQUALL_POLL_INTERVAL_MS",

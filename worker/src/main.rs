@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
 use sqlx::{PgPool, postgres::PgListener};
-use squall_boot::{config, database, shutdown, telemetry};
+use squall_boot::{config, database, healthcheck, shutdown, telemetry};
 use squall_worker::{
     config::Config,
     health,
@@ -29,6 +29,9 @@ struct Cli {
 enum Command {
     /// Works until it is asked to stop; the same as no command.
     Serve,
+    /// Asks the worker that answers on SQUALL_HEALTH_LISTEN how it is; exit code 0 when it is well.
+    #[command(after_help = "Example:\n  squall-worker healthcheck --ready")]
+    Healthcheck(healthcheck::Question),
     /// Prints every variable with its default as a Markdown table.
     #[command(hide = true)]
     ConfigTable,
@@ -37,14 +40,24 @@ enum Command {
 fn main() -> ExitCode {
     match Cli::parse().command {
         Some(Command::ConfigTable) => say(&config::markdown(&Config::knobs())),
-        Some(Command::Serve) | None => match serve() {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("squall-worker failed: {error:#}");
-                ExitCode::FAILURE
-            }
-        },
+        Some(Command::Healthcheck(question)) => ask(question),
+        Some(Command::Serve) | None => serve().map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS),
     }
+}
+
+/// Asks without a look at what only the worker itself needs.
+fn ask(question: healthcheck::Question) -> ExitCode {
+    let mut env = config::Env::from_process();
+    let address = Config::health_listen(&mut env);
+    match env.finish() {
+        Ok(_) => healthcheck::run(address, question),
+        Err(error) => failed(&error.into()),
+    }
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    eprintln!("squall-worker failed: {error:#}");
+    ExitCode::FAILURE
 }
 
 /// How long the end of the process waits for a read that cannot be cancelled, such as one of a dead mount.
@@ -52,7 +65,7 @@ const BLOCKED_READS: Duration = Duration::from_secs(5);
 
 fn serve() -> Result<()> {
     let config = Config::read(config::Env::from_process())?;
-    telemetry::init("worker", &config.log)?;
+    telemetry::init("worker", &config.log, &config.warnings)?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
     let served = runtime.block_on(run(config));

@@ -213,14 +213,17 @@ impl Source {
 }
 
 fn server() -> Result<Server> {
-    let url = std::env::var("DATABASE_URL").map_err(|_| {
+    let found = squall_secrets::database_url(&squall_secrets::of_process).map_err(|problems| {
         Failure::new(
             "looking for the database",
-            "DATABASE_URL is not set",
-            "set it to postgres://user:password@host:port/database",
+            problems.join("\n"),
+            "mend these variables, then run the command again",
         )
     })?;
-    Server::parse(&url)
+    for warning in found.warnings {
+        note(&format!("Warning: {warning}"));
+    }
+    Server::parse(&found.value)
 }
 
 /// The first Ctrl-C or SIGTERM ends the work tidily; a second one ends the process.

@@ -2,7 +2,8 @@
 //!
 //! Both keep the same promise: a path either holds the whole of what was put, durably, or nothing. A
 //! stream that ends with an error leaves nothing behind. Credentials come from the standard `AWS_*`
-//! variables and are never part of a location, so a location can be shown.
+//! variables, or from files that those variables with `_FILE` behind them name, and are never part of a location,
+//! so a location can be shown.
 
 mod folder;
 mod bucket;
@@ -38,13 +39,27 @@ pub struct Entry {
     pub written_at: DateTime<Utc>,
 }
 
+/// What may stand in a file instead.
+const SECRETS: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+
 impl Store {
     /// Opens a folder (made when it is not there) or `s3://bucket/prefix`, with the environment's `AWS_*`.
     ///
     /// # Errors
     /// When the location is malformed, or the folder cannot be made.
     pub fn open(location: &str) -> Result<Self> {
-        Self::open_with(location, &std::env::vars_os().filter_map(utf8).collect())
+        let mut environment: BTreeMap<_, _> = std::env::vars_os().filter_map(utf8).collect();
+        for name in SECRETS {
+            let found = squall_secrets::read_from_process(name).map_err(|wrong| {
+                Failure::new(
+                    "reading the credentials of the store",
+                    wrong,
+                    "mend this variable, then run the command again",
+                )
+            })?;
+            environment.extend(found.map(|secret| (name.to_owned(), secret.value)));
+        }
+        Self::open_with(location, &environment)
     }
 
     /// The same with another environment.

@@ -3,6 +3,7 @@
 //! A reader collects every problem it meets instead of stopping at the first: a person mends a
 //! configuration once, not once per mistake.
 
+use squall_secrets::{DATABASE_PASSWORD, DATABASE_URL, DATABASE_URL_SHAPE};
 use std::{fmt, fmt::Write as _, net::SocketAddr, ops::RangeInclusive, path::PathBuf, time::Duration};
 
 /// Where variables come from: the process, or a test.
@@ -12,6 +13,7 @@ type Lookup = Box<dyn Fn(&str) -> Option<String>>;
 pub struct Env {
     lookup: Lookup,
     problems: Vec<String>,
+    warnings: Vec<String>,
     knobs: Vec<Knob>,
 }
 
@@ -50,7 +52,7 @@ impl Env {
 
     /// Reads variables from anywhere, which is how a test does it.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String> + 'static) -> Self {
-        Self { lookup: Box::new(lookup), problems: Vec::new(), knobs: Vec::new() }
+        Self { lookup: Box::new(lookup), problems: Vec::new(), warnings: Vec::new(), knobs: Vec::new() }
     }
 
     /// Any text; empty counts as not set.
@@ -74,24 +76,54 @@ impl Env {
 
     /// The address of the database, which has no default.
     pub fn database_url(&mut self) -> String {
-        const SHAPE: &str = "postgres://user:password@host:port/database";
-        match self.get(
-            "DATABASE_URL",
-            None,
+        self.note_secret(
             "The PostgreSQL database: postgres://user:password@host:port/database.",
-        ) {
-            None => {
-                self.problems.push(format!("DATABASE_URL is not set. Set it to {SHAPE}"));
+            [DATABASE_URL, "DATABASE_URL_FILE"],
+        );
+        self.note_secret(
+            "Its password, when `DATABASE_URL` holds none.",
+            [DATABASE_PASSWORD, "SQUALL_DATABASE_PASSWORD_FILE"],
+        );
+        match squall_secrets::database_url(&self.lookup) {
+            Err(problems) => {
+                self.problems.extend(problems);
                 String::new()
             }
-            Some(url) => {
+            Ok(found) => {
+                self.warnings.extend(found.warnings);
                 // The value holds a password, so a message never repeats it.
+                let url = found.value;
                 let scheme = url.starts_with("postgres://") || url.starts_with("postgresql://");
                 if !scheme || url.parse::<sqlx::postgres::PgConnectOptions>().is_err() {
-                    self.problems.push(format!("DATABASE_URL is not a PostgreSQL address. It reads {SHAPE}"));
+                    self.problems.push(format!(
+                        "DATABASE_URL is not a PostgreSQL address. It reads {DATABASE_URL_SHAPE}"
+                    ));
                 }
                 url
             }
+        }
+    }
+
+    /// A secret: the variable, or the file that the one with `_FILE` behind its name leads to. `names` are both.
+    pub fn secret(&mut self, names: [&'static str; 2], about: &'static str) -> Option<String> {
+        self.note_secret(about, names);
+        match squall_secrets::read(&self.lookup, names[0]) {
+            Ok(None) => None,
+            Ok(Some(found)) => {
+                self.warnings.extend(found.warnings);
+                Some(found.value)
+            }
+            Err(problem) => {
+                self.problems.push(problem);
+                None
+            }
+        }
+    }
+
+    fn note_secret(&mut self, about: &'static str, names: [&'static str; 2]) {
+        let file = "A file with the one above, instead of it.";
+        for (name, about) in names.into_iter().zip([about, file]) {
+            self.knobs.push(Knob { name, default: None, about });
         }
     }
 
@@ -185,10 +217,12 @@ impl Env {
         &self.knobs
     }
 
+    /// What should be said once logging has begun.
+    ///
     /// # Errors
     /// Every problem met since the start, together.
-    pub fn finish(self) -> Result<(), ConfigError> {
-        if self.problems.is_empty() { Ok(()) } else { Err(ConfigError(self.problems)) }
+    pub fn finish(self) -> Result<Vec<String>, ConfigError> {
+        if self.problems.is_empty() { Ok(self.warnings) } else { Err(ConfigError(self.problems)) }
     }
 
     fn get(&mut self, name: &'static str, default: Option<&str>, about: &'static str) -> Option<String> {

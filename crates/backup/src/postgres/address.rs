@@ -38,7 +38,7 @@ impl Server {
         let database = options.get_database().unwrap_or_else(|| options.get_username()).to_owned();
         let ssl =
             SSL.iter().filter_map(|(parameter, variable)| Some((*variable, parameter_of(url, parameter)?)));
-        let (password, ssl) = (password_of(url), ssl.collect());
+        let (password, ssl) = (squall_secrets::password_of(url), ssl.collect());
         Ok(Self { options: options.database(&database), password, ssl, database })
     }
 
@@ -130,16 +130,6 @@ const SSL: [(&str, &str); 4] = [
     ("sslcert", "PGSSLCERT"),
     ("sslkey", "PGSSLKEY"),
 ];
-
-fn password_of(url: &str) -> Option<String> {
-    let authority = url.split_once("://")?.1.split(['/', '?']).next()?;
-    let in_authority = authority.rsplit_once('@').and_then(|(user, _)| user.split_once(':'));
-    let password = match in_authority {
-        Some((_, password)) => percent_decoded(password),
-        None => parameter_of(url, "password")?,
-    };
-    Some(password).filter(|password| !password.is_empty())
-}
 
 fn parameter_of(url: &str, name: &str) -> Option<String> {
     let query = url.split_once('?')?.1;

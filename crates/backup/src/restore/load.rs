@@ -58,7 +58,8 @@ impl Loading<'_> {
 
     /// pg_restore builds several indexes at once only from a file, and this one is small: it holds no rows.
     async fn build_indexes(&self, file: &FileEntry) -> Result<()> {
-        let mut archive = tempfile::NamedTempFile::new().context("making a temporary file")?;
+        let mut archive = tempfile::NamedTempFile::new()
+            .context("making a temporary file. Set TMPDIR to a folder that can be written to")?;
         let mut chunks = self.open(file);
         while let Some(chunk) = chunks.recv().await {
             archive.write_all(&chunk?).context("writing a temporary file")?;
