@@ -13,6 +13,7 @@ mod test;
 mod bench;
 mod migrate;
 mod backup;
+mod docker;
 mod queries;
 mod openapi;
 mod workflows;
@@ -106,6 +107,9 @@ enum Command {
     /// Makes backups, proves them, and brings them back.
     Backup(backup::Arguments),
 
+    /// Builds the images of the stack, and what they are built on.
+    Docker(docker::Arguments),
+
     /// Says what this machine lacks, and with --fix fetches it.
     #[command(after_help = "Example:\n  cargo xtask doctor --fix")]
     Doctor(doctor::Arguments),
@@ -185,6 +189,7 @@ fn run(world: &World, command: Command) -> Result<()> {
         Command::Openapi(arguments) => openapi::run(world, &arguments),
         Command::Workflows(arguments) => workflows::run(world, &arguments),
         Command::Backup(arguments) => backup::run(world, &arguments),
+        Command::Docker(arguments) => docker::run(world, &arguments),
         Command::Doctor(arguments) => doctor::run(world, &arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Supervise(place) => up::supervise(&place.folder(world)?),
