@@ -12,6 +12,7 @@ COPY crates crates
 COPY tests tests
 COPY api api
 COPY worker worker
+COPY infra/nginx infra/nginx
 COPY Cargo.toml Cargo.lock ./
 
 # A static program needs nothing of an image. The explicit target keeps the static flag away from macros, which are libraries.

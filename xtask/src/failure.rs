@@ -53,6 +53,11 @@ impl Failure {
         &self.next
     }
 
+    /// What went wrong, for a failure that says more around it.
+    pub fn wrong(&self) -> &str {
+        &self.wrong
+    }
+
     pub fn is_silent(&self) -> bool {
         self.wrong.is_empty()
     }

@@ -83,18 +83,18 @@ impl Bench<'_> {
         if self.cold_target.is_some() {
             row("compilation", &mut [compiled], "most of up.first");
         }
-        let first = self.xtask(&["up", "--detach"])?;
+        let first = self.xtask(&["up", "--native", "--detach"])?;
         row("up.first, the rest", &mut [first], "≤ 20 s");
         if self.cold_target.is_some() {
             row("up.first", &mut [compiled + first], "≤ 360 s");
         }
         let mut warm =
-            (0..runs.max(1)).map(|_| self.xtask(&["up", "--detach"])).collect::<Result<Vec<_>>>()?;
+            (0..runs.max(1)).map(|_| self.xtask(&["up", "--native", "--detach"])).collect::<Result<Vec<_>>>()?;
         row("up.warm", &mut warm, "≤ 2 s");
         thread::sleep(IDLE);
         self.memory()?;
         row("down", &mut [self.xtask(&["down"])?], "–");
-        row("up, all built", &mut [self.xtask(&["up", "--detach"])?], "–");
+        row("up, all built", &mut [self.xtask(&["up", "--native", "--detach"])?], "–");
         Ok(())
     }
 

@@ -8,12 +8,12 @@ use super::{
 };
 use crate::{
     failure::{Exit, Failure},
-    process,
+    files, process,
     world::World,
 };
 use anyhow::{Context, Result};
 use serde::Serialize;
-use std::{env, process::Command, time::Instant};
+use std::{collections::BTreeSet, env, fs, process::Command, time::Instant};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -75,6 +75,7 @@ fn command(world: &World, builder: &Engine, image: &Image, reference: &str) -> R
     let mut docker = builder.docker(["build", "--file", image.dockerfile, "--target", image.name, "--tag", reference]);
     // Where nobody watches, a line an event reads better than a picture that moves.
     docker.args(["--progress", if env::var_os("CI").is_some() { "plain" } else { "auto" }]);
+    docker.arg("--label").arg(format!("{SOURCE}={}", source_stamp(world, image)?));
     for (name, value) in labels(world) {
         docker.arg("--label").arg(format!("org.opencontainers.image.{name}={value}"));
     }
@@ -95,6 +96,55 @@ fn labels(world: &World) -> Vec<(&'static str, String)> {
     process::die_with_parent(&mut git, process::SIGTERM);
     let revision = super::engine::capture(git).map(|text| ("revision", text.trim().to_owned())).ok();
     revision.into_iter().collect()
+}
+
+/// The label that says which sources an image was made from.
+const SOURCE: &str = "org.squall.source";
+
+/// Folders that hold what was made, and no sources.
+const MADE: [&str; 6] = ["target", "node_modules", "dist", "test-results", "playwright-report", "e2e"];
+
+/// What an image is made from.
+fn source_stamp(world: &World, image: &Image) -> Result<String> {
+    let paths: Vec<_> = image.sources().iter().map(|path| world.root.join(path)).collect();
+    files::content_stamp(&paths, &MADE)
+}
+
+/// The images that are not there, or were made from other sources.
+pub fn stale(world: &World, engine: &Engine, images: &[Image]) -> Result<Vec<Image>> {
+    let format = format!("{{{{index .Config.Labels \"{SOURCE}\"}}}}");
+    let tag = images::usual_tag();
+    let mut stale = Vec::new();
+    for image in images {
+        let made_from = engine.ask(&["image", "inspect", "--format", &format, &image.reference(&tag)]).ok();
+        if made_from.is_none_or(|label| label.trim() != source_stamp(world, image).unwrap_or_default()) {
+            stale.push(*image);
+        }
+    }
+    Ok(stale)
+}
+
+/// The public images that these are made from, read from their Dockerfiles.
+pub fn bases(world: &World, images: &[Image]) -> Result<BTreeSet<String>> {
+    let mut bases = BTreeSet::new();
+    for dockerfile in images.iter().map(|image| image.dockerfile).collect::<BTreeSet<_>>() {
+        let path = world.root.join(dockerfile);
+        let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        bases.extend(from_lines(&text));
+    }
+    Ok(bases)
+}
+
+/// The images after FROM that are neither stages nor nothing.
+fn from_lines(dockerfile: &str) -> Vec<String> {
+    let froms: Vec<Vec<_>> = dockerfile
+        .lines()
+        .filter(|line| line.starts_with("FROM "))
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    let is_stage = |name: &str| froms.iter().any(|words| words.get(3) == Some(&name));
+    let images = froms.iter().filter_map(|words| words.get(1));
+    images.filter(|name| **name != "scratch" && !is_stage(name)).map(|name| (*name).to_owned()).collect()
 }
 
 pub fn choose(names: &[String]) -> Result<Vec<Image>> {
@@ -183,6 +233,12 @@ mod tests {
         assert!(over_budget(&[weighed(12_000_000)]).is_ok());
         let error = over_budget(&[weighed(12_400_000)]).unwrap_err();
         assert!(Failure::from_error(error, "").to_string().contains("api weighs 12.4 MB and may weigh 12 MB"));
+    }
+
+    #[test]
+    fn stages_and_scratch_are_no_base_images() {
+        let text = "FROM rust:1 AS build\nRUN true\nFROM build AS more\nFROM scratch AS api\nFROM pg:18 AS ops\n";
+        assert_eq!(from_lines(text), ["rust:1", "pg:18"]);
     }
 
     #[test]

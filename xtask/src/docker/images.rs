@@ -42,6 +42,23 @@ pub const IMAGES: [Image; 7] = [
 ];
 
 impl Image {
+    /// What it is made from, from the root of the repository.
+    pub fn sources(&self) -> &'static [&'static str] {
+        const PROGRAMS: [&str; 8] =
+            ["Cargo.toml", "Cargo.lock", ".sqlx", "api", "worker", "crates", "migrations", "infra/docker/rust.Dockerfile"];
+        const WITH_XTASK: [&str; 13] = [
+            "Cargo.toml", "Cargo.lock", ".sqlx", "api", "worker", "crates", "migrations", "infra/docker/rust.Dockerfile",
+            "xtask/Cargo.toml", "xtask/Cargo.lock", "xtask/src", "xtask/xtask.toml", "xtask/tools.toml",
+        ];
+        const WITH_WEB: [&str; 6] =
+            ["Cargo.toml", "Cargo.lock", "crates/edge", "infra/nginx", "infra/docker/edge.Dockerfile", "web"];
+        match self.name {
+            "ops" => &WITH_XTASK,
+            "edge" => &WITH_WEB,
+            _ => &PROGRAMS,
+        }
+    }
+
     /// `squall/api:local`, as compose.yaml names it.
     pub fn reference(&self, tag: &str) -> String {
         let prefix = std::env::var("SQUALL_IMAGES").ok().filter(|prefix| !prefix.is_empty());

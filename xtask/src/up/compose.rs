@@ -52,7 +52,7 @@ pub fn up(world: &World, arguments: &Arguments, folder: &StateFolder) -> Result<
     let started = start(&engine, &stack, folder, &stop);
     if let Err(error) = started {
         if !ran_before {
-            take_down(&engine, &stack, folder, world)?;
+            take_down(&engine, &stack, folder, world, false)?;
         }
         return Err(error);
     }
@@ -63,7 +63,7 @@ pub fn up(world: &World, arguments: &Arguments, folder: &StateFolder) -> Result<
     }
     eprintln!("Ctrl-C stops it.");
     show_changes(&engine, &stack, &stop)?;
-    take_down(&engine, &stack, folder, world)?;
+    take_down(&engine, &stack, folder, world, false)?;
     eprintln!("stopped");
     Ok(())
 }
@@ -150,6 +150,27 @@ fn watch(engine: &Engine, stack: &ComposeStack, child: &mut Child, stop: &Atomic
     }
 }
 
+/// Restarts one service, or all but the jobs, and waits until all is healthy again.
+pub fn restart(stack: &ComposeStack, folder: &StateFolder, service: Option<&str>) -> Result<()> {
+    let engine = Engine::need("restarting containers")?;
+    if let Some(name) = service.filter(|name| stack.service(name).is_none()) {
+        return Err(super::service::unknown(name, &stack.names()).into());
+    }
+    if containers::all(&engine, &stack.project)?.is_empty() {
+        let tried = format!("restarting {}", service.unwrap_or("the stack"));
+        return Err(Failure::new(tried, "nothing runs", "start the stack with `cargo xtask up`").into());
+    }
+    let stop = stop_signal()?;
+    let mut command = stack.compose(&engine)?;
+    command.args(["restart", "--no-deps"]);
+    match service {
+        Some(name) => command.arg(name),
+        None => command.args(stack.services.iter().filter(|service| !service.is_job).map(|service| &service.name)),
+    };
+    crate::docker::engine::capture(command)?;
+    start(&engine, stack, folder, &stop)
+}
+
 /// Says where the stack is and how to get in.
 fn greet(engine: &Engine, stack: &ComposeStack) -> Result<()> {
     println!("Squall is up: {}", stack.url);
@@ -183,11 +204,20 @@ fn show_changes(engine: &Engine, stack: &ComposeStack, stop: &AtomicBool) -> Res
     Ok(())
 }
 
-/// Ends and removes the containers and networks; volumes stay.
-pub fn take_down(engine: &Engine, stack: &ComposeStack, folder: &StateFolder, world: &World) -> Result<()> {
+/// Ends and removes the containers and networks, of every profile; volumes only when told to.
+pub fn take_down(
+    engine: &Engine,
+    stack: &ComposeStack,
+    folder: &StateFolder,
+    world: &World,
+    volumes_too: bool,
+) -> Result<()> {
     let grace = world.settings.stack.stop_seconds.max(30).to_string();
     let mut command = stack.compose(engine)?;
-    command.args(["down", "--remove-orphans", "--timeout", &grace]);
+    command.args(["--profile", "*", "down", "--remove-orphans", "--timeout", &grace]);
+    if volumes_too {
+        command.arg("--volumes");
+    }
     crate::docker::engine::capture(command)?;
     ComposeStack::forget(folder)
 }

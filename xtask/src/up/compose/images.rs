@@ -1,0 +1,62 @@
+//! Sees that every image of the stack is there before anything starts: ours are built when their sources changed, the others
+//! pulled when they lack.
+
+use super::stack::ComposeStack;
+use crate::{
+    docker::{
+        build,
+        engine::Engine,
+        images::{self, Image},
+    },
+    failure::{Failure, OrFail},
+    world::World,
+};
+use anyhow::Result;
+use std::collections::BTreeSet;
+
+pub fn provide(world: &World, engine: &Engine, stack: &ComposeStack) -> Result<()> {
+    // Whoever names a version means images that were built elsewhere.
+    let built_here = std::env::var_os("SQUALL_VERSION").is_none_or(|version| version.is_empty());
+    let ours: Vec<Image> = stack
+        .services
+        .iter()
+        .filter_map(|service| images::named(service.target.as_deref()?))
+        .filter(|_| built_here)
+        .collect();
+    let foreign: BTreeSet<_> = stack
+        .services
+        .iter()
+        .filter(|service| service.target.is_none() || !built_here)
+        .map(|service| service.image.as_str())
+        .collect();
+    for image in foreign {
+        pull(world, engine, image)?;
+    }
+    let stale = build::stale(world, engine, &ours)?;
+    if stale.is_empty() {
+        return Ok(());
+    }
+    for base in build::bases(world, &stale)? {
+        pull(world, engine, &base)?;
+    }
+    build::images(world, engine, &stale, &images::usual_tag())
+}
+
+/// Fetches an image that is not there.
+fn pull(world: &World, engine: &Engine, image: &str) -> Result<()> {
+    if engine.has_image(image) {
+        return Ok(());
+    }
+    eprintln!("pulling {image}");
+    let next = "connect this machine to the registry, or run `cargo xtask docker base-images` once as root, which makes stand-ins \
+                from Debian's packages; `cargo xtask up --native` runs the same services without containers";
+    world
+        .capture(engine.docker(["pull", "--quiet", image]), next)
+        .map(drop)
+        .map_err(|error| {
+            let said = Failure::from_error(error, "").wrong().to_owned();
+            let said = said.lines().last().unwrap_or_default().to_owned();
+            anyhow::anyhow!("it is not on this machine, and the registry did not hand it out: {said}")
+        })
+        .or_fail(format!("fetching the image {image}"), next)
+}
