@@ -12,6 +12,7 @@ RUN groupadd --gid 999 postgres \
         postgresql-18 postgresql-18-pgvector \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/*.log /var/log/apt \
     && rm -f /etc/apt/sources.list.d/forky.list \
+    && sed -i "s/^#listen_addresses = .*/listen_addresses = '*'/" /usr/share/postgresql/18/postgresql.conf.sample \
     && mkdir -p /docker-entrypoint-initdb.d /var/run/postgresql /var/lib/postgresql \
     && chown postgres:postgres /var/run/postgresql /var/lib/postgresql \
     && chmod 1777 /var/lib/postgresql && chmod 3777 /var/run/postgresql

@@ -26,7 +26,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     && mkdir -p /out/bin \
     && for program in api worker migrate backup demo; do cp "target/$target/release/squall-$program" /out/bin/ || exit 1; done
 # A volume takes over the owner of the folder it covers; these are the folders that programs write to.
-RUN mkdir -p /out/watched /out/backups && chown 65532:65532 /out/watched /out/backups
+RUN mkdir -p /out/watched /out/demo /out/backups && chown 65532:65532 /out/watched /out/demo /out/backups
 
 FROM source AS build-xtask
 COPY xtask xtask
@@ -56,6 +56,7 @@ LABEL org.opencontainers.image.title="Squall api" \
       org.opencontainers.image.licenses="Apache-2.0 OR MIT"
 COPY --from=build /out/bin/squall-api /squall-api
 COPY --from=build /out/watched /watched
+COPY --from=build /out/demo /demo
 ENV SQUALL_LISTEN=0.0.0.0:8642
 USER 65532:65532
 EXPOSE 8642

@@ -125,6 +125,9 @@ impl World {
     }
 
     pub fn binary(&self, profile: Profile, name: &str) -> Result<PathBuf> {
+        if let Some(folder) = installed_programs() {
+            return Ok(folder.join(name));
+        }
         Ok(self.target()?.join(profile.folder()).join(name))
     }
 
@@ -161,6 +164,11 @@ impl World {
     }
 }
 
+/// Where an image or a package has put the programs; nothing in a clone, where cargo builds them.
+pub fn installed_programs() -> Option<PathBuf> {
+    env::var_os("SQUALL_BIN").filter(|folder| !folder.is_empty()).map(PathBuf::from)
+}
+
 /// Whoever ends xtask means what it runs, too.
 fn bound_to_us(mut command: Command) -> Command {
     die_with_parent(&mut command, SIGTERM);
@@ -194,7 +202,7 @@ pub fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T> {
 /// The variables a person set for Squall's own processes.
 pub fn squall_variables() -> BTreeMap<String, String> {
     let ours = |name: &str| {
-        name.starts_with("SQUALL_") && !matches!(name, "SQUALL_STATE" | "SQUALL_PG_BIN" | "SQUALL_CACHE")
+        name.starts_with("SQUALL_") && !matches!(name, "SQUALL_STATE" | "SQUALL_PG_BIN" | "SQUALL_CACHE" | "SQUALL_BIN")
     };
     let utf8 = env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));

@@ -121,6 +121,7 @@ fn watch(engine: &Engine, stack: &ComposeStack, child: &mut Child, stop: &Atomic
     let mut progress = Progress::new();
     let began = Instant::now();
     let mut restarts = None;
+    let mut state = State::default();
     loop {
         if stop.load(Ordering::Relaxed) {
             return Ok(Outcome::Interrupted);
@@ -128,7 +129,7 @@ fn watch(engine: &Engine, stack: &ComposeStack, child: &mut Child, stop: &Atomic
         let ended = child.try_wait()?;
         let found = containers::all(engine, &stack.project)?;
         let before = restarts.get_or_insert_with(|| containers::restarts(&found));
-        let state = containers::state(stack, &found, began);
+        state = containers::state(stack, &found, began, &state);
         progress.show(stack.services.iter().map(|service| service.name.as_str()), &state);
         if let Some(failed) = containers::failed(stack, &found, before) {
             return Ok(Outcome::Failed(failed));
@@ -192,7 +193,7 @@ fn show_changes(engine: &Engine, stack: &ComposeStack, stop: &AtomicBool) -> Res
         if found.is_empty() {
             return Ok(());
         }
-        let now = containers::state(stack, &found, began);
+        let now = containers::state(stack, &found, began, &before);
         for service in now.services.iter().filter(|_| !before.services.is_empty()) {
             if before.service(&service.name).map(|before| before.phase) != Some(service.phase) {
                 eprintln!("{}", super::progress::line(&service.name, Some(service)));

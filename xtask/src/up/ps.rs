@@ -105,7 +105,7 @@ fn of_processes(folder: &StateFolder) -> Result<Stack> {
 fn of_containers(folder: &StateFolder, stack: &ComposeStack) -> Result<Stack> {
     let engine = Engine::need("looking at containers")?;
     let found = containers::all(&engine, &stack.project)?;
-    let state = containers::state(stack, &found, Instant::now());
+    let state = containers::state(stack, &found, Instant::now(), &State::default());
     let entry = |service: &ServiceState| Entry {
         name: service.name.clone(),
         state: service.phase,

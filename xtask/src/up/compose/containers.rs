@@ -78,6 +78,7 @@ impl Container {
         let health = self.state.health.as_ref().map(|health| health.status.as_str());
         match (self.state.status.as_str(), health) {
             ("created", _) => Phase::Waiting,
+            ("running", _) if is_job => Phase::Starting,
             ("running", None | Some("healthy" | "none" | "")) => Phase::Healthy,
             ("running", Some("starting")) => Phase::Starting,
             ("running", _) => Phase::Unhealthy,
@@ -103,9 +104,12 @@ impl Container {
     }
 }
 
-/// The state of each service, in the order of the stack.
-pub fn state(stack: &ComposeStack, found: &[Container], began: Instant) -> State {
+/// The state of each service, in the order of the stack. Whether it was ready at the look before says when it became so.
+pub fn state(stack: &ComposeStack, found: &[Container], began: Instant, before: &State) -> State {
     let elapsed = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let known_since = |name: &String| {
+        before.service(name).filter(|service| service.phase.is_ready()).and_then(|service| service.ready_after_ms)
+    };
     let one = |name: &String| {
         let container = found.iter().find(|container| container.service() == name)?;
         let phase = container.phase(stack.service(name).is_some_and(|service| service.is_job));
@@ -118,7 +122,7 @@ pub fn state(stack: &ComposeStack, found: &[Container], began: Instant) -> State
             since: 0,
             stamp: container.id.clone(),
             note: container.note(),
-            ready_after_ms: phase.is_ready().then_some(elapsed),
+            ready_after_ms: phase.is_ready().then(|| known_since(name).unwrap_or(elapsed)),
         })
     };
     State {

@@ -15,8 +15,7 @@ use anyhow::Result;
 use std::collections::BTreeSet;
 
 pub fn provide(world: &World, engine: &Engine, stack: &ComposeStack) -> Result<()> {
-    // Whoever names a version means images that were built elsewhere.
-    let built_here = std::env::var_os("SQUALL_VERSION").is_none_or(|version| version.is_empty());
+    let built_here = built_here();
     let ours: Vec<Image> = stack
         .services
         .iter()
@@ -32,14 +31,26 @@ pub fn provide(world: &World, engine: &Engine, stack: &ComposeStack) -> Result<(
     for image in foreign {
         pull(world, engine, image)?;
     }
-    let stale = build::stale(world, engine, &ours)?;
-    if stale.is_empty() {
-        return Ok(());
-    }
-    for base in build::bases(world, &stale)? {
+    build(world, engine, &build::stale(world, engine, &ours)?)
+}
+
+/// The same for a job that the stack itself does not run.
+pub fn provide_for_job(world: &World, engine: &Engine, name: &str) -> Result<()> {
+    let image = images::named(name).filter(|_| built_here());
+    let stale = build::stale(world, engine, &image.into_iter().collect::<Vec<_>>())?;
+    build(world, engine, &stale)
+}
+
+fn build(world: &World, engine: &Engine, stale: &[Image]) -> Result<()> {
+    for base in build::bases(world, stale)? {
         pull(world, engine, &base)?;
     }
-    build::images(world, engine, &stale, &images::usual_tag())
+    build::images(world, engine, stale, &images::usual_tag())
+}
+
+/// Whoever names a version means images that were built elsewhere.
+fn built_here() -> bool {
+    std::env::var_os("SQUALL_VERSION").is_none_or(|version| version.is_empty())
 }
 
 /// Fetches an image that is not there.

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     env,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::Command,
     time::Duration,
 };
@@ -143,6 +143,14 @@ impl ComposeStack {
             command.args(["--profile", profile]);
         });
         command.args(["--ansi", "never", "--progress", "plain"]).envs(&self.environment).current_dir(&self.root);
+        Ok(command)
+    }
+
+    /// `docker compose run` for a job of this stack, with its image made; the words after it are the job's.
+    pub fn job(&self, world: &World, engine: &Engine, service: &str) -> Result<Command> {
+        super::images::provide_for_job(world, engine, service)?;
+        let mut command = self.compose(engine)?;
+        command.args(["--profile", "ops", "run", "--rm", "--no-TTY", "--no-deps", service]);
         Ok(command)
     }
 
@@ -284,9 +292,6 @@ impl ComposeStack {
         }
     }
 
-    pub fn root(&self) -> &Path {
-        &self.root
-    }
 }
 
 #[cfg(test)]
