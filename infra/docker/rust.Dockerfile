@@ -91,6 +91,32 @@ HEALTHCHECK NONE
 ENTRYPOINT ["/squall-demo"]
 CMD ["--help"]
 
+# The tests of the api, compiled; they run where a database is. The sources are there for the snapshots they compare with.
+FROM source AS build-test
+COPY docs docs
+COPY web/openapi.json web/openapi.json
+RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
+    --mount=type=cache,id=squall-test,target=/usr/share/squall/target,sharing=locked \
+    { cargo test --locked --no-run --package squall-api > /tmp/compiled 2>&1 || { cat /tmp/compiled; exit 1; }; } \
+    && mkdir -p /out/tests \
+    && sed -n 's/.*Executable .*(\(.*\))$/\1/p' /tmp/compiled | xargs -I{} cp {} /out/tests/ \
+    && test -n "$(ls /out/tests)"
+
+FROM debian:bookworm-slim AS api-test
+LABEL org.opencontainers.image.title="Squall api tests" \
+      org.opencontainers.image.description="The tests of the api, for a stack in containers." \
+      org.opencontainers.image.licenses="Apache-2.0 OR MIT"
+WORKDIR /usr/share/squall/api
+COPY --from=build-test /usr/share/squall/api /usr/share/squall/api
+COPY --from=build-test /out/tests /tests
+COPY --chmod=755 infra/docker/api-test.sh /usr/local/bin/api-test
+ENV CARGO_MANIFEST_DIR=/usr/share/squall/api \
+    INSTA_WORKSPACE_ROOT=/usr/share/squall \
+    INSTA_UPDATE=no
+USER 65532:65532
+HEALTHCHECK NONE
+ENTRYPOINT ["/usr/local/bin/api-test"]
+
 # The same commands in production as on a laptop. PostgreSQL's image brings pg_dump and its kin in the server's own version,
 # and costs nothing where the server runs.
 FROM pgvector/pgvector:0.8.1-pg18 AS ops

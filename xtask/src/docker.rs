@@ -7,6 +7,7 @@ pub mod engine;
 pub mod images;
 pub mod build;
 pub mod base_images;
+pub mod dynamic;
 
 use crate::world::World;
 use anyhow::Result;
@@ -25,6 +26,9 @@ enum Action {
         after_help = "Examples:\n  cargo xtask docker build\n  cargo xtask docker build api worker --tag 1.4.0"
     )]
     Build(build::Arguments),
+    /// Looks into the built images and runs each as production does: size, layers, secrets, user, start, health, answer, stop.
+    #[command(after_help = "Example:\n  cargo xtask docker probe api edge")]
+    Probe(dynamic::Arguments),
     /// Makes stand-ins of the public base images from Debian packages, where no registry can be reached. Needs root.
     #[command(after_help = "Example:\n  cargo xtask docker base-images")]
     BaseImages(base_images::Arguments),
@@ -33,6 +37,7 @@ enum Action {
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     match &arguments.action {
         Action::Build(arguments) => build::run(world, arguments),
+        Action::Probe(arguments) => dynamic::run(arguments),
         Action::BaseImages(arguments) => base_images::run(world, arguments),
     }
 }

@@ -9,6 +9,8 @@ pub enum Exit {
     Failed = 1,
     Usage = 2,
     ToolMissing = 3,
+    /// What it needs is not on this machine; nothing was found wrong.
+    NotRun = 4,
     Interrupted = 130,
 }
 

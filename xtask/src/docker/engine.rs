@@ -21,7 +21,7 @@ use std::{
 /// An engine that is busy answers within a second; one that hangs must not hang us.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The first Compose that waits for jobs to end well, and merges files as ours need it.
-const OLDEST_COMPOSE: &str = "2.20";
+const OLDEST_COMPOSE: &str = "2.24";
 /// The last client that builds with BuildKit by itself; newer ones need the plugin buildx.
 const FIRST_CLIENT_WITHOUT_BUILDER: &str = "23";
 
