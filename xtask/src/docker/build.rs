@@ -45,7 +45,7 @@ pub struct Weighed {
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     let tag = arguments.tag.clone().unwrap_or_else(images::usual_tag);
     let chosen = choose(&arguments.images)?;
-    let engine = Engine::need("building images")?;
+    let engine = Engine::find().map_err(|absent| absent.failure("building images").exit(Exit::NotRun))?;
     if !arguments.list {
         images(world, &engine, &chosen, &tag)?;
     }

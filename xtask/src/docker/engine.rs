@@ -29,10 +29,7 @@ const FIRST_CLIENT_WITHOUT_BUILDER: &str = "23";
 #[derive(Debug, Clone)]
 pub struct Engine {
     client: PathBuf,
-    pub version: String,
-    /// What the engine says it runs on: `amd64`.
-    pub architecture: String,
-    /// Security options, such as rootless.
+    /// What a container may use at most.
     pub processors: u32,
 }
 
@@ -48,7 +45,6 @@ pub enum Absent {
 #[serde(rename_all = "PascalCase")]
 struct Info {
     server_version: Option<String>,
-    architecture: Option<String>,
     #[serde(rename = "NCPU")]
     processors: Option<u32>,
     #[serde(default)]
@@ -77,13 +73,10 @@ impl Engine {
         let said = String::from_utf8_lossy(&answer.stderr).trim().to_owned();
         let info: Option<Info> = serde_json::from_slice(&answer.stdout).ok();
         let errors = info.as_ref().and_then(|info| info.server_errors.clone()).unwrap_or_default();
-        match info.and_then(|info| Some((info.server_version?, info.architecture, info.processors))) {
-            Some((version, architecture, processors)) if !version.is_empty() && errors.is_empty() => Ok(Self {
-                client,
-                version,
-                architecture: architecture.unwrap_or_default(),
-                processors: processors.unwrap_or(1).max(1),
-            }),
+        match info.and_then(|info| Some((info.server_version?, info.processors))) {
+            Some((version, processors)) if !version.is_empty() && errors.is_empty() => {
+                Ok(Self { client, processors: processors.unwrap_or(1).max(1) })
+            }
             _ => Err(Absent::Silent(if errors.is_empty() { said } else { errors.join("\n") })),
         }
     }
@@ -148,7 +141,7 @@ impl Engine {
             let builds_alone = version_of(&name, &["--version"])
                 .is_some_and(|version| !is_at_least(&version, FIRST_CLIENT_WITHOUT_BUILDER));
             if builds_alone || version_of(&name, &["buildx", "version"]).is_some() {
-                return Ok(Self { client, ..self.clone() });
+                return Ok(Self { client, processors: self.processors });
             }
         }
         let next = "install Docker's plugin buildx (Debian: docker-buildx; docs/docker.md says how on Debian 12)";
