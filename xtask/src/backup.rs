@@ -5,10 +5,10 @@ mod schedule;
 
 use crate::{
     build::{self, Binaries},
+    docker::engine::Engine,
     failure::Failure,
     migrate::database,
     postgres::{Postgres, account::Account, given_url},
-    docker::engine::Engine,
     up::{Place, compose::stack::ComposeStack, plan::postgres_home},
     world::{Profile, World},
 };

@@ -2,9 +2,9 @@
 
 use crate::{
     build::{self, Binaries},
+    docker::engine::Engine,
     failure::Failure,
     postgres::{given_url, scratch::Scratch},
-    docker::engine::Engine,
     up::{Place, compose::stack::ComposeStack, service::Plan},
     world::{Profile, World},
 };

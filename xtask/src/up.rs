@@ -150,7 +150,9 @@ fn in_containers(arguments: &Arguments, folder: &StateFolder) -> Result<bool> {
     }
     let engine = Engine::find().is_ok_and(|engine| engine.compose().is_ok());
     if engine {
-        eprintln!("a Docker engine answers: the stack runs in containers; --native runs it as processes of this machine");
+        eprintln!(
+            "a Docker engine answers: the stack runs in containers; --native runs it as processes of this machine"
+        );
     }
     Ok(engine)
 }

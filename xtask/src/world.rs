@@ -202,7 +202,8 @@ pub fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T> {
 /// The variables a person set for Squall's own processes.
 pub fn squall_variables() -> BTreeMap<String, String> {
     let ours = |name: &str| {
-        name.starts_with("SQUALL_") && !matches!(name, "SQUALL_STATE" | "SQUALL_PG_BIN" | "SQUALL_CACHE" | "SQUALL_BIN")
+        name.starts_with("SQUALL_")
+            && !matches!(name, "SQUALL_STATE" | "SQUALL_PG_BIN" | "SQUALL_CACHE" | "SQUALL_BIN")
     };
     let utf8 = env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));

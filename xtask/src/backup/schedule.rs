@@ -135,7 +135,9 @@ fn check() -> Result<()> {
     let beat = files::read_if_there(&place())?.and_then(|text| serde_json::from_str::<Beat>(&text).ok());
     let wrong = match beat {
         None => Some("no schedule runs, or its first round is under way".to_owned()),
-        Some(beat) if now().saturating_sub(beat.alive) > LONGEST_ROUND => Some("it has not looked at its clock for hours".into()),
+        Some(beat) if now().saturating_sub(beat.alive) > LONGEST_ROUND => {
+            Some("it has not looked at its clock for hours".into())
+        }
         Some(beat) => beat.wrong,
     };
     match wrong {

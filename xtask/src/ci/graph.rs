@@ -87,7 +87,8 @@ pub fn startable(steps: &[Step], places: &[Place], keep_going: bool) -> Vec<usiz
     let mut used: Vec<_> = running.flat_map(|(step, _)| step.uses).collect();
     let mut start = Vec::new();
     for (index, step) in steps.iter().enumerate().filter(|(index, _)| places[*index] == Place::Waiting) {
-        let needs_passed = step.needs.iter().all(|need| matches!(place(need), Some(Place::Passed | Place::Skipped)));
+        let needs_passed =
+            step.needs.iter().all(|need| matches!(place(need), Some(Place::Passed | Place::Skipped)));
         if needs_passed && !step.uses.iter().any(|resource| used.contains(&resource)) {
             used.extend(step.uses);
             start.push(index);

@@ -67,7 +67,11 @@ pub fn print(outcomes: &[Outcome]) -> Result<()> {
     let count = |place| outcomes.iter().filter(|outcome| outcome.place == place).count();
     let skipped = outcomes.iter().filter(|outcome| outcome.place == Place::Skipped);
     for outcome in skipped {
-        println!("{} was not run: {}", outcome.step.id, reason(&fs::read_to_string(&outcome.output).unwrap_or_default()));
+        println!(
+            "{} was not run: {}",
+            outcome.step.id,
+            reason(&fs::read_to_string(&outcome.output).unwrap_or_default())
+        );
     }
     let skipped = match count(Place::Skipped) {
         0 => String::new(),

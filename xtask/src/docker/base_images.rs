@@ -68,9 +68,14 @@ const TRIED: &str = "making stand-ins for the public base images";
 const LABEL: &str = "org.squall.stand-in";
 
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
-    if let Some(unknown) = arguments.images.iter().find(|name| !STAND_INS.iter().any(|it| it.name == **name)) {
+    if let Some(unknown) = arguments.images.iter().find(|name| !STAND_INS.iter().any(|it| it.name == **name))
+    {
         let names = STAND_INS.map(|stand_in| stand_in.name).join(", ");
-        let failure = Failure::new(TRIED, format!("there is no stand-in for {unknown}"), format!("choose from {names}"));
+        let failure = Failure::new(
+            TRIED,
+            format!("there is no stand-in for {unknown}"),
+            format!("choose from {names}"),
+        );
         return Err(failure.exit(Exit::Usage).into());
     }
     if arguments.list {
@@ -78,17 +83,16 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
         return Ok(());
     }
     let engine = Engine::need(TRIED)?.builder()?;
-    let wanted = |it: &&StandIn| arguments.images.is_empty() || arguments.images.iter().any(|name| name == it.name);
-    let mut lacking: Vec<_> = STAND_INS
-        .iter()
-        .filter(wanted)
-        .filter(|it| arguments.force || !engine.has_image(it.name))
-        .collect();
+    let wanted =
+        |it: &&StandIn| arguments.images.is_empty() || arguments.images.iter().any(|name| name == it.name);
+    let mut lacking: Vec<_> =
+        STAND_INS.iter().filter(wanted).filter(|it| arguments.force || !engine.has_image(it.name)).collect();
     if lacking.is_empty() {
         println!("All base images are there; --force makes them anew.");
         return Ok(());
     }
-    if let Some(real) = lacking.iter().find(|it| engine.has_image(it.name) && !is_stand_in(&engine, it.name)) {
+    if let Some(real) = lacking.iter().find(|it| engine.has_image(it.name) && !is_stand_in(&engine, it.name))
+    {
         let wrong = format!("{} is there and is no stand-in", real.name);
         let next = format!("keep it, or remove it first with `docker image rm {}`", real.name);
         return Err(Failure::new(TRIED, wrong, next).into());
@@ -118,7 +122,9 @@ fn is_stand_in(engine: &Engine, name: &str) -> bool {
 fn debian(world: &World, engine: &Engine) -> Result<()> {
     if which::which("debootstrap").is_err() {
         let next = "install it (Debian: apt-get install debootstrap), then run the command again";
-        return Err(Failure::new(TRIED, "debootstrap is not on the path", next).exit(Exit::ToolMissing).into());
+        return Err(Failure::new(TRIED, "debootstrap is not on the path", next)
+            .exit(Exit::ToolMissing)
+            .into());
     }
     if !process::is_root() {
         let next = "run `cargo xtask docker base-images` once as root (sudo), or pull the public images where a registry can be reached";
@@ -163,10 +169,21 @@ fn apt_targets() -> Command {
 /// What the public slim image leaves out, and how it keeps later packages from bringing it back.
 fn slim(world: &World, root: &Path) -> Result<()> {
     let rules = world.root.join("infra/base-images/debian");
-    for (file, at) in [("apt.conf", "etc/apt/apt.conf.d/docker-clean"), ("dpkg.cfg", "etc/dpkg/dpkg.cfg.d/docker")] {
-        fs::copy(rules.join(file), root.join(at)).with_context(|| format!("writing {at} of the new Debian"))?;
+    for (file, at) in
+        [("apt.conf", "etc/apt/apt.conf.d/docker-clean"), ("dpkg.cfg", "etc/dpkg/dpkg.cfg.d/docker")]
+    {
+        fs::copy(rules.join(file), root.join(at))
+            .with_context(|| format!("writing {at} of the new Debian"))?;
     }
-    for folder in ["var/cache/apt", "var/lib/apt/lists", "var/log", "usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info"] {
+    for folder in [
+        "var/cache/apt",
+        "var/lib/apt/lists",
+        "var/log",
+        "usr/share/doc",
+        "usr/share/man",
+        "usr/share/locale",
+        "usr/share/info",
+    ] {
         let folder = root.join(folder);
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder)?;
@@ -187,7 +204,10 @@ fn build(world: &World, engine: &Engine, stand_in: &StandIn, dockerfile: &str) -
     let file = format!("{dockerfile}.Dockerfile");
     let mut tar = Command::new("tar");
     tar.args(["--create", "--dereference", "--directory"]).arg(&folder);
-    for entry in fs::read_dir(&folder)?.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(dockerfile)) {
+    for entry in fs::read_dir(&folder)?
+        .flatten()
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(dockerfile))
+    {
         tar.arg(entry.file_name());
     }
     for FromHere { folder, entries } in (stand_in.from_here)(world)? {
@@ -214,7 +234,11 @@ fn pipe(mut left: Command, mut right: Command) -> Result<()> {
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         let lines: Vec<_> = said.lines().collect();
-        anyhow::bail!("docker ended with {}:\n{}", output.status, lines[lines.len().saturating_sub(20)..].join("\n"));
+        anyhow::bail!(
+            "docker ended with {}:\n{}",
+            output.status,
+            lines[lines.len().saturating_sub(20)..].join("\n")
+        );
     }
     anyhow::ensure!(left.success(), "tar ended with {left}");
     Ok(())
@@ -240,14 +264,20 @@ fn rust(world: &World) -> Result<Vec<FromHere>> {
 
 fn node(world: &World) -> Result<Vec<FromHere>> {
     let program = |name: &str| {
-        let found = which::which(name).context(format!("{name} is not on the path")).and_then(|path| Ok(fs::canonicalize(path)?));
-        found.or_fail(format!("finding this machine's {name}"), "see `cargo xtask doctor`, which says how to get Node.js")
+        let found = which::which(name)
+            .context(format!("{name} is not on the path"))
+            .and_then(|path| Ok(fs::canonicalize(path)?));
+        found.or_fail(
+            format!("finding this machine's {name}"),
+            "see `cargo xtask doctor`, which says how to get Node.js",
+        )
     };
     let (node, npm) = (program("node")?, program("npm")?);
     // …/npm/bin/npm-cli.js
     let npm = npm.ancestors().nth(2).context("npm is not where npm installs itself")?.to_owned();
     let entry = |path: &Path| -> Result<FromHere> {
-        let (folder, name) = (path.parent().context("a file has a folder")?, path.file_name().context("it has a name")?);
+        let (folder, name) =
+            (path.parent().context("a file has a folder")?, path.file_name().context("it has a name")?);
         Ok(FromHere { folder: folder.to_owned(), entries: vec![name.to_owned()] })
     };
     let config = Settings::new(world)?;
@@ -269,7 +299,8 @@ impl Settings {
         for part in ["config/cargo", "config/npm"] {
             fs::create_dir_all(settings.folder.join(part))?;
         }
-        let bundles = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"].map(PathBuf::from);
+        let bundles =
+            ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"].map(PathBuf::from);
         let named = env::var_os("SSL_CERT_FILE").map(PathBuf::from);
         let bundles: Vec<_> = named.into_iter().chain(bundles).collect();
         settings.copy("ca-certificates.crt", &bundles)?;

@@ -72,7 +72,8 @@ pub fn images(world: &World, engine: &Engine, chosen: &[Image], tag: &str) -> Re
 }
 
 fn command(world: &World, builder: &Engine, image: &Image, reference: &str) -> Result<Command> {
-    let mut docker = builder.docker(["build", "--file", image.dockerfile, "--target", image.name, "--tag", reference]);
+    let mut docker =
+        builder.docker(["build", "--file", image.dockerfile, "--target", image.name, "--tag", reference]);
     // Where nobody watches, a line an event reads better than a picture that moves.
     docker.args(["--progress", if env::var_os("CI").is_some() { "plain" } else { "auto" }]);
     docker.arg("--label").arg(format!("{SOURCE}={}", source_stamp(world, image)?));
@@ -154,7 +155,11 @@ pub fn choose(names: &[String]) -> Result<Vec<Image>> {
     let found = |name: &String| {
         images::named(name).ok_or_else(|| {
             let known = IMAGES.map(|image| image.name).join(", ");
-            let failure = Failure::new("choosing images", format!("there is no image {name}"), format!("choose from {known}"));
+            let failure = Failure::new(
+                "choosing images",
+                format!("there is no image {name}"),
+                format!("choose from {known}"),
+            );
             failure.exit(Exit::Usage).into()
         })
     };
@@ -206,8 +211,9 @@ fn over_budget(weighed: &[Weighed]) -> Result<()> {
         .iter()
         .filter_map(|image| {
             let budget = image.budget_megabytes?;
-            (image.counted_bytes > budget * 1_000_000)
-                .then(|| format!("{} weighs {} and may weigh {budget} MB", image.image, megabytes(image.counted_bytes)))
+            (image.counted_bytes > budget * 1_000_000).then(|| {
+                format!("{} weighs {} and may weigh {budget} MB", image.image, megabytes(image.counted_bytes))
+            })
         })
         .collect();
     if over.is_empty() {
@@ -232,12 +238,15 @@ mod tests {
         };
         assert!(over_budget(&[weighed(12_000_000)]).is_ok());
         let error = over_budget(&[weighed(12_400_000)]).unwrap_err();
-        assert!(Failure::from_error(error, "").to_string().contains("api weighs 12.4 MB and may weigh 12 MB"));
+        assert!(
+            Failure::from_error(error, "").to_string().contains("api weighs 12.4 MB and may weigh 12 MB")
+        );
     }
 
     #[test]
     fn stages_and_scratch_are_no_base_images() {
-        let text = "FROM rust:1 AS build\nRUN true\nFROM build AS more\nFROM scratch AS api\nFROM pg:18 AS ops\n";
+        let text =
+            "FROM rust:1 AS build\nRUN true\nFROM build AS more\nFROM scratch AS api\nFROM pg:18 AS ops\n";
         assert_eq!(from_lines(text), ["rust:1", "pg:18"]);
     }
 
@@ -246,7 +255,11 @@ mod tests {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         for image in IMAGES {
             let text = std::fs::read_to_string(root.join(image.dockerfile)).unwrap();
-            assert!(text.lines().any(|line| line.ends_with(&format!(" AS {}", image.name))), "{}", image.name);
+            assert!(
+                text.lines().any(|line| line.ends_with(&format!(" AS {}", image.name))),
+                "{}",
+                image.name
+            );
         }
     }
 }

@@ -12,9 +12,7 @@ use super::{
     engine::Engine,
     images::{self, Image},
 };
-use crate::{
-    failure::{Exit, Failure},
-};
+use crate::failure::{Exit, Failure};
 use anyhow::Result;
 use serde::Serialize;
 
@@ -58,12 +56,20 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     }
     if defects.is_empty() {
         if !arguments.json {
-            println!("{} images: small enough, no secret in a layer, and each starts, answers and stops as it should", chosen.len());
+            println!(
+                "{} images: small enough, no secret in a layer, and each starts, answers and stops as it should",
+                chosen.len()
+            );
         }
         return Ok(());
     }
     let wrong = format!("{} defects; they stand above", defects.len());
-    Err(Failure::new(tried, wrong, "mend what each line names, build the image again, and run the command again").into())
+    Err(Failure::new(
+        tried,
+        wrong,
+        "mend what each line names, build the image again, and run the command again",
+    )
+    .into())
 }
 
 /// Everything that is wrong with these images, as they are on this machine.

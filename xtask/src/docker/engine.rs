@@ -107,18 +107,23 @@ impl Engine {
     /// `docker compose`, else `docker-compose`, when it is new enough.
     pub fn compose(&self) -> Result<Compose> {
         let version = |program: &std::path::Path, arguments: &[&str]| {
-            version_of(&program.to_string_lossy(), arguments).filter(|text| text.contains(|c: char| c.is_ascii_digit()))
+            version_of(&program.to_string_lossy(), arguments)
+                .filter(|text| text.contains(|c: char| c.is_ascii_digit()))
         };
         let plugin = version(&self.client, &["compose", "version", "--short"]);
         let alone = which::which("docker-compose").ok();
         let alone = alone.and_then(|path| Some((version(&path, &["version", "--short"])?, path)));
         let found = match (plugin, alone) {
-            (Some(version), _) => Some((version, Compose { program: self.client.clone(), first: Some("compose") })),
+            (Some(version), _) => {
+                Some((version, Compose { program: self.client.clone(), first: Some("compose") }))
+            }
             (None, Some((version, program))) => Some((version, Compose { program, first: None })),
             (None, None) => None,
         };
-        let next = format!("install the Compose plugin, {OLDEST_COMPOSE} or newer (Debian 13 and Ubuntu: docker-compose-v2 or docker-compose; \
-                            docs/docker.md says how on Debian 12), or run `cargo xtask up --native`");
+        let next = format!(
+            "install the Compose plugin, {OLDEST_COMPOSE} or newer (Debian 13 and Ubuntu: docker-compose-v2 or docker-compose; \
+                            docs/docker.md says how on Debian 12), or run `cargo xtask up --native`"
+        );
         let tried = "finding Docker Compose";
         match found {
             Some((version, compose)) if is_at_least(&version, OLDEST_COMPOSE) => Ok(compose),
@@ -127,7 +132,8 @@ impl Engine {
                 Err(Failure::new(tried, wrong, next).exit(Exit::ToolMissing).into())
             }
             None => {
-                let wrong = "there is a Docker engine, but neither `docker compose` nor `docker-compose` runs";
+                let wrong =
+                    "there is a Docker engine, but neither `docker compose` nor `docker-compose` runs";
                 Err(Failure::new(tried, wrong, next).exit(Exit::ToolMissing).into())
             }
         }
@@ -135,7 +141,8 @@ impl Engine {
 
     /// A client that builds with BuildKit: one with the plugin buildx, or one old enough to do it by itself.
     pub fn builder(&self) -> Result<Self> {
-        let clients = [self.client.clone()].into_iter().chain(which::which_all("docker").into_iter().flatten());
+        let clients =
+            [self.client.clone()].into_iter().chain(which::which_all("docker").into_iter().flatten());
         for client in clients {
             let name = client.to_string_lossy().into_owned();
             let builds_alone = version_of(&name, &["--version"])
@@ -144,8 +151,13 @@ impl Engine {
                 return Ok(Self { client, processors: self.processors });
             }
         }
-        let next = "install Docker's plugin buildx (Debian: docker-buildx; docs/docker.md says how on Debian 12)";
-        let failure = Failure::new("finding BuildKit", "this docker client has no buildx, and cannot build without it", next);
+        let next =
+            "install Docker's plugin buildx (Debian: docker-buildx; docs/docker.md says how on Debian 12)";
+        let failure = Failure::new(
+            "finding BuildKit",
+            "this docker client has no buildx, and cannot build without it",
+            next,
+        );
         Err(failure.exit(Exit::ToolMissing).into())
     }
 }

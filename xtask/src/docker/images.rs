@@ -44,11 +44,30 @@ pub const IMAGES: [Image; 7] = [
 impl Image {
     /// What it is made from, from the root of the repository.
     pub fn sources(&self) -> &'static [&'static str] {
-        const PROGRAMS: [&str; 8] =
-            ["Cargo.toml", "Cargo.lock", ".sqlx", "api", "worker", "crates", "migrations", "infra/docker/rust.Dockerfile"];
+        const PROGRAMS: [&str; 8] = [
+            "Cargo.toml",
+            "Cargo.lock",
+            ".sqlx",
+            "api",
+            "worker",
+            "crates",
+            "migrations",
+            "infra/docker/rust.Dockerfile",
+        ];
         const WITH_XTASK: [&str; 13] = [
-            "Cargo.toml", "Cargo.lock", ".sqlx", "api", "worker", "crates", "migrations", "infra/docker/rust.Dockerfile",
-            "xtask/Cargo.toml", "xtask/Cargo.lock", "xtask/src", "xtask/xtask.toml", "xtask/tools.toml",
+            "Cargo.toml",
+            "Cargo.lock",
+            ".sqlx",
+            "api",
+            "worker",
+            "crates",
+            "migrations",
+            "infra/docker/rust.Dockerfile",
+            "xtask/Cargo.toml",
+            "xtask/Cargo.lock",
+            "xtask/src",
+            "xtask/xtask.toml",
+            "xtask/tools.toml",
         ];
         const WITH_WEB: [&str; 6] =
             ["Cargo.toml", "Cargo.lock", "crates/edge", "infra/nginx", "infra/docker/edge.Dockerfile", "web"];

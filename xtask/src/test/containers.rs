@@ -75,10 +75,19 @@ impl Stack<'_> {
                 let wrong = format!("{when} the edge answers with status {}", answer.status);
                 return Err(Failure::new(TRIED, wrong, next).into());
             }
-            Err(error) => return Err(Failure::new(TRIED, format!("{when} the edge does not answer: {error:#}"), next).into()),
+            Err(error) => {
+                return Err(
+                    Failure::new(TRIED, format!("{when} the edge does not answer: {error:#}"), next).into()
+                );
+            }
         }
         if self.stack()?.setup_link(engine)?.is_some() {
-            return Err(Failure::new(TRIED, format!("{when} the admin is gone: the data were not kept"), next).into());
+            return Err(Failure::new(
+                TRIED,
+                format!("{when} the admin is gone: the data were not kept"),
+                next,
+            )
+            .into());
         }
         println!("{when}: the edge answers, and the data are there");
         Ok(())
@@ -95,7 +104,10 @@ impl Stack<'_> {
     fn xtask(&self, arguments: &[&str]) -> Result<()> {
         let mut xtask = Command::new(std::env::current_exe()?);
         xtask.args(arguments).arg("--state").arg(&self.folder.0);
-        xtask.env("CARGO_MANIFEST_DIR", self.world.root.join("xtask")).env_remove("DATABASE_URL").env_remove("COMPOSE_PROJECT_NAME");
+        xtask
+            .env("CARGO_MANIFEST_DIR", self.world.root.join("xtask"))
+            .env_remove("DATABASE_URL")
+            .env_remove("COMPOSE_PROJECT_NAME");
         // The journey writes log files here and tells Squall to read them by the same path.
         xtask.env("SQUALL_WATCH", &self.watched).env("SQUALL_WATCH_AT", &self.watched);
         xtask.env("SQUALL_PORT", self.port.to_string());

@@ -12,11 +12,16 @@ mod images;
 mod secrets;
 mod explain;
 
-use super::{Arguments, progress::Progress, state::{State, StateFolder}, stop_signal};
+use super::{
+    Arguments,
+    progress::Progress,
+    state::{State, StateFolder},
+    stop_signal,
+};
 use crate::{
     docker::engine::Engine,
     failure::{Exit, Failure},
-    process::{self, SIGTERM, ProcessId, wait_until},
+    process::{self, ProcessId, SIGTERM, wait_until},
     world::World,
 };
 use anyhow::{Context, Result};
@@ -166,7 +171,9 @@ pub fn restart(stack: &ComposeStack, folder: &StateFolder, service: Option<&str>
     command.args(["restart", "--no-deps"]);
     match service {
         Some(name) => command.arg(name),
-        None => command.args(stack.services.iter().filter(|service| !service.is_job).map(|service| &service.name)),
+        None => {
+            command.args(stack.services.iter().filter(|service| !service.is_job).map(|service| &service.name))
+        }
     };
     crate::docker::engine::capture(command)?;
     start(&engine, stack, folder, &stop)

@@ -1,11 +1,7 @@
 //! What an image is made of: its size, its layers and what lies in them, its user.
 
 use super::Defect;
-use crate::docker::{
-    build,
-    engine::Engine,
-    images::Image,
-};
+use crate::docker::{build, engine::Engine, images::Image};
 use anyhow::{Context, Result};
 use serde::Deserialize;
 use std::{
@@ -57,30 +53,51 @@ pub fn check(engine: &Engine, image: &Image, tag: &str) -> Result<Vec<Defect>> {
     let defect = |rule, what: String, fix| Defect { image: image.name, rule, what, fix };
     let mut defects = Vec::new();
     let weighed = build::weigh(engine, image, tag)?;
-    if let Some(budget) = weighed.budget_megabytes.filter(|budget| weighed.counted_bytes > budget * 1_000_000) {
+    if let Some(budget) = weighed.budget_megabytes.filter(|budget| weighed.counted_bytes > budget * 1_000_000)
+    {
         let what = format!("it weighs {} and may weigh {budget} MB", build::megabytes(weighed.counted_bytes));
         defects.push(defect("size", what, "see with `docker history` what grew"));
     }
     if own > MOST_LAYERS {
-        defects.push(defect("layers", format!("{own} layers above its base, {MOST_LAYERS} are allowed"), "copy what belongs together in one step"));
+        defects.push(defect(
+            "layers",
+            format!("{own} layers above its base, {MOST_LAYERS} are allowed"),
+            "copy what belongs together in one step",
+        ));
     }
-    defects.extend(user_fault(&inspected.config.user).map(|what| defect("user", what, "end the stage with USER and a number above 0")));
+    defects.extend(
+        user_fault(&inspected.config.user)
+            .map(|what| defect("user", what, "end the stage with USER and a number above 0")),
+    );
     for variable in inspected.config.env.iter().flatten().filter(|variable| holds_secret(variable)) {
         let name = variable.split('=').next().unwrap_or_default();
-        defects.push(defect("secret", format!("the variable {name} is part of the image"), "hand secrets out when a container starts"));
+        defects.push(defect(
+            "secret",
+            format!("the variable {name} is part of the image"),
+            "hand secrets out when a container starts",
+        ));
     }
     if !inspected.config.labels.unwrap_or_default().contains_key("org.opencontainers.image.title") {
-        defects.push(defect("labels", "it has no title among its labels".into(), "add the OCI labels to the stage"));
+        defects.push(defect(
+            "labels",
+            "it has no title among its labels".into(),
+            "add the OCI labels to the stage",
+        ));
     }
     for (file, why) in secrets_in(engine, &reference, inspected.root.layers.len() - own)? {
-        defects.push(defect("secret", format!("{file}: {why}"), "keep it out of the context, or mount it with --mount=type=secret"));
+        defects.push(defect(
+            "secret",
+            format!("{file}: {why}"),
+            "keep it out of the context, or mount it with --mount=type=secret",
+        ));
     }
     Ok(defects)
 }
 
 fn inspect(engine: &Engine, name: &str) -> Result<Inspected> {
     let printed = engine.ask(&["image", "inspect", name])?;
-    let found: Vec<Inspected> = serde_json::from_str(&printed).context("reading what `docker image inspect` printed")?;
+    let found: Vec<Inspected> =
+        serde_json::from_str(&printed).context("reading what `docker image inspect` printed")?;
     found.into_iter().next().with_context(|| format!("there is no image {name}"))
 }
 
@@ -108,7 +125,8 @@ fn user_fault(user: &str) -> Option<String> {
 fn holds_secret(variable: &str) -> bool {
     let Some((name, value)) = variable.split_once('=') else { return false };
     let name = name.to_uppercase();
-    let named = ["PASSWORD", "SECRET", "TOKEN", "PRIVATE_KEY", "API_KEY"].iter().any(|word| name.contains(word));
+    let named =
+        ["PASSWORD", "SECRET", "TOKEN", "PRIVATE_KEY", "API_KEY"].iter().any(|word| name.contains(word));
     named && !name.ends_with("_FILE") && !value.is_empty()
 }
 
@@ -122,7 +140,11 @@ fn secrets_in(engine: &Engine, reference: &str, skip: usize) -> Result<Vec<(Stri
         for layer in layers.iter().skip(skip) {
             let files = folder.join("files");
             fs::create_dir_all(&files)?;
-            tar(&["--extract", "--no-same-owner", "--no-same-permissions", "--exclude=dev/*", "--file"], layer, &files)?;
+            tar(
+                &["--extract", "--no-same-owner", "--no-same-permissions", "--exclude=dev/*", "--file"],
+                layer,
+                &files,
+            )?;
             look(&files, &files, &mut found)?;
             fs::remove_dir_all(&files)?;
         }
@@ -144,8 +166,10 @@ fn unpack(engine: &Engine, reference: &str, folder: &Path) -> Result<Vec<PathBuf
     engine.ask(&["save", "--output", &archive_name, reference])?;
     tar(&["--extract", "--file"], &archive, folder)?;
     fs::remove_file(&archive)?;
-    let manifest = fs::read_to_string(folder.join("manifest.json")).context("reading the manifest of a saved image")?;
-    let saved: Vec<Saved> = serde_json::from_str(&manifest).context("reading the manifest of a saved image")?;
+    let manifest =
+        fs::read_to_string(folder.join("manifest.json")).context("reading the manifest of a saved image")?;
+    let saved: Vec<Saved> =
+        serde_json::from_str(&manifest).context("reading the manifest of a saved image")?;
     Ok(saved.into_iter().flat_map(|saved| saved.layers).map(|layer| folder.join(layer)).collect())
 }
 
@@ -172,10 +196,14 @@ fn look(root: &Path, folder: &Path, found: &mut Vec<(String, &'static str)>) -> 
 /// Why a file has no place in an image. Programs are left out: they hold such words to look for them.
 fn fault_of_file(name: &str, bytes: &[u8]) -> Option<&'static str> {
     let file = name.rsplit('/').next().unwrap_or(name);
-    let is_client_setting = matches!(file, ".npmrc" | ".netrc" | ".pgpass" | ".git-credentials" | "credentials.toml")
-        || name.ends_with(".docker/config.json")
-        || name.ends_with(".cargo/config.toml");
-    let is_key = file.starts_with("id_rsa") || file.starts_with("id_ed25519") || file.ends_with(".p12") || file.ends_with(".pfx");
+    let is_client_setting =
+        matches!(file, ".npmrc" | ".netrc" | ".pgpass" | ".git-credentials" | "credentials.toml")
+            || name.ends_with(".docker/config.json")
+            || name.ends_with(".cargo/config.toml");
+    let is_key = file.starts_with("id_rsa")
+        || file.starts_with("id_ed25519")
+        || file.ends_with(".p12")
+        || file.ends_with(".pfx");
     if is_client_setting {
         return Some("settings of a client, which may hold a token");
     }
@@ -214,7 +242,9 @@ mod tests {
 
     #[test]
     fn only_a_number_above_zero_is_a_user() {
-        for (user, bad) in [("65532:65532", false), ("", true), ("0", true), ("root", true), ("0:0", true), ("999", false)] {
+        for (user, bad) in
+            [("65532:65532", false), ("", true), ("0", true), ("root", true), ("0:0", true), ("999", false)]
+        {
             assert_eq!(user_fault(user).is_some(), bad, "{user:?}");
         }
     }
@@ -222,6 +252,10 @@ mod tests {
     #[test]
     fn a_variable_that_names_a_file_is_no_secret() {
         assert!(holds_secret("POSTGRES_PASSWORD=x"));
-        assert!(!holds_secret("POSTGRES_PASSWORD_FILE=/run/secrets/x") && !holds_secret("TOKEN=") && !holds_secret("PATH=/bin"));
+        assert!(
+            !holds_secret("POSTGRES_PASSWORD_FILE=/run/secrets/x")
+                && !holds_secret("TOKEN=")
+                && !holds_secret("PATH=/bin")
+        );
     }
 }

@@ -46,7 +46,8 @@ const WAYS: [Way; 6] = [
 ];
 
 pub fn check(engine: &Engine, chosen: &[Image], tag: &str) -> Result<Vec<Defect>> {
-    let ways = || WAYS.iter().filter_map(|way| Some((way, chosen.iter().find(|image| image.name == way.name)?)));
+    let ways =
+        || WAYS.iter().filter_map(|way| Some((way, chosen.iter().find(|image| image.name == way.name)?)));
     if ways().next().is_none() {
         return Ok(Vec::new());
     }
@@ -88,12 +89,21 @@ impl<'a> Place<'a> {
         let image = super::layers::POSTGRES;
         let id = self.container("postgres");
         let mut arguments = self.run("postgres");
-        arguments.extend(["--env", "POSTGRES_USER=squall", "--env", "POSTGRES_PASSWORD=squall"].map(str::to_owned));
-        arguments.extend(["--tmpfs", "/var/lib/postgresql", "--detach", image, "postgres", "-cfsync=off"].map(str::to_owned));
+        arguments.extend(
+            ["--env", "POSTGRES_USER=squall", "--env", "POSTGRES_PASSWORD=squall"].map(str::to_owned),
+        );
+        arguments.extend(
+            ["--tmpfs", "/var/lib/postgresql", "--detach", image, "postgres", "-cfsync=off"]
+                .map(str::to_owned),
+        );
         self.docker(&arguments)?;
         let ready = ["exec", &id, "pg_isready", "--quiet", "--host=127.0.0.1", "--username=squall"];
         let answered = wait_until(DATABASE_WITHIN, || self.engine.ask(&ready).is_ok());
-        anyhow::ensure!(answered, "the database of the probe did not answer within {} s", DATABASE_WITHIN.as_secs());
+        anyhow::ensure!(
+            answered,
+            "the database of the probe did not answer within {} s",
+            DATABASE_WITHIN.as_secs()
+        );
         Ok(())
     }
 
@@ -103,7 +113,9 @@ impl<'a> Place<'a> {
         arguments.push(image.into());
         arguments.extend(way.command.iter().map(|word| (*word).to_owned()));
         let ended = self.docker(&arguments);
-        Ok(ended.err().map(|error| ("start", format!("{error:#}"), "make it run with a read-only root and without capabilities")))
+        Ok(ended.err().map(|error| {
+            ("start", format!("{error:#}"), "make it run with a read-only root and without capabilities")
+        }))
     }
 
     fn service(&self, way: &Way, image: &str) -> Result<Fault> {
@@ -116,9 +128,20 @@ impl<'a> Place<'a> {
         arguments.extend(way.command.iter().map(|word| (*word).to_owned()));
         let began = Instant::now();
         if let Err(error) = self.docker(&arguments) {
-            return Ok(Some(("start", format!("{error:#}"), "make it run with a read-only root and without capabilities")));
+            return Ok(Some((
+                "start",
+                format!("{error:#}"),
+                "make it run with a read-only root and without capabilities",
+            )));
         }
-        let state = || self.engine.ask(&["inspect", "--format", "{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{end}}", &id]);
+        let state = || {
+            self.engine.ask(&[
+                "inspect",
+                "--format",
+                "{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{end}}",
+                &id,
+            ])
+        };
         let mut last = String::new();
         wait_until(HEALTHY_WITHIN, || {
             std::thread::sleep(Duration::from_millis(100));
@@ -127,7 +150,11 @@ impl<'a> Place<'a> {
         });
         if last.starts_with("exited") {
             let said = self.engine.ask(&["logs", "--tail", "5", &id]).unwrap_or_default();
-            return Ok(Some(("start", format!("it ended at once: {}", said.trim()), "make it run with a read-only root and without capabilities")));
+            return Ok(Some((
+                "start",
+                format!("it ended at once: {}", said.trim()),
+                "make it run with a read-only root and without capabilities",
+            )));
         }
         if last != "running healthy" {
             let what = format!("it is {last:?} after {} s", began.elapsed().as_secs());
@@ -143,7 +170,9 @@ impl<'a> Place<'a> {
             Ok(answer) => format!("it answers {path} with status {}", answer.status),
             Err(error) => format!("it does not answer {path}: {error:#}"),
         };
-        Ok((!good).then(|| ("answer", what(), "make it listen on every address of the port that the stage exposes")))
+        Ok((!good).then(|| {
+            ("answer", what(), "make it listen on every address of the port that the stage exposes")
+        }))
     }
 
     fn stop(&self, name: &str) -> Result<Fault> {
@@ -157,11 +186,16 @@ impl<'a> Place<'a> {
         let code = self.engine.ask(&["inspect", "--format", "{{.State.ExitCode}}", &id])?;
         let code = code.trim();
         if code == "137" {
-            return Ok(Some(("stop", format!("it ignored its stop signal for {GRACE} s and was killed"), "handle the signal, or name another with STOPSIGNAL")));
+            return Ok(Some((
+                "stop",
+                format!("it ignored its stop signal for {GRACE} s and was killed"),
+                "handle the signal, or name another with STOPSIGNAL",
+            )));
         }
         let slow = took > STOPS_WITHIN;
         let what = format!("it ended with status {code} after {:.1} s", took.as_secs_f64());
-        Ok((slow || code != "0").then(|| ("stop", what, "end in good order as soon as nothing is under way")))
+        let fault = ("stop", what, "end in good order as soon as nothing is under way");
+        Ok((slow || code != "0").then_some(fault))
     }
 
     fn container(&self, name: &str) -> String {
@@ -170,17 +204,31 @@ impl<'a> Place<'a> {
 
     fn run(&self, name: &str) -> Vec<String> {
         let id = self.container(name);
-        ["run", "--name", &id, "--label", &self.name, "--network", &self.name, "--network-alias", name].map(str::to_owned).into()
+        ["run", "--name", &id, "--label", &self.name, "--network", &self.name, "--network-alias", name]
+            .map(str::to_owned)
+            .into()
     }
 
     /// As compose.yaml runs it.
     fn hardened(&self, way: &Way) -> Vec<String> {
         let mut arguments = self.run(way.name);
-        let fixed = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--memory", "512m", "--pids-limit", "100"];
+        let fixed = [
+            "--read-only",
+            "--cap-drop",
+            "ALL",
+            "--security-opt",
+            "no-new-privileges",
+            "--memory",
+            "512m",
+            "--pids-limit",
+            "100",
+        ];
         arguments.extend(fixed.map(str::to_owned));
         arguments.extend(way.tmpfs.iter().flat_map(|tmpfs| ["--tmpfs".to_owned(), (*tmpfs).to_owned()]));
         let database = ["DATABASE_URL=postgres://squall:squall@postgres:5432/squall"];
-        arguments.extend(way.environment.iter().chain(&database).flat_map(|it| ["--env".to_owned(), (*it).to_owned()]));
+        arguments.extend(
+            way.environment.iter().chain(&database).flat_map(|it| ["--env".to_owned(), (*it).to_owned()]),
+        );
         arguments
     }
 

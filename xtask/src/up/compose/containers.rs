@@ -61,7 +61,8 @@ pub fn all(engine: &Engine, project: &str) -> Result<Vec<Container>> {
         // One of them went away between the two questions.
         return Ok(Vec::new());
     };
-    let found: Vec<Container> = serde_json::from_str(&printed).context("reading what `docker inspect` printed")?;
+    let found: Vec<Container> =
+        serde_json::from_str(&printed).context("reading what `docker inspect` printed")?;
     Ok(found.into_iter().filter(|it| it.label("oneoff") != Some("True")).collect())
 }
 
@@ -84,7 +85,11 @@ impl Container {
             ("running", _) => Phase::Unhealthy,
             ("restarting", _) => Phase::Restarting,
             ("exited", _) if is_job && self.state.exit_code == 0 => Phase::Done,
-            ("exited", _) if !is_job && matches!(self.state.exit_code, 0 | 143 | 137) && !self.state.out_of_memory => Phase::Stopped,
+            ("exited", _)
+                if !is_job && matches!(self.state.exit_code, 0 | 143 | 137) && !self.state.out_of_memory =>
+            {
+                Phase::Stopped
+            }
             _ => Phase::Failed,
         }
     }
@@ -94,8 +99,12 @@ impl Container {
         let state = &self.state;
         match state.status.as_str() {
             _ if !state.error.is_empty() => Some(state.error.clone()),
-            _ if state.out_of_memory => Some("was ended because it needed more memory than it may have".into()),
-            "exited" | "restarting" if state.exit_code != 0 => Some(format!("ended with status {}", state.exit_code)),
+            _ if state.out_of_memory => {
+                Some("was ended because it needed more memory than it may have".into())
+            }
+            "exited" | "restarting" if state.exit_code != 0 => {
+                Some(format!("ended with status {}", state.exit_code))
+            }
             "running" if state.health.as_ref().is_some_and(|health| health.status == "unhealthy") => {
                 Some("does not answer its health check".into())
             }
@@ -108,7 +117,10 @@ impl Container {
 pub fn state(stack: &ComposeStack, found: &[Container], began: Instant, before: &State) -> State {
     let elapsed = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let known_since = |name: &String| {
-        before.service(name).filter(|service| service.phase.is_ready()).and_then(|service| service.ready_after_ms)
+        before
+            .service(name)
+            .filter(|service| service.phase.is_ready())
+            .and_then(|service| service.ready_after_ms)
     };
     let one = |name: &String| {
         let container = found.iter().find(|container| container.service() == name)?;
@@ -142,7 +154,8 @@ pub fn restarts(found: &[Container]) -> BTreeMap<String, u32> {
 pub fn failed(stack: &ComposeStack, found: &[Container], before: &BTreeMap<String, u32>) -> Option<String> {
     let hopeless = |container: &&Container| {
         let is_job = stack.service(container.service()).is_some_and(|service| service.is_job);
-        let again = container.restart_count - before.get(&container.id).copied().unwrap_or(0).min(container.restart_count);
+        let again = container.restart_count
+            - before.get(&container.id).copied().unwrap_or(0).min(container.restart_count);
         container.phase(is_job) == Phase::Failed || again >= HOPELESS_RESTARTS
     };
     found.iter().find(hopeless).map(|container| container.service().to_owned())
@@ -170,12 +183,25 @@ mod tests {
 
     #[test]
     fn the_engines_words_become_ours() {
-        let check = |state, is_job, expected| assert_eq!(container(state, 0).phase(is_job), expected, "{state}");
+        let check =
+            |state, is_job, expected| assert_eq!(container(state, 0).phase(is_job), expected, "{state}");
         check(r#"{"Status": "created", "ExitCode": 0}"#, false, Phase::Waiting);
         check(r#"{"Status": "running", "ExitCode": 0}"#, false, Phase::Healthy);
-        check(r#"{"Status": "running", "ExitCode": 0, "Health": {"Status": "starting"}}"#, false, Phase::Starting);
-        check(r#"{"Status": "running", "ExitCode": 0, "Health": {"Status": "healthy"}}"#, false, Phase::Healthy);
-        check(r#"{"Status": "running", "ExitCode": 0, "Health": {"Status": "unhealthy"}}"#, false, Phase::Unhealthy);
+        check(
+            r#"{"Status": "running", "ExitCode": 0, "Health": {"Status": "starting"}}"#,
+            false,
+            Phase::Starting,
+        );
+        check(
+            r#"{"Status": "running", "ExitCode": 0, "Health": {"Status": "healthy"}}"#,
+            false,
+            Phase::Healthy,
+        );
+        check(
+            r#"{"Status": "running", "ExitCode": 0, "Health": {"Status": "unhealthy"}}"#,
+            false,
+            Phase::Unhealthy,
+        );
         check(r#"{"Status": "exited", "ExitCode": 0}"#, true, Phase::Done);
         check(r#"{"Status": "exited", "ExitCode": 0}"#, false, Phase::Stopped);
         check(r#"{"Status": "exited", "ExitCode": 1}"#, true, Phase::Failed);
@@ -187,7 +213,9 @@ mod tests {
     fn a_container_that_ended_says_how() {
         let note = |state| container(state, 0).note();
         assert_eq!(note(r#"{"Status": "exited", "ExitCode": 3}"#).as_deref(), Some("ended with status 3"));
-        assert!(note(r#"{"Status": "exited", "ExitCode": 137, "OOMKilled": true}"#).unwrap().contains("memory"));
+        assert!(
+            note(r#"{"Status": "exited", "ExitCode": 137, "OOMKilled": true}"#).unwrap().contains("memory")
+        );
         assert_eq!(note(r#"{"Status": "running", "ExitCode": 0}"#), None);
     }
 }

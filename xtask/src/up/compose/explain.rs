@@ -40,7 +40,8 @@ const KNOWN: [Known; 7] = [
 /// Which service, why, and its last words.
 pub fn service(engine: &Engine, stack: &ComposeStack, name: &str) -> Result<Failure> {
     let found = containers::all(engine, &stack.project)?;
-    let note = found.iter().find(|container| container.service() == name).and_then(containers::Container::note);
+    let note =
+        found.iter().find(|container| container.service() == name).and_then(containers::Container::note);
     let note = note.unwrap_or_else(|| "did not become healthy in time".into());
     if let Some(taken) = port_taken(stack, &note) {
         return Ok(taken);
@@ -54,7 +55,11 @@ pub fn service(engine: &Engine, stack: &ComposeStack, name: &str) -> Result<Fail
         Some(known) => (format!(": {}", known.wrong), known.next.to_owned()),
         None => (String::new(), "mend what the last lines name, then run `cargo xtask up` again".to_owned()),
     };
-    Ok(Failure::new(tried, format!("{name} {note}{why}. The last lines of its log:\n{}", lines.trim_end()), next))
+    Ok(Failure::new(
+        tried,
+        format!("{name} {note}{why}. The last lines of its log:\n{}", lines.trim_end()),
+        next,
+    ))
 }
 
 /// Compose gave up before a container could say anything.
@@ -91,7 +96,11 @@ mod tests {
     #[test]
     fn every_known_line_has_a_sentence_and_a_next_step() {
         for known in &KNOWN {
-            assert!(!known.says.is_empty() && !known.wrong.ends_with('.') && known.next.len() > 20, "{}", known.says);
+            assert!(
+                !known.says.is_empty() && !known.wrong.ends_with('.') && known.next.len() > 20,
+                "{}",
+                known.says
+            );
         }
     }
 }

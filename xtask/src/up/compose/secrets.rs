@@ -16,7 +16,11 @@ const SECRETS: [&str; 1] = ["database_password"];
 
 /// Makes what lacks; what is there stays, since the database was made with it.
 pub fn make(folder: &Path) -> Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder).with_context(|| format!("making {}", folder.display()))?;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .with_context(|| format!("making {}", folder.display()))?;
     fs::set_permissions(folder, Permissions::from_mode(0o700))?;
     for name in SECRETS {
         let path = folder.join(name);

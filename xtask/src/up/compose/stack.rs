@@ -15,13 +15,7 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
-use std::{
-    collections::BTreeMap,
-    env,
-    path::PathBuf,
-    process::Command,
-    time::Duration,
-};
+use std::{collections::BTreeMap, env, path::PathBuf, process::Command, time::Duration};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ComposeStack {
@@ -86,6 +80,8 @@ impl ComposeStack {
         let demo = arguments.demo || before.as_ref().is_some_and(|before| before.demo);
         let mut files = vec![world.root.join("compose.yaml")];
         files.extend(arguments.prod.then(|| world.root.join("infra/compose.prod.yaml")));
+        let has_tls = env::var_os("SQUALL_TLS_CERTIFICATE").is_some_and(|file| !file.is_empty());
+        files.extend((arguments.prod && has_tls).then(|| world.root.join("infra/compose.tls.yaml")));
         let secrets = match env::var_os("SQUALL_SECRETS").filter(|folder| !folder.is_empty()) {
             Some(folder) => std::path::absolute(folder)?,
             None => folder.secret(""),
@@ -142,7 +138,10 @@ impl ComposeStack {
         self.profiles.iter().for_each(|profile| {
             command.args(["--profile", profile]);
         });
-        command.args(["--ansi", "never", "--progress", "plain"]).envs(&self.environment).current_dir(&self.root);
+        command
+            .args(["--ansi", "never", "--progress", "plain"])
+            .envs(&self.environment)
+            .current_dir(&self.root);
         Ok(command)
     }
 
@@ -193,7 +192,8 @@ impl ComposeStack {
         let mut command = self.compose(engine)?;
         command.args(["logs", "--no-color", "--no-log-prefix", "seed"]);
         let printed = capture(command)?;
-        let seeded = printed.lines().rev().find_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        let seeded =
+            printed.lines().rev().find_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
         let seeded = seeded.unwrap_or_default();
         let text = |name: &str| seeded[name].as_str().map(str::to_owned);
         Ok(text("email").zip(text("password")))
@@ -207,15 +207,17 @@ impl ComposeStack {
             let next = "mend what Compose names: mostly a variable of the shell or of .env; .env.example describes each";
             Failure::new("reading compose.yaml", format!("{error:#}"), next)
         })?;
-        let config: Config = serde_json::from_str(&printed).context("reading what `docker compose config` printed")?;
-        Ok(in_order(config))
+        let config: Config =
+            serde_json::from_str(&printed).context("reading what `docker compose config` printed")?;
+        Ok(in_order(&config))
     }
 }
 
 /// The services, each after those it waits for.
-fn in_order(config: Config) -> Vec<ComposeService> {
+fn in_order(config: &Config) -> Vec<ComposeService> {
     let is_job = |name: &str| {
-        let waits = |service: &ConfigService| service.depends_on.get(name).is_some_and(|it| it.condition == JOB_DONE);
+        let waits =
+            |service: &ConfigService| service.depends_on.get(name).is_some_and(|it| it.condition == JOB_DONE);
         config.services.values().any(waits)
     };
     let mut waiting: Vec<_> = config
@@ -234,7 +236,10 @@ fn in_order(config: Config) -> Vec<ComposeService> {
         let placed = |name: &String| ordered.iter().any(|service| service.name == *name);
         let known = |name: &String| config.services.contains_key(name);
         // Compose has refused circles; the first is taken if it has not.
-        let next = waiting.iter().position(|it| it.needs.iter().all(|need| placed(need) || !known(need))).unwrap_or(0);
+        let next = waiting
+            .iter()
+            .position(|it| it.needs.iter().all(|need| placed(need) || !known(need)))
+            .unwrap_or(0);
         ordered.push(waiting.remove(next));
     }
     ordered
@@ -263,7 +268,8 @@ fn port(world: &World, engine: &Engine, before: Option<&ComposeStack>) -> Result
         let tried = "choosing the port of the stack";
         let port = text.parse::<u16>().ok().filter(|port| *port > 0).ok_or_else(|| {
             let wrong = format!("SQUALL_PORT is {text:?}, which is no port");
-            Failure::new(tried, wrong, "set it to a number from 1 to 65535, or leave it out").exit(Exit::Usage)
+            Failure::new(tried, wrong, "set it to a number from 1 to 65535, or leave it out")
+                .exit(Exit::Usage)
         })?;
         let ours = before.is_some_and(|before| before.port == port && before.runs(engine));
         if ours || ports::is_free(port) {
@@ -271,7 +277,9 @@ fn port(world: &World, engine: &Engine, before: Option<&ComposeStack>) -> Result
         }
         let by = ports::owner(port).map_or_else(|| "another process".to_owned(), |owner| owner.to_string());
         let next = "end that process, or set SQUALL_PORT to another port; without it `cargo xtask up` takes a free one";
-        return Err(Failure::new(tried, format!("{by} has the port {port} that SQUALL_PORT names"), next).into());
+        return Err(
+            Failure::new(tried, format!("{by} has the port {port} that SQUALL_PORT names"), next).into()
+        );
     }
     if let Some(before) = before.filter(|before| before.runs(engine)) {
         return Ok((before.port, None));
@@ -291,7 +299,6 @@ impl ComposeStack {
             false => Phase::Healthy,
         }
     }
-
 }
 
 #[cfg(test)]
@@ -307,10 +314,24 @@ mod tests {
             "postgres": {"image": "p"},
             "worker": {"image": "w", "depends_on": {"gone": {"condition": "service_healthy"}}}
         }}"#;
-        let services = in_order(serde_json::from_str(text).unwrap());
+        let services = in_order(&serde_json::from_str(text).unwrap());
         let names: Vec<_> = services.iter().map(|service| service.name.as_str()).collect();
         assert_eq!(names, ["postgres", "migrate", "api", "worker"]);
-        assert_eq!(services.iter().filter(|service| service.is_job).map(|it| &it.name).collect::<Vec<_>>(), ["migrate"]);
+        assert_eq!(
+            services.iter().filter(|service| service.is_job).map(|it| &it.name).collect::<Vec<_>>(),
+            ["migrate"]
+        );
         assert_eq!(services[2].target.as_deref(), Some("api"));
+    }
+
+    #[test]
+    fn the_database_in_a_container_has_the_settings_of_the_native_one() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned();
+        let compose = std::fs::read_to_string(root.join("compose.yaml")).unwrap();
+        for (name, value) in World::new(root).unwrap().settings.postgres {
+            let plain = format!("- -c{name}={value}\n");
+            let settable = format!("- -c{name}=${{SQUALL_POSTGRES_{}:-{value}}}\n", name.to_uppercase());
+            assert!(compose.contains(&plain) || compose.contains(&settable), "{name} = {value}");
+        }
     }
 }
