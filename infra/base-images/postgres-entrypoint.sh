@@ -15,6 +15,15 @@ secret() { # NAME: its value, or what the file NAME_FILE holds
     if [ -n "${!file:-}" ]; then cat "${!file}"; else printf '%s' "${!1:-}"; fi
 }
 
+# A volume of an older image: beside it, a new and empty database would look like lost data.
+for old in /var/lib/postgresql/PG_VERSION /var/lib/postgresql/data/PG_VERSION; do
+    if [ -e "$old" ]; then
+        echo 'Error: in 18+, these Docker images are configured to store database data in a' >&2
+        echo "       format which is compatible with pg_ctlcluster; there is an older one at $(dirname "$old")." >&2
+        exit 1
+    fi
+done
+
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
     user=$(secret POSTGRES_USER) password=$(secret POSTGRES_PASSWORD) database=$(secret POSTGRES_DB)
     user=${user:-postgres} database=${database:-$user}

@@ -23,7 +23,7 @@ pub mod compose;
 
 use crate::{
     build::{self, Binaries},
-    docker::engine::Engine,
+    docker::engine::{Absent, Engine},
     failure::Failure,
     world::World,
 };
@@ -148,7 +148,13 @@ fn in_containers(arguments: &Arguments, folder: &StateFolder) -> Result<bool> {
     if folder.supervisor()?.is_some() {
         return Ok(false);
     }
-    let engine = Engine::find().is_ok_and(|engine| engine.compose().is_ok());
+    let found = Engine::find();
+    if let Err(Absent::Silent(_)) = &found {
+        eprintln!(
+            "there is a docker client, but its engine does not answer: the stack runs as processes of this machine"
+        );
+    }
+    let engine = found.is_ok_and(|engine| engine.compose().is_ok());
     if engine {
         eprintln!(
             "a Docker engine answers: the stack runs in containers; --native runs it as processes of this machine"

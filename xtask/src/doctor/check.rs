@@ -125,7 +125,8 @@ fn chromium() -> Check {
 }
 
 fn docker() -> Check {
-    let how = "Debian: apt-get install docker.io docker-compose; the stack runs without it, too (docs/docker.md)";
+    let how =
+        "Debian: apt-get install docker.io docker-compose; the stack runs without it, too (docs/docker.md)";
     let check = |found: Option<String>, ok| Check {
         tool: "docker",
         needed: "any, with Compose".into(),
@@ -136,7 +137,9 @@ fn docker() -> Check {
         provision: None,
     };
     match Engine::find() {
-        Ok(engine) if engine.compose().is_ok() => check(Some("an engine that answers, with Compose".into()), true),
+        Ok(engine) if engine.compose().is_ok() => {
+            check(Some("an engine that answers, with Compose".into()), true)
+        }
         Ok(_) => check(Some("an engine that answers, without Compose".into()), false),
         Err(Absent::NoClient) => check(None, false),
         Err(Absent::Silent(_)) => check(Some("a client whose engine does not answer".into()), false),

@@ -20,7 +20,7 @@ pub struct Container {
     config: ContainerConfig,
     state: ContainerState,
     #[serde(default)]
-    restart_count: u32,
+    pub restart_count: u32,
 }
 
 #[derive(Debug, Clone, Deserialize)]

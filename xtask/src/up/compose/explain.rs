@@ -20,13 +20,15 @@ struct Known {
 }
 
 #[rustfmt::skip]
-const KNOWN: [Known; 7] = [
+const KNOWN: [Known; 8] = [
     Known { says: "database files are incompatible with server", wrong: "the volume holds a database of another major version of PostgreSQL",
         next: "start it once with the PostgreSQL that made it and take a backup, then restore that into a new volume (docs/backups.md); `cargo xtask down --delete-data` deletes the old one" },
     Known { says: "in 18+, these Docker images are configured to store database data in", wrong: "the volume holds a database of a PostgreSQL before 18",
         next: "start it once with the PostgreSQL that made it and take a backup, then restore that into a new volume (docs/backups.md); `cargo xtask down --delete-data` deletes the old one" },
     Known { says: "password authentication failed", wrong: "the database was made with another password",
         next: "put back the password it was made with (SQUALL_SECRETS names the folder), or change it with `alter role`; docs/docker.md says how" },
+    Known { says: "needed more memory than it may have", wrong: "its limit is too low for what it does",
+        next: "raise the limit (SQUALL_API_MEMORY, SQUALL_WORKER_MEMORY, SQUALL_POSTGRES_MEMORY; .env.example lists them), then run `cargo xtask up` again" },
     Known { says: "no space left on device", wrong: "the disk of the engine is full",
         next: "free some: `docker system df` shows what is large, `docker image prune` removes images that nothing uses; then run the command again" },
     Known { says: "Range of CPUs is from", wrong: "the stack may use more processors than this machine has",
@@ -42,7 +44,15 @@ pub fn service(engine: &Engine, stack: &ComposeStack, name: &str) -> Result<Fail
     let found = containers::all(engine, &stack.project)?;
     let note =
         found.iter().find(|container| container.service() == name).and_then(containers::Container::note);
-    let note = note.unwrap_or_else(|| "did not become healthy in time".into());
+    let restarts = found
+        .iter()
+        .filter(|container| container.service() == name)
+        .map(|container| container.restart_count)
+        .sum::<u32>();
+    let note = note.unwrap_or_else(|| match restarts {
+        0 => "did not become healthy in time".into(),
+        count => format!("ended {count} times before it was healthy"),
+    });
     if let Some(taken) = port_taken(stack, &note) {
         return Ok(taken);
     }

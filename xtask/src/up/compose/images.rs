@@ -28,8 +28,15 @@ pub fn provide(world: &World, engine: &Engine, stack: &ComposeStack) -> Result<(
         .filter(|service| service.target.is_none() || !built_here)
         .map(|service| service.image.as_str())
         .collect();
+    let images_of_ours: BTreeSet<_> = stack
+        .services
+        .iter()
+        .filter(|service| service.target.is_some())
+        .map(|service| service.image.as_str())
+        .collect();
     for image in foreign {
-        pull(world, engine, image)?;
+        let next = if images_of_ours.contains(image) { NEXT_OURS } else { NEXT_BASE };
+        pull(world, engine, image, next)?;
     }
     build(world, engine, &build::stale(world, engine, &ours)?)
 }
@@ -43,7 +50,7 @@ pub fn provide_for_job(world: &World, engine: &Engine, name: &str) -> Result<()>
 
 fn build(world: &World, engine: &Engine, stale: &[Image]) -> Result<()> {
     for base in build::bases(world, stale)? {
-        pull(world, engine, &base)?;
+        pull(world, engine, &base, NEXT_BASE)?;
     }
     build::images(world, engine, stale, &images::usual_tag())
 }
@@ -53,14 +60,17 @@ fn built_here() -> bool {
     std::env::var_os("SQUALL_VERSION").is_none_or(|version| version.is_empty())
 }
 
+const NEXT_BASE: &str = "connect this machine to the registry, or run `cargo xtask docker base-images` once as root, which makes \
+                         stand-ins from Debian's packages; `cargo xtask up --native` runs the same services without containers";
+const NEXT_OURS: &str = "check that SQUALL_IMAGES and SQUALL_VERSION name images that were published, or leave SQUALL_VERSION out: \
+                         the images are then built here";
+
 /// Fetches an image that is not there.
-fn pull(world: &World, engine: &Engine, image: &str) -> Result<()> {
+fn pull(world: &World, engine: &Engine, image: &str, next: &str) -> Result<()> {
     if engine.has_image(image) {
         return Ok(());
     }
     eprintln!("pulling {image}");
-    let next = "connect this machine to the registry, or run `cargo xtask docker base-images` once as root, which makes stand-ins \
-                from Debian's packages; `cargo xtask up --native` runs the same services without containers";
     world
         .capture(engine.docker(["pull", "--quiet", image]), next)
         .map(drop)

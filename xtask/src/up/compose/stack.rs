@@ -203,12 +203,16 @@ impl ComposeStack {
     fn configured(&self, engine: &Engine) -> Result<Vec<ComposeService>> {
         let mut command = self.compose(engine)?;
         command.args(["config", "--format", "json"]);
-        let printed = capture(command).map_err(|error| {
+        let output = command.output().context("starting Compose")?;
+        if !output.status.success() {
+            let names: Vec<_> =
+                self.files.iter().filter_map(|file| file.strip_prefix(&self.root).ok()?.to_str()).collect();
+            let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
             let next = "mend what Compose names: mostly a variable of the shell or of .env; .env.example describes each";
-            Failure::new("reading compose.yaml", format!("{error:#}"), next)
-        })?;
+            return Err(Failure::new(format!("reading {}", names.join(" and ")), said, next).into());
+        }
         let config: Config =
-            serde_json::from_str(&printed).context("reading what `docker compose config` printed")?;
+            serde_json::from_slice(&output.stdout).context("reading what `docker compose config` printed")?;
         Ok(in_order(&config))
     }
 }
