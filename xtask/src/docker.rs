@@ -5,6 +5,7 @@
 
 pub mod engine;
 pub mod images;
+pub mod context;
 pub mod build;
 pub mod base_images;
 pub mod dynamic;

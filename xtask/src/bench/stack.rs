@@ -3,8 +3,9 @@
 use crate::{
     docker::{
         build::weigh,
+        context::pack,
         engine::Engine,
-        images::{IMAGES, usual_tag},
+        images::{IMAGES, named, usual_tag},
     },
     failure::Failure,
     process::children_cpu_seconds,
@@ -141,6 +142,16 @@ impl Bench<'_> {
             };
             let what = format!("image.{}{above}", image.name);
             println!("{what:<24} {:>9.1} MB {:>19}  {goal}", weighed.counted_bytes as f64 / 1e6, "");
+        }
+        for name in ["api", "ops", "edge"] {
+            let Some(image) = named(name) else { continue };
+            let bytes = fs::metadata(pack(self.world, &image)?)?.len();
+            println!(
+                "{:<24} {:>9.2} MB {:>19}  ≤ 1 MB",
+                format!("image.context, {name}"),
+                bytes as f64 / 1e6,
+                ""
+            );
         }
         self.probe()
     }

@@ -3,6 +3,7 @@
 //! All Rust programs are compiled in one stage, so that the first image takes minutes and the others seconds.
 
 use super::{
+    context::{self, MADE},
     engine::Engine,
     images::{self, IMAGES, Image},
 };
@@ -13,7 +14,13 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use serde::Serialize;
-use std::{collections::BTreeSet, env, fs, process::Command, time::Instant};
+use std::{
+    collections::BTreeSet,
+    env,
+    fs::{self, File},
+    process::Command,
+    time::Instant,
+};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -86,7 +93,9 @@ fn command(world: &World, builder: &Engine, image: &Image, reference: &str) -> R
             docker.args(["--build-arg", name]);
         }
     }
-    docker.arg(".").current_dir(&world.root).env("DOCKER_BUILDKIT", "1");
+    let context = context::pack(world, image)?;
+    docker.arg("-").current_dir(&world.root).env("DOCKER_BUILDKIT", "1");
+    docker.stdin(File::open(context)?);
     Ok(docker)
 }
 
@@ -102,12 +111,9 @@ fn labels(world: &World) -> Vec<(&'static str, String)> {
 /// The label that says which sources an image was made from.
 const SOURCE: &str = "org.squall.source";
 
-/// Folders that hold what was made, and no sources.
-const MADE: [&str; 6] = ["target", "node_modules", "dist", "test-results", "playwright-report", "e2e"];
-
 /// What an image is made from.
 fn source_stamp(world: &World, image: &Image) -> Result<String> {
-    let paths: Vec<_> = image.sources().iter().map(|path| world.root.join(path)).collect();
+    let paths: Vec<_> = image.sources().into_iter().map(|path| world.root.join(path)).collect();
     files::content_stamp(&paths, &MADE)
 }
 

@@ -26,6 +26,11 @@ pub struct Budget {
 const RUST: &str = "infra/docker/rust.Dockerfile";
 const EDGE: &str = "infra/docker/edge.Dockerfile";
 
+/// The Cargo workspace, which is compiled as a whole.
+const WORKSPACE: [&str; 9] =
+    ["Cargo.toml", "Cargo.lock", ".sqlx", "api", "worker", "crates", "migrations", "tests", "infra/nginx"];
+const EDGE_ALONE: [&str; 3] = [EDGE, "infra/docker/precompress.mjs", "web"];
+
 const fn whole(megabytes: u64) -> Option<Budget> {
     Some(Budget { megabytes, above: None })
 }
@@ -42,40 +47,35 @@ pub const IMAGES: [Image; 7] = [
 ];
 
 impl Image {
-    /// What it is made from, from the root of the repository.
-    pub fn sources(&self) -> &'static [&'static str] {
-        const PROGRAMS: [&str; 8] = [
-            "Cargo.toml",
-            "Cargo.lock",
-            ".sqlx",
-            "api",
-            "worker",
-            "crates",
-            "migrations",
-            "infra/docker/rust.Dockerfile",
-        ];
-        const WITH_XTASK: [&str; 13] = [
-            "Cargo.toml",
-            "Cargo.lock",
-            ".sqlx",
-            "api",
-            "worker",
-            "crates",
-            "migrations",
-            "infra/docker/rust.Dockerfile",
-            "xtask/Cargo.toml",
-            "xtask/Cargo.lock",
-            "xtask/src",
-            "xtask/xtask.toml",
-            "xtask/tools.toml",
-        ];
-        const WITH_WEB: [&str; 6] =
-            ["Cargo.toml", "Cargo.lock", "crates/edge", "infra/nginx", "infra/docker/edge.Dockerfile", "web"];
+    /// What it is made from, from the root of the repository: another image is made when one of these changes.
+    pub fn sources(&self) -> Vec<&'static str> {
         match self.name {
-            "ops" => &WITH_XTASK,
-            "edge" => &WITH_WEB,
-            _ => &PROGRAMS,
+            // Of the workspace it holds one program; the rest only makes the workspace whole.
+            "edge" => [
+                &["Cargo.toml", "Cargo.lock", "crates/edge", "infra/nginx"].as_slice(),
+                EDGE_ALONE.as_slice(),
+            ]
+            .concat(),
+            _ => self.context(),
         }
+    }
+
+    /// What a build sends to the engine.
+    pub fn context(&self) -> Vec<&'static str> {
+        let more: &[&str] = match self.name {
+            "edge" => &EDGE_ALONE,
+            "ops" => &[
+                RUST,
+                "xtask/Cargo.toml",
+                "xtask/Cargo.lock",
+                "xtask/src",
+                "xtask/xtask.toml",
+                "xtask/tools.toml",
+            ],
+            "api-test" => &[RUST, "docs/configuration.md", "web/openapi.json", "infra/docker/api-test.sh"],
+            _ => &[RUST],
+        };
+        [WORKSPACE.as_slice(), more].concat()
     }
 
     /// `squall/api:local`, as compose.yaml names it.
