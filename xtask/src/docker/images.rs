@@ -51,11 +51,10 @@ impl Image {
     pub fn sources(&self) -> Vec<&'static str> {
         match self.name {
             // Of the workspace it holds one program; the rest only makes the workspace whole.
-            "edge" => [
-                &["Cargo.toml", "Cargo.lock", "crates/edge", "infra/nginx"].as_slice(),
-                EDGE_ALONE.as_slice(),
-            ]
-            .concat(),
+            "edge" => {
+                [["Cargo.toml", "Cargo.lock", "crates/edge", "infra/nginx"].as_slice(), EDGE_ALONE.as_slice()]
+                    .concat()
+            }
             _ => self.context(),
         }
     }

@@ -48,7 +48,7 @@ pub fn up(world: &World, arguments: &Arguments, folder: &StateFolder) -> Result<
     let stack = ComposeStack::plan(world, &engine, folder, arguments)?;
     stack.remarks.iter().for_each(|remark| eprintln!("{remark}"));
     images::provide(world, &engine, &stack)?;
-    if arguments.prod {
+    if stack.prod {
         secrets::make(&stack.secrets)?;
     }
     let stop = stop_signal()?;

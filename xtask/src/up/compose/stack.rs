@@ -31,6 +31,7 @@ pub struct ComposeStack {
     pub services: Vec<ComposeService>,
     start_seconds: u64,
     demo: bool,
+    pub prod: bool,
     #[serde(skip)]
     pub remarks: Vec<String>,
 }
@@ -78,10 +79,12 @@ impl ComposeStack {
         let before = Self::load(folder)?;
         let (port, remark) = port(world, engine, before.as_ref())?;
         let demo = arguments.demo || before.as_ref().is_some_and(|before| before.demo);
+        // A running stack stays what it is: its database was made with that password.
+        let prod = arguments.prod || before.as_ref().is_some_and(|before| before.prod);
         let mut files = vec![world.root.join("compose.yaml")];
-        files.extend(arguments.prod.then(|| world.root.join("infra/compose.prod.yaml")));
+        files.extend(prod.then(|| world.root.join("infra/compose.prod.yaml")));
         let has_tls = env::var_os("SQUALL_TLS_CERTIFICATE").is_some_and(|file| !file.is_empty());
-        files.extend((arguments.prod && has_tls).then(|| world.root.join("infra/compose.tls.yaml")));
+        files.extend((prod && has_tls).then(|| world.root.join("infra/compose.tls.yaml")));
         let secrets = match env::var_os("SQUALL_SECRETS").filter(|folder| !folder.is_empty()) {
             Some(folder) => std::path::absolute(folder)?,
             None => folder.secret(""),
@@ -106,6 +109,7 @@ impl ComposeStack {
             services: Vec::new(),
             start_seconds: world.settings.stack.start_seconds,
             demo,
+            prod,
             remarks: remark.into_iter().collect(),
         };
         stack.services = stack.configured(engine)?;
