@@ -1,17 +1,13 @@
 //! What a person can set, checked before anything starts.
 
-use squall_boot::config::{ConfigError, Env, Knob};
+use squall_boot::config::{Common, ConfigError, Env, Knob};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 /// The api's configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// What should be said about it once logging has begun.
-    pub warnings: Vec<String>,
-    /// The address of the database.
-    pub database_url: String,
-    /// Connections the pool may open.
-    pub pool_size: u32,
+    /// What the worker reads too.
+    pub common: Common,
     /// Where the api listens.
     pub listen: SocketAddr,
     /// Where `/metrics` is served, if anywhere.
@@ -20,10 +16,10 @@ pub struct Config {
     pub public_url: String,
     /// The folder with the built web app.
     pub web_root: Option<PathBuf>,
-    /// What to log.
-    pub log: String,
     /// Longest time a request may take.
     pub request_timeout: Duration,
+    /// How long an idle connection is kept.
+    pub keep_alive: Duration,
     /// Longest time the end of the process waits for requests under way.
     pub graceful_timeout: Duration,
     /// Largest body as it is sent.
@@ -40,8 +36,9 @@ impl Config {
     /// # Errors
     /// Every value that cannot be used, together.
     pub fn read(mut env: Env) -> Result<Self, ConfigError> {
-        let config = Self::describe(&mut env);
-        env.finish().map(|warnings| Self { warnings, ..config })
+        let mut config = Self::describe(&mut env);
+        config.common.warnings = env.finish()?;
+        Ok(config)
     }
 
     /// Every variable with its default, for the docs.
@@ -62,9 +59,7 @@ impl Config {
 
     fn describe(env: &mut Env) -> Self {
         const MIB: u64 = 1 << 20;
-        let database_url = env.database_url();
-        let pool_size =
-            env.count("SQUALL_POOL_SIZE", 8, 3..=200, "Connections to PostgreSQL a process may open.");
+        let common = env.common();
         let listen = Self::listen(env);
         let metrics_listen = env.optional_addr(
             "SQUALL_METRICS_LISTEN",
@@ -74,14 +69,8 @@ impl Config {
             env.url("SQUALL_PUBLIC_URL", "http://127.0.0.1:8642", "The address people open in a browser.");
         let web_root = env
             .path("SQUALL_WEB_ROOT", "The folder with the built web app; without it only the api answers.");
-        let mode = env.choice(
-            "SQUALL_ENV",
-            "development",
-            &["development", "production"],
-            "Production refuses unsafe settings.",
-        );
         let loopback = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
-        if mode == "production"
+        if common.is_production
             && public_url.starts_with("http://")
             && !loopback.iter().any(|it| public_url.starts_with(it))
         {
@@ -91,19 +80,22 @@ impl Config {
             ));
         }
         Self {
-            warnings: Vec::new(),
-            database_url,
-            pool_size: u32::try_from(pool_size).unwrap_or(u32::MAX),
+            common,
             listen,
             metrics_listen,
             public_url,
             web_root,
-            log: env.text("SQUALL_LOG", "info", "What to log: a level, or a list such as `info,sqlx=warn`."),
             request_timeout: env.seconds(
                 "SQUALL_REQUEST_TIMEOUT",
                 30,
                 1..=600,
                 "Longest time of a request, in seconds.",
+            ),
+            keep_alive: env.seconds(
+                "SQUALL_KEEP_ALIVE",
+                75,
+                1..=3600,
+                "How long an idle connection is kept, in seconds; longer than the edge keeps its own.",
             ),
             graceful_timeout: env.seconds(
                 "SQUALL_GRACEFUL_TIMEOUT",
@@ -139,7 +131,7 @@ mod tests {
 
     fn read(pairs: &'static [(&'static str, &'static str)]) -> Result<Config, ConfigError> {
         let lookup = |name: &str| {
-            let default = (name == "DATABASE_URL").then_some("postgres://u@h/d");
+            let default = (name == "DATABASE_URL").then_some("postgres://u:2c9d0c41ab5e7ff3@h/d");
             pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| *value).or(default).map(str::to_owned)
         };
         Config::read(Env::from_lookup(lookup))

@@ -149,14 +149,18 @@ fn of_constraint(name: &str) -> Option<ApiError> {
     })
 }
 
+/// What PostgreSQL says while it is away, full, starting, standing by, or was told to refuse us. Classes: 08 connection,
+/// 28 and 3D who and where we are, 40 deadlock, 53 insufficient resources, 57 operator intervention, 58 system error;
+/// 25006 is a standby that takes no writes, 55000 a database that takes no connections.
+const AWAY: [&str; 9] = ["08", "28", "3D", "40", "53", "57", "58", "25006", "55000"];
+
 impl From<sqlx::Error> for ApiError {
     fn from(error: sqlx::Error) -> Self {
         match &error {
             sqlx::Error::RowNotFound => Self::not_found("thing"),
             sqlx::Error::Database(database) => {
                 let code = database.code().unwrap_or_default();
-                // Classes 08 connection, 53 insufficient resources, 57 operator intervention, 58 system error.
-                if ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class)) {
+                if AWAY.iter().any(|class| code.starts_with(class)) {
                     return Self::unavailable(&error);
                 }
                 // A NUL, or JSON that holds one: PostgreSQL stores neither.
@@ -167,9 +171,11 @@ impl From<sqlx::Error> for ApiError {
                 }
                 database.constraint().and_then(of_constraint).unwrap_or_else(|| Self::internal(&error))
             }
-            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => {
-                Self::unavailable(&error)
-            }
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => Self::unavailable(&error),
             _ => Self::internal(&error),
         }
     }
@@ -181,6 +187,20 @@ fn too_large() -> ApiError {
         "payload_too_large",
         "The body is larger than this server takes. Send smaller batches, or raise SQUALL_MAX_BODY.",
     )
+}
+
+/// What a parser says, without its preface and the names of our types.
+fn outside(said: &str) -> String {
+    let what = ["JSON body into the target type: ", "request body as JSON: ", "query string: "];
+    let said = what.iter().find_map(|preface| Some(said.split_once(preface)?.1)).unwrap_or(said);
+    let said = said.trim_end_matches('.').replace(" to fit in target type", "");
+    match said.split_once("expected struct ") {
+        Some((before, after)) => {
+            let name = |c: char| c.is_alphanumeric() || c == '_';
+            format!("{before}expected an object{}", after.trim_start_matches(name))
+        }
+        None => said,
+    }
 }
 
 impl From<BytesRejection> for ApiError {
@@ -205,7 +225,7 @@ impl From<JsonRejection> for ApiError {
             _ => Self::new(
                 StatusCode::BAD_REQUEST,
                 "invalid_json",
-                format!("The body cannot be used: {}.", rejection.body_text().trim_end_matches('.')),
+                format!("The body cannot be used: {}.", outside(&rejection.body_text())),
             ),
         }
     }
@@ -213,7 +233,7 @@ impl From<JsonRejection> for ApiError {
 
 impl From<QueryRejection> for ApiError {
     fn from(rejection: QueryRejection) -> Self {
-        Self::invalid(format!("The query cannot be used: {}.", rejection.body_text().trim_end_matches('.')))
+        Self::invalid(format!("The query cannot be used: {}.", outside(&rejection.body_text())))
     }
 }
 

@@ -8,6 +8,7 @@ pub mod config;
 pub mod state;
 pub mod routes;
 pub mod openapi;
+pub mod serve;
 pub mod request;
 pub mod access;
 pub mod auth;

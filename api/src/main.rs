@@ -8,12 +8,16 @@ use squall_api::{
     config::Config,
     metrics, openapi,
     seed::{self, Seed},
+    serve::{self, Patience},
 };
 use squall_boot::{
     config::{self, Env},
-    database, healthcheck, shutdown, telemetry,
+    database, healthcheck,
+    metrics::Service,
+    shutdown, telemetry,
 };
-use std::{future::IntoFuture, io::Write, process::ExitCode};
+use std::{future::IntoFuture, io::Write, net::SocketAddr, process::ExitCode};
+use tokio::net::TcpListener;
 
 /// Accepts events, answers questions, serves the dashboard.
 #[derive(Parser)]
@@ -45,20 +49,26 @@ enum Command {
     ConfigTable,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let outcome = match Cli::parse().command.unwrap_or(Command::Serve) {
-        Command::Serve => serve().await,
-        Command::Openapi => description().await,
-        Command::SetupLink => setup_link().await,
-        Command::Seed(asked) => seed(asked).await,
+        Command::Serve => start(),
+        Command::Openapi => run(None, description()),
+        Command::SetupLink => run(None, setup_link()),
+        Command::Seed(asked) => run(None, seed(asked)),
         Command::ConfigTable => say(&config::markdown(&Config::knobs())),
         Command::Healthcheck(question) => return ask(question),
     };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failed(&error),
-    }
+    outcome.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
+}
+
+fn run(threads: Option<usize>, work: impl Future<Output = Result<()>>) -> Result<()> {
+    squall_boot::runtime(threads)?.block_on(work)
+}
+
+fn start() -> Result<()> {
+    let config = Config::read(Env::from_process())?;
+    telemetry::init("api", &config.common)?;
+    run(config.common.worker_threads, serve(config))
 }
 
 /// Asks without a look at what only the api itself needs.
@@ -76,58 +86,49 @@ fn failed(error: &anyhow::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-async fn serve() -> Result<()> {
-    let config = Config::read(Env::from_process())?;
-    telemetry::init("api", &config.log, &config.warnings)?;
+async fn serve(config: Config) -> Result<()> {
     let stop = shutdown::token()?;
-    let pool = database::pool(&config.database_url, "squall-api", config.pool_size)?;
-    let listener = tokio::net::TcpListener::bind(config.listen).await.with_context(|| {
-        format!(
-            "listening on {}. Another process may have the port; set SQUALL_LISTEN to a free one",
-            config.listen
-        )
-    })?;
-    let graceful = config.graceful_timeout;
+    let pool = database::pool(&config.common, "squall-api")?;
+    let listener = bind(config.listen, "SQUALL_LISTEN").await?;
+    let (keep_alive, graceful) = (config.keep_alive, config.graceful_timeout);
     let metrics_listen = config.metrics_listen;
     tracing::info!(address = %listener.local_addr()?, "The api listens.");
-    let state = AppState::new(pool.clone(), config);
+    let state = AppState { stopping: stop.clone(), ..AppState::new(pool.clone(), config) };
     if let Some(address) = metrics_listen {
-        let listener = tokio::net::TcpListener::bind(address).await.with_context(|| {
-            format!("listening on {address} for metrics. Set SQUALL_METRICS_LISTEN to a free address")
-        })?;
-        tokio::spawn(axum::serve(listener, metrics::app(state.clone())).into_future());
+        let listener = bind(address, "SQUALL_METRICS_LISTEN").await?;
+        let exporter = squall_boot::metrics::install(Service::Api)?;
+        tokio::spawn(axum::serve(listener, metrics::app(state.clone(), exporter)).into_future());
     }
-    let ended = stop.clone();
-    let serving =
-        axum::serve(listener, app(state)).with_graceful_shutdown(async move { ended.cancelled().await });
-    tokio::select! {
-        served = serving => served.context("serving requests")?,
-        () = async { stop.cancelled().await; tokio::time::sleep(graceful).await } => {
-            tracing::warn!("Requests under way took longer than SQUALL_GRACEFUL_TIMEOUT and were cut off.");
-        }
-    }
+    tokio::spawn(database::watch(pool.clone(), stop.clone()));
+    serve::serve(listener, app(state), Patience { keep_alive, graceful }, stop).await;
     pool.close().await;
     tracing::info!("The api has stopped.");
     Ok(())
+}
+
+async fn bind(address: SocketAddr, variable: &str) -> Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!("listening on {address}. Another process may have the port; set {variable} to a free one")
+    })
 }
 
 async fn description() -> Result<()> {
     // The description needs no database; the pool only fills its place and never connects.
     let lookup = |name: &str| (name == "DATABASE_URL").then(|| "postgres://unused".to_owned());
     let config = Config::read(Env::from_lookup(lookup))?;
-    let pool = database::pool(&config.database_url, "squall-api", 1)?;
+    let pool = database::pool(&config.common, "squall-api")?;
     say(&openapi::json(&AppState::new(pool, config))?)
 }
 
 async fn setup_link() -> Result<()> {
     let config = Config::read(Env::from_process())?;
-    let pool = database::pool(&config.database_url, "squall-api", 1)?;
+    let pool = database::pool(&config.common, "squall-api")?;
     print(&seed::setup_link(&pool, &config.public_url).await?)
 }
 
 async fn seed(asked: Seed) -> Result<()> {
     let config = Config::read(Env::from_process())?;
-    let pool = database::pool(&config.database_url, "squall-api", 1)?;
+    let pool = database::pool(&config.common, "squall-api")?;
     print(&seed::seed(&pool, &asked).await?)
 }
 

@@ -5,13 +5,15 @@ use crate::{
     access::SignedIn,
     error::{ApiError, respond},
 };
+use ::metrics::{Label, SharedString};
 use axum::{
     Router,
     extract::{MatchedPath, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
-    middleware::{Next, from_fn, from_fn_with_state},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
+    middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
 };
+use squall_boot::metrics;
 use std::{fmt::Write as _, time::Instant};
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -33,7 +35,7 @@ pub fn wrap(router: Router, state: &AppState) -> Router {
             ApiError::internal("the handler panicked; the line before this one has the place").into_response()
         }))
         .layer(from_fn_with_state(state.clone(), limit_time))
-        .layer(from_fn(finish))
+        .layer(from_fn_with_state(state.clone(), finish))
 }
 
 /// The id of a request, as an extension of it.
@@ -53,18 +55,21 @@ async fn limit_time(State(state): State<AppState>, request: Request, next: Next)
     }
 }
 
-async fn finish(mut request: Request, next: Next) -> Response {
+async fn finish(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let start = Instant::now();
     let id = sane_id(request.headers()).unwrap_or_else(new_id);
     request.extensions_mut().insert(RequestId(id.clone()));
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let in_flight = InFlight::begin();
     let mut response = next.run(request).await;
+    drop(in_flight);
     let user_id = response.extensions().get::<SignedIn>().map(|user| user.id);
     let failure = response.extensions_mut().remove::<ApiError>().or_else(|| unshaped(&response));
     let cause = failure.as_ref().and_then(|error| error.cause.clone());
     if let Some(error) = failure {
+        metrics::HTTP_ERRORS.add(&[error.code], 1);
         let kept = response.headers().get(header::ALLOW).cloned();
         response = respond(error, id.clone());
         if let Some(allow) = kept {
@@ -72,18 +77,71 @@ async fn finish(mut request: Request, next: Next) -> Response {
         }
     }
     add_headers(response.headers_mut(), &path, &id);
+    if state.stopping.is_cancelled() {
+        // The other side lets go of the connection by itself, and never sends into one that is being closed.
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     let status = response.status().as_u16();
+    metrics::HTTP_REQUESTS.observe(labels(&method, route.as_deref(), status), start.elapsed());
     let millis = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
     let route = route.unwrap_or(path);
     match (cause, status) {
         (Some(cause), 500..) => {
             tracing::error!(request_id = id, %method, route, status, millis, user_id, cause, "A request failed.");
         }
+        // Asked every few seconds by whoever looks after the process.
+        (None, ..400) if matches!(route.as_str(), "/healthz" | "/readyz") => {
+            tracing::debug!(request_id = id, %method, route, status, millis, "A request was answered.");
+        }
         (cause, _) => {
             tracing::info!(request_id = id, %method, route, status, millis, user_id, cause, "A request was answered.")
         }
     }
     response
+}
+
+/// Counts a request as being answered, also when its client goes away in the middle.
+struct InFlight;
+
+impl InFlight {
+    fn begin() -> Self {
+        metrics::HTTP_IN_FLIGHT.move_by(1.0);
+        Self
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        metrics::HTTP_IN_FLIGHT.move_by(-1.0);
+    }
+}
+
+/// Few values, whatever a stranger sends: a route is its template, and a method nobody serves is one of many.
+fn labels(method: &Method, route: Option<&str>, status: u16) -> Vec<Label> {
+    let method = match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    };
+    let class = match status {
+        ..200 => "1xx",
+        200..300 => "2xx",
+        300..400 => "3xx",
+        400..500 => "4xx",
+        _ => "5xx",
+    };
+    let route =
+        route.map_or(SharedString::const_str("none"), |route| SharedString::from_owned(route.to_owned()));
+    vec![
+        Label::from_static_parts("method", method),
+        Label::new("route", route),
+        Label::from_static_parts("status", class),
+    ]
 }
 
 /// A failed answer that some layer made without our body: the router's 405, a library's 4xx.

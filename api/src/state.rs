@@ -4,6 +4,7 @@ use crate::{access::Keys, config::Config, throttle::Throttle};
 use sqlx::PgPool;
 use squall_intake::Inbox;
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 /// Cheap to clone; one for each process.
 #[derive(Clone)]
@@ -16,6 +17,8 @@ pub struct AppState {
     pub inbox: Inbox,
     /// Project keys seen lately.
     pub keys: Arc<Keys>,
+    /// Cancelled when the process was asked to stop; what would go on for long ends then.
+    pub stopping: CancellationToken,
     /// Failed sign-ins seen lately.
     pub sign_ins: Arc<Throttle>,
 }
@@ -28,6 +31,7 @@ impl AppState {
             pool,
             config: Arc::new(config),
             keys: Arc::default(),
+            stopping: CancellationToken::new(),
             sign_ins: Arc::default(),
         }
     }

@@ -43,8 +43,9 @@ async fn the_metric_is_infinite_until_a_backup_is_proved(pool: PgPool) {
 }
 
 async fn scrape(api: &Api) -> String {
+    let exporter = squall_boot::metrics::install(squall_boot::metrics::Service::Api).unwrap();
     let request = Request::get("/metrics").body(Body::empty()).unwrap();
-    let answer = metrics::app(api.state.clone()).oneshot(request).await.unwrap();
+    let answer = metrics::app(api.state.clone(), exporter).oneshot(request).await.unwrap();
     let bytes = axum::body::to_bytes(answer.into_body(), 1 << 20).await.unwrap();
     String::from_utf8(bytes.to_vec()).unwrap()
 }

@@ -1,21 +1,15 @@
 //! What a person can set, checked before anything starts.
 
-use squall_boot::config::{ConfigError, Env, Knob};
+use squall_boot::config::{Common, ConfigError, Env, Knob};
 use std::{net::SocketAddr, time::Duration};
 
 /// The worker's configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// What should be said about it once logging has begun.
-    pub warnings: Vec<String>,
-    /// The address of the database.
-    pub database_url: String,
-    /// Connections the pool may open.
-    pub pool_size: u32,
+    /// What the api reads too.
+    pub common: Common,
     /// Where `/healthz` and `/readyz` answer.
     pub health_listen: SocketAddr,
-    /// What to log.
-    pub log: String,
     /// How often a file source looks at its files.
     pub poll_interval: Duration,
     /// How many bytes one poll of one source reads at most.
@@ -32,8 +26,9 @@ impl Config {
     /// # Errors
     /// Every value that cannot be used, together.
     pub fn read(mut env: Env) -> Result<Self, ConfigError> {
-        let config = Self::describe(&mut env);
-        env.finish().map(|warnings| Self { warnings, ..config })
+        let mut config = Self::describe(&mut env);
+        config.common.warnings = env.finish()?;
+        Ok(config)
     }
 
     /// Every variable with its default, for the docs.
@@ -48,22 +43,14 @@ impl Config {
         env.addr(
             "SQUALL_HEALTH_LISTEN",
             "127.0.0.1:8644",
-            "Where the worker's `/healthz` and `/readyz` answer.",
+            "Where the worker's `/healthz`, `/readyz` and `/metrics` answer; an internal address.",
         )
     }
 
     fn describe(env: &mut Env) -> Self {
         Self {
-            warnings: Vec::new(),
-            database_url: env.database_url(),
-            pool_size: narrow(env.count(
-                "SQUALL_POOL_SIZE",
-                8,
-                3..=200,
-                "Connections to PostgreSQL a process may open.",
-            )),
+            common: env.common(),
             health_listen: Self::health_listen(env),
-            log: env.text("SQUALL_LOG", "info", "What to log: a level, or a list such as `info,sqlx=warn`."),
             poll_interval: Duration::from_millis(env.count(
                 "SQUALL_POLL_INTERVAL_MS",
                 500,

@@ -1,9 +1,16 @@
-//! `/healthz` says that the process lives; `/readyz` that it can work.
+//! `/healthz` says that the process lives; `/readyz` that it can work; `/metrics` is for Prometheus.
 
 use anyhow::{Context, Result};
-use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{StatusCode, header},
+    response::IntoResponse,
+    routing::get,
+};
 use serde_json::{Value, json};
 use sqlx::PgPool;
+use squall_boot::metrics::{self, Exporter, Service};
 use std::net::SocketAddr;
 use tokio_util::sync::CancellationToken;
 
@@ -15,13 +22,16 @@ pub async fn serve(address: SocketAddr, pool: PgPool, stop: CancellationToken) -
     let listener = tokio::net::TcpListener::bind(address).await.with_context(|| {
         format!("listening on {address} for health checks. Another process may have the port; set SQUALL_HEALTH_LISTEN to a free one")
     })?;
-    axum::serve(listener, router(pool))
+    let exporter = metrics::install(Service::Worker)?;
+    axum::serve(listener, router(pool, exporter))
         .with_graceful_shutdown(async move { stop.cancelled().await })
         .await
         .context("answering health checks")
 }
 
-fn router(pool: PgPool) -> Router {
+/// What the worker answers.
+pub fn router(pool: PgPool, exporter: Exporter) -> Router {
+    let metrics = Router::new().route("/metrics", get(render)).with_state((pool.clone(), exporter));
     Router::new()
         .route(
             "/healthz",
@@ -29,6 +39,11 @@ fn router(pool: PgPool) -> Router {
         )
         .route("/readyz", get(ready))
         .with_state(pool)
+        .merge(metrics)
+}
+
+async fn render(State((pool, exporter)): State<(PgPool, Exporter)>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, Exporter::CONTENT_TYPE)], crate::metrics::render(&pool, &exporter).await)
 }
 
 async fn ready(State(pool): State<PgPool>) -> (StatusCode, Json<Value>) {

@@ -7,3 +7,4 @@ pub mod config;
 pub mod pipeline;
 pub mod partitions;
 pub mod health;
+mod metrics;

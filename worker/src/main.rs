@@ -65,9 +65,8 @@ const BLOCKED_READS: Duration = Duration::from_secs(5);
 
 fn serve() -> Result<()> {
     let config = Config::read(config::Env::from_process())?;
-    telemetry::init("worker", &config.log, &config.warnings)?;
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
+    telemetry::init("worker", &config.common)?;
+    let runtime = squall_boot::runtime(config.common.worker_threads)?;
     let served = runtime.block_on(run(config));
     runtime.shutdown_timeout(BLOCKED_READS);
     served
@@ -75,7 +74,7 @@ fn serve() -> Result<()> {
 
 async fn run(config: Config) -> Result<()> {
     let stop = shutdown::token()?;
-    let pool = database::pool(&config.database_url, "squall-worker", config.pool_size)?;
+    let pool = database::pool(&config.common, "squall-worker")?;
     let health = tokio::spawn(health::serve(config.health_listen, pool.clone(), stop.clone()));
     let work = tokio::spawn(work(config, pool, stop.clone()));
     // Whichever ends first ends the other: a worker without its health check looks dead to its supervisor.

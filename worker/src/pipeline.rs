@@ -10,7 +10,11 @@ mod retain;
 
 use crate::config::Config;
 use sqlx::PgPool;
-use std::{sync::Arc, time::Duration};
+use squall_boot::metrics;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -80,7 +84,15 @@ pub trait Stage {
 async fn run_stage(name: &'static str, mut stage: impl Stage, wake: Arc<Notify>, stop: CancellationToken) {
     let mut failure_pause = FAILURE_PAUSE.0;
     while !stop.is_cancelled() {
-        let pause = match stage.run_once().await {
+        let begun = Instant::now();
+        let turn = stage.run_once().await;
+        let outcome = match &turn {
+            Ok(Progress::Did(_)) => "did",
+            Ok(Progress::Idle) => "idle",
+            Err(_) => "failed",
+        };
+        metrics::STAGE_SECONDS.observe(metrics::STAGE_SECONDS.labelled(&[name, outcome]), begun.elapsed());
+        let pause = match turn {
             Ok(Progress::Did(_)) => {
                 failure_pause = FAILURE_PAUSE.0;
                 continue;

@@ -1,6 +1,9 @@
 //! Whether the process lives, and whether it can work.
 
-use crate::AppState;
+use crate::{
+    AppState,
+    error::{ApiError, ErrorBody},
+};
 use axum::{Json, extract::State, http::StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -68,13 +71,24 @@ pub(super) async fn healthz() -> Json<Alive> {
 /// Checks the database, the schema version and the inbox.
 #[utoipa::path(
     get, path = "/readyz", tag = "health", operation_id = "readyz",
-    responses((status = 200, body = Readiness), (status = 503, body = Readiness, description = "Not ready; the checks say why"))
+    responses(
+        (status = 200, body = Readiness),
+        (status = 503, body = ErrorBody, description = "Not ready; `details` is a `Readiness` whose checks say why"),
+    )
 )]
-pub(super) async fn readyz(State(state): State<AppState>) -> (StatusCode, Json<Readiness>) {
+pub(super) async fn readyz(State(state): State<AppState>) -> Result<Json<Readiness>, ApiError> {
+    if state.stopping.is_cancelled() {
+        let message = "The process was asked to stop and takes no new work.";
+        return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", message).retry_after(2));
+    }
     let checks = check(&state).await;
-    let ready = checks.database.ok && checks.schema.ok;
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Readiness { status: if ready { "ready" } else { "not_ready" }, checks }))
+    if checks.database.ok && checks.schema.ok {
+        return Ok(Json(Readiness { status: "ready", checks }));
+    }
+    let message = if checks.database.ok { &checks.schema.message } else { &checks.database.message };
+    let error = ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", message.clone()).retry_after(2);
+    let readiness = Readiness { status: "not_ready", checks };
+    Err(error.details(serde_json::to_value(readiness).map_err(ApiError::internal)?))
 }
 
 async fn check(state: &AppState) -> Checks {

@@ -12,9 +12,10 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
 };
 use serde::Serialize;
+use squall_boot::metrics;
 use squall_intake::{
     Batch, InboxError, Origin, Rejection,
-    batch::Shape,
+    batch::{Fault, Shape},
     body::{BodyError, Encoding, unpack},
 };
 use utoipa::ToSchema;
@@ -79,7 +80,12 @@ pub(super) async fn ingest(
     };
     let origin = Origin { project_id: holder.project_id, source_id: holder.source_id };
     if receipt.accepted > 0 || receipt.rejected_total > 0 {
+        let rejected = REASONS.map(|(fault, name)| (name, batch.rejected_for(fault)));
         state.inbox.put(origin, batch).await?;
+        metrics::EVENTS_ACCEPTED.add(&["http"], receipt.accepted as u64);
+        for (reason, count) in rejected.into_iter().filter(|(_, count)| *count > 0) {
+            metrics::EVENTS_REJECTED.add(&[reason], count as u64);
+        }
     }
     if receipt.accepted == 0 {
         return Err(ApiError::invalid(
@@ -89,6 +95,9 @@ pub(super) async fn ingest(
     }
     Ok((StatusCode::ACCEPTED, axum::Json(receipt)))
 }
+
+/// The reasons a piece is rejected for, as the metrics name them.
+const REASONS: [(Fault, &str); 2] = [(Fault::NotJson, "not_json"), (Fault::NoMessage, "no_message")];
 
 fn shape(headers: &HeaderMap) -> Result<Shape, ApiError> {
     let kind = headers

@@ -5,6 +5,8 @@
     reason = "each test file uses a part of it, and ends where it cannot go on"
 )]
 
+pub mod proxy;
+
 use axum::{
     Router,
     body::{Body, to_bytes},

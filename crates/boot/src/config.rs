@@ -5,13 +5,44 @@
 
 use squall_secrets::{DATABASE_PASSWORD, DATABASE_URL, DATABASE_URL_SHAPE};
 use std::{fmt, fmt::Write as _, net::SocketAddr, ops::RangeInclusive, path::PathBuf, time::Duration};
+use tracing_subscriber::EnvFilter;
 
 /// Where variables come from: the process, or a test.
 type Lookup = Box<dyn Fn(&str) -> Option<String>>;
 
+/// What every process that works reads alike.
+#[derive(Debug, Clone)]
+pub struct Common {
+    /// The address of the database, with its password.
+    pub database_url: String,
+    /// Connections the pool may open.
+    pub pool_size: u32,
+    /// How long a caller waits for one of them.
+    pub pool_wait: Duration,
+    /// Threads of the runtime; one for each core when not set.
+    pub worker_threads: Option<usize>,
+    /// How to log.
+    pub log: Logging,
+    /// Whether unsafe settings are refused.
+    pub is_production: bool,
+    /// What should be said about the configuration once logging has begun.
+    pub warnings: Vec<String>,
+}
+
+/// How to log.
+#[derive(Debug, Clone)]
+pub struct Logging {
+    /// A level, or a list as of `tracing`'s `EnvFilter`.
+    pub filter: String,
+    /// As lines for people instead of JSON.
+    pub is_text: bool,
+}
+
 /// Reads variables, remembers what was wrong, and what could have been set.
 pub struct Env {
     lookup: Lookup,
+    /// The variables of ours that are set.
+    names: Vec<String>,
     problems: Vec<String>,
     warnings: Vec<String>,
     knobs: Vec<Knob>,
@@ -47,12 +78,26 @@ impl std::error::Error for ConfigError {}
 impl Env {
     /// Reads the variables of this process.
     pub fn from_process() -> Self {
-        Self::from_lookup(|name| std::env::var(name).ok())
+        let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        Self::from_lookup(squall_secrets::of_process).with_names(names)
+    }
+
+    /// Names of variables that are set, to find misspelt ones among them.
+    #[must_use]
+    pub fn with_names(mut self, names: impl IntoIterator<Item = String>) -> Self {
+        self.names.extend(names.into_iter().filter(|name| name.starts_with("SQUALL_")));
+        self
     }
 
     /// Reads variables from anywhere, which is how a test does it.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String> + 'static) -> Self {
-        Self { lookup: Box::new(lookup), problems: Vec::new(), warnings: Vec::new(), knobs: Vec::new() }
+        Self {
+            lookup: Box::new(lookup),
+            names: Vec::new(),
+            problems: Vec::new(),
+            warnings: Vec::new(),
+            knobs: Vec::new(),
+        }
     }
 
     /// Any text; empty counts as not set.
@@ -72,6 +117,64 @@ impl Env {
             self.problem(name, &path.display().to_string(), "a path that exists");
         }
         Some(path)
+    }
+
+    /// What every process that works reads alike.
+    pub fn common(&mut self) -> Common {
+        let mode = self.choice(
+            "SQUALL_ENV",
+            "development",
+            &["development", "production"],
+            "Production refuses unsafe settings and weak secrets.",
+        );
+        let is_production = mode == "production";
+        let database_url = self.database_url();
+        if is_production && let Some(weakness) = weakness(&database_url) {
+            self.refuse(format!(
+                "DATABASE_URL {weakness}. In production give it one of 12 characters or more that nobody guesses, such as that of \
+                 `openssl rand -hex 24`, here or in the file that SQUALL_DATABASE_PASSWORD_FILE names"
+            ));
+        }
+        Common {
+            database_url,
+            pool_size: u32::try_from(self.count(
+                "SQUALL_POOL_SIZE",
+                8,
+                3..=200,
+                "Connections to PostgreSQL a process may open.",
+            ))
+            .unwrap_or(u32::MAX),
+            pool_wait: self.seconds(
+                "SQUALL_POOL_WAIT",
+                5,
+                1..=60,
+                "How long a request or stage waits for one of them, in seconds.",
+            ),
+            worker_threads: self.optional_count(
+                "SQUALL_WORKER_THREADS",
+                1..=256,
+                "Threads that do the work; one for each core when it is not set.",
+            ),
+            log: Logging {
+                filter: self
+                    .parsed(
+                        "SQUALL_LOG",
+                        "info",
+                        "What to log: a level, or a list such as `info,sqlx=warn`.",
+                        "a log filter such as info,sqlx=warn",
+                        |text| EnvFilter::try_new(text).ok().map(|_| text.to_owned()),
+                    )
+                    .unwrap_or_default(),
+                is_text: self.choice(
+                    "SQUALL_LOG_FORMAT",
+                    "json",
+                    &["json", "text"],
+                    "One JSON object a line, or lines for people.",
+                ) == "text",
+            },
+            is_production,
+            warnings: Vec::new(),
+        }
     }
 
     /// The address of the database, which has no default.
@@ -118,6 +221,20 @@ impl Env {
                 None
             }
         }
+    }
+
+    /// A sentence about a variable that no program of ours reads.
+    fn misspelt(&self, name: &str) -> Option<String> {
+        let own = self.knobs.iter().map(|knob| knob.name);
+        let known: Vec<_> = own.chain(KNOWN.iter().copied()).collect();
+        if known.contains(&name) {
+            return None;
+        }
+        let nearest = known.into_iter().min_by_key(|known| strsim::levenshtein(known, name))?;
+        Some(match strsim::levenshtein(nearest, name) {
+            ..=5 => format!("{name} is set, but nothing reads it. Is {nearest} meant?"),
+            _ => format!("{name} is set, but nothing reads it. docs/configuration.md lists what there is"),
+        })
     }
 
     fn note_secret(&mut self, about: &'static str, names: [&'static str; 2]) {
@@ -179,6 +296,21 @@ impl Env {
         self.parsed(name, &default.to_string(), about, &shape, parse).unwrap_or(default)
     }
 
+    /// A whole number within bounds that may be left out.
+    pub fn optional_count(
+        &mut self,
+        name: &'static str,
+        bounds: RangeInclusive<u64>,
+        about: &'static str,
+    ) -> Option<usize> {
+        let text = self.get(name, None, about)?;
+        let number = text.parse().ok().filter(|number| bounds.contains(number));
+        if number.is_none() {
+            self.problem(name, &text, &format!("a whole number from {} to {}", bounds.start(), bounds.end()));
+        }
+        number.and_then(|number| usize::try_from(number).ok())
+    }
+
     /// A size in bytes, written plainly or with KiB, MiB or GiB.
     pub fn bytes(
         &mut self,
@@ -221,7 +353,9 @@ impl Env {
     ///
     /// # Errors
     /// Every problem met since the start, together.
-    pub fn finish(self) -> Result<Vec<String>, ConfigError> {
+    pub fn finish(mut self) -> Result<Vec<String>, ConfigError> {
+        let misspelt: Vec<_> = self.names.iter().filter_map(|name| self.misspelt(name)).collect();
+        self.warnings.extend(misspelt);
         if self.problems.is_empty() { Ok(self.warnings) } else { Err(ConfigError(self.problems)) }
     }
 
@@ -264,6 +398,60 @@ pub fn markdown(knobs: &[Knob]) -> String {
     table
 }
 
+/// What makes the password in a database's address no secret; the clause never repeats it.
+fn weakness(url: &str) -> Option<&'static str> {
+    let options: sqlx::postgres::PgConnectOptions = url.parse().ok()?;
+    // Over a socket the operating system says who we are, and with a certificate TLS does.
+    if options.get_socket().is_some() || options.get_host().starts_with('/') || url.contains("sslcert=") {
+        return None;
+    }
+    let Some(password) = squall_secrets::password_of(url) else { return Some("holds no password") };
+    let lower = password.to_lowercase();
+    let is_name = [Some(options.get_username()), options.get_database()].contains(&Some(lower.as_str()));
+    if is_name || GUESSED.iter().any(|guess| lower.starts_with(guess)) {
+        return Some("holds a password that is a default");
+    }
+    (password.chars().count() < 12).then_some("holds a password that is too short")
+}
+
+/// How passwords begin that stand in examples and are tried first.
+const GUESSED: [&str; 9] =
+    ["squall", "postgres", "password", "passwort", "secret", "change", "example", "admin", "123456"];
+
+/// Every variable of every program of ours, so that one environment for all of them raises no warning. Tests of the
+/// programs keep it complete.
+pub const KNOWN: &[&str] = &[
+    "SQUALL_BACKUP_IDENTITY",
+    "SQUALL_BACKUP_RECIPIENTS",
+    "SQUALL_BACKUP_TO",
+    "SQUALL_CACHE",
+    "SQUALL_COUNTS_DAYS",
+    "SQUALL_DATABASE_PASSWORD",
+    "SQUALL_DATABASE_PASSWORD_FILE",
+    "SQUALL_DIGEST_EVENTS",
+    "SQUALL_ENV",
+    "SQUALL_GRACEFUL_TIMEOUT",
+    "SQUALL_HEALTH_LISTEN",
+    "SQUALL_KEEP_ALIVE",
+    "SQUALL_LISTEN",
+    "SQUALL_LOG",
+    "SQUALL_LOG_FORMAT",
+    "SQUALL_MAX_BODY",
+    "SQUALL_MAX_UNPACKED",
+    "SQUALL_METRICS_LISTEN",
+    "SQUALL_PG_BIN",
+    "SQUALL_POLL_BYTES",
+    "SQUALL_POLL_INTERVAL_MS",
+    "SQUALL_POOL_SIZE",
+    "SQUALL_POOL_WAIT",
+    "SQUALL_PUBLIC_URL",
+    "SQUALL_REQUEST_TIMEOUT",
+    "SQUALL_SESSION_LIFETIME",
+    "SQUALL_STATE",
+    "SQUALL_WEB_ROOT",
+    "SQUALL_WORKER_THREADS",
+];
+
 fn parse_bytes(text: &str) -> Option<u64> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == ' ');
     let factor = match text[digits.len()..].trim() {
@@ -299,6 +487,54 @@ mod tests {
             assert!(said.contains(part), "{part} is missing in {said}");
         }
         assert!(!said.contains("hunter2"));
+    }
+
+    #[test]
+    fn production_takes_no_password_that_is_guessed_first() {
+        for (url, expected) in [
+            ("postgres://squall:squall@db/squall", Some("a default")),
+            ("postgres://app:app@db/logs", Some("a default")),
+            ("postgres://app:logs@db/logs", Some("a default")),
+            ("postgres://app:ChangeMe-please-123@db/logs", Some("a default")),
+            ("postgres://app:x7Kq9@db/logs", Some("too short")),
+            ("postgres://app@db/logs", Some("no password")),
+            ("postgres:///logs?host=/run/postgresql&user=app", None),
+            ("postgres://app:2c9d0c41ab5e7ff3@db/logs", None),
+        ] {
+            for mode in ["production", "development"] {
+                let mut env = Env::from_lookup(move |name| match name {
+                    "DATABASE_URL" => Some(url.to_owned()),
+                    "SQUALL_ENV" => Some(mode.to_owned()),
+                    _ => None,
+                });
+                env.common();
+                let said = env.finish().map_err(|error| error.to_string());
+                match expected.filter(|_| mode == "production") {
+                    None => assert_eq!(said, Ok(Vec::new()), "{url}"),
+                    Some(expected) => {
+                        let said = said.unwrap_err();
+                        assert!(said.contains(expected) && !said.contains("x7Kq9"), "{said}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_misspelt_variable_is_told_with_the_one_that_is_meant() {
+        let set = [
+            "SQUALL_POL_SIZE",
+            "SQUALL_POLL_BYTES",
+            "SQUALL_BACKUP_TO",
+            "SQUALL_SOMETHING_ELSE_ALTOGETHER",
+            "PATH",
+        ];
+        let mut env = env(&[("DATABASE_URL", "postgres://h/d")]).with_names(set.map(str::to_owned));
+        env.common();
+        let said = env.finish().unwrap();
+        assert_eq!(said.len(), 2, "{said:?}");
+        assert_eq!(said[0], "SQUALL_POL_SIZE is set, but nothing reads it. Is SQUALL_POOL_SIZE meant?");
+        assert!(said[1].starts_with("SQUALL_SOMETHING_ELSE_ALTOGETHER is set, but nothing reads it. docs/"));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The connection pool. A process starts while its database is still away, and says so.
 
+use crate::config::Common;
 use anyhow::{Context, Result};
 use sqlx::{
     PgPool,
@@ -8,23 +9,23 @@ use sqlx::{
 use std::{str::FromStr, time::Duration};
 use tokio_util::sync::CancellationToken;
 
-/// How long a caller waits for a connection before it hears that the database is away.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long to wait between two looks at a database that is away, at first and at most; doubled in between.
+const RETRY_PAUSE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(4));
 
-/// How long to wait between two looks at a database that is away.
-const RETRY_PAUSE: Duration = Duration::from_millis(500);
+/// How long to wait between two looks at a database that answers.
+const WATCH_PAUSE: Duration = Duration::from_secs(5);
 
 /// A pool that connects when it is first used.
 ///
 /// # Errors
-/// When `url` is no PostgreSQL address; not when the database cannot be reached.
-pub fn pool(url: &str, application: &str, max_connections: u32) -> Result<PgPool> {
-    let options = PgConnectOptions::from_str(url)
+/// When its address is no PostgreSQL address; not when the database cannot be reached.
+pub fn pool(config: &Common, application: &str) -> Result<PgPool> {
+    let options = PgConnectOptions::from_str(&config.database_url)
         .context("DATABASE_URL is not a PostgreSQL address")?
         .application_name(application);
     Ok(PgPoolOptions::new()
-        .max_connections(max_connections)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .max_connections(config.pool_size)
+        .acquire_timeout(config.pool_wait)
         .connect_lazy_with(options))
 }
 
@@ -32,9 +33,13 @@ pub fn pool(url: &str, application: &str, max_connections: u32) -> Result<PgPool
 /// waits for whenever that changes. Returns `false` when `stop` came first.
 pub async fn wait_until_ready(pool: &PgPool, stop: &CancellationToken) -> bool {
     let mut said = String::new();
+    let mut pause = RETRY_PAUSE.0;
     loop {
         let waiting_for = match squall_migrations::found_version(pool).await {
-            Ok(Some(found)) if found >= squall_migrations::expected_version() => return true,
+            Ok(Some(found)) if found >= squall_migrations::expected_version() => {
+                tracing::info!(schema = found, "The database is ready.");
+                return true;
+            }
             Ok(found) => format!(
                 "the schema is at version {}, version {} is needed: run squall-migrate run",
                 found.unwrap_or_default(),
@@ -48,7 +53,21 @@ pub async fn wait_until_ready(pool: &PgPool, stop: &CancellationToken) -> bool {
         }
         tokio::select! {
             () = stop.cancelled() => return false,
-            () = tokio::time::sleep(RETRY_PAUSE) => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+        pause = (pause * 2).min(RETRY_PAUSE.1);
+    }
+}
+
+/// Says in the log when the database becomes ready and when it is lost, for a process that works without it as far as it
+/// can. Ends with `stop`.
+pub async fn watch(pool: PgPool, stop: CancellationToken) {
+    while wait_until_ready(&pool, &stop).await {
+        while squall_migrations::found_version(&pool).await.is_ok() {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(WATCH_PAUSE) => {}
+            }
         }
     }
 }

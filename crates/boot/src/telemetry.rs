@@ -1,23 +1,24 @@
-//! Logs: one JSON object a line on standard output, with the same field names in every process.
+//! Logs: one JSON object a line on standard output, or lines for people, with the same field names in every process.
 
-use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitExt};
+use crate::config::Common;
+use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
-/// Starts logging, and with what is to be said about the configuration. `filter` is a level (`info`) or a list as of `tracing`'s `EnvFilter` (`info,sqlx=warn`).
+/// Starts logging, with what is to be said about the configuration.
 ///
 /// # Errors
 /// When the filter cannot be read, or logging was started before.
-pub fn init(service: &'static str, filter: &str, warnings: &[String]) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(filter).map_err(|error| {
-        anyhow::anyhow!("SQUALL_LOG is {filter:?}, which is not a log filter such as info,sqlx=warn: {error}")
-    })?;
-    let lines = tracing_subscriber::fmt::layer()
-        .json()
-        .flatten_event(true)
-        .with_current_span(false)
-        .with_target(true);
-    tracing_subscriber::registry().with(filter).with(lines).try_init()?;
+pub fn init(service: &'static str, config: &Common) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(&config.log.filter)?;
+    let lines = match config.log.is_text {
+        true => tracing_subscriber::fmt::layer().with_ansi(false).boxed(),
+        false => {
+            let json = tracing_subscriber::fmt::layer().json().flatten_event(true);
+            json.with_current_span(false).with_target(true).boxed()
+        }
+    };
+    tracing_subscriber::registry().with(lines).with(filter).try_init()?;
     tracing::info!(service, version = env!("CARGO_PKG_VERSION"), "The process starts.");
-    for warning in warnings {
+    for warning in &config.warnings {
         tracing::warn!(warning, "The configuration can be used, but should be mended.");
     }
     std::panic::set_hook(Box::new(|panic| {

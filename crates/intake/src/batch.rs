@@ -29,6 +29,15 @@ pub enum Shape {
     Lines,
 }
 
+/// What kind of piece was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// It is not JSON, or no object and no string.
+    NotJson,
+    /// It has neither a message nor an exception.
+    NoMessage,
+}
+
 /// One piece that was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Rejection {
@@ -45,7 +54,7 @@ pub struct Batch {
     pub(crate) lines: Vec<u8>,
     /// How many events `lines` holds.
     events: usize,
-    rejected: usize,
+    rejected: [usize; 2],
     rejections: Vec<Rejection>,
 }
 
@@ -93,7 +102,12 @@ impl Batch {
 
     /// How many pieces were rejected.
     pub fn rejected(&self) -> usize {
-        self.rejected
+        self.rejected.iter().sum()
+    }
+
+    /// How many of them for this reason.
+    pub fn rejected_for(&self, fault: Fault) -> usize {
+        self.rejected[fault as usize]
     }
 
     /// The first [`MAX_REJECTIONS_TOLD`] rejections.
@@ -132,8 +146,8 @@ impl Batch {
         }
         match incoming::read(&json) {
             Ok(event) => self.push(event),
-            Err(reason) => {
-                self.rejected += 1;
+            Err((fault, reason)) => {
+                self.rejected[fault as usize] += 1;
                 if self.rejections.len() < MAX_REJECTIONS_TOLD {
                     self.rejections.push(Rejection { line: number, reason });
                 }

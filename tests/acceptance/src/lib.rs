@@ -68,10 +68,8 @@ impl Stack {
     /// # Errors
     /// When it does not become ready.
     pub async fn start_api(&mut self) -> Result<()> {
-        let url = self.postgres.url();
-        let variables = [("DATABASE_URL", url.as_str()), ("SQUALL_LISTEN", &self.address)];
-        self.api = Some(Process::spawn("squall-api", &["serve"], &variables, self.folder.path())?);
-        wait_until_ready(&self.address).await
+        self.spawn_api()?;
+        self.wait_until_api_ready().await
     }
 
     /// Starts the worker and waits until it is ready.
@@ -110,19 +108,58 @@ impl Stack {
         Ok(())
     }
 
+    /// Asks the api to stop, and waits until it has.
+    ///
+    /// # Errors
+    /// When it ends with a failure.
+    pub async fn stop_api(&mut self) -> Result<()> {
+        let api = self.api.take().context("the api does not run")?;
+        tokio::task::spawn_blocking(|| api.stop()).await?
+    }
+
+    /// Starts the api without waiting for anything, as when its database is away.
+    ///
+    /// # Errors
+    /// When the binary cannot be started.
+    pub fn spawn_api(&mut self) -> Result<()> {
+        let url = self.postgres.url();
+        let variables = [("DATABASE_URL", url.as_str()), ("SQUALL_LISTEN", &self.address)];
+        self.api = Some(Process::spawn("squall-api", &["serve"], &variables, self.folder.path())?);
+        Ok(())
+    }
+
+    /// Waits until the api is ready.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub async fn wait_until_api_ready(&self) -> Result<()> {
+        wait_until_ready(&self.address).await
+    }
+
+    /// Everything the api has logged.
+    ///
+    /// # Errors
+    /// When its log cannot be read.
+    pub fn api_log(&self) -> Result<String> {
+        Ok(std::fs::read_to_string(self.folder.path().join("squall-api.log"))?)
+    }
+
+    /// The address of one of the api's pages.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Somebody who sends events while the stack is stopped and started.
+    pub fn sender(&self) -> Sender {
+        Sender { url: self.url("/api/v1/ingest"), key: self.key.clone() }
+    }
+
     /// Sends a body to the ingestion endpoint; the status of the answer.
     ///
     /// # Errors
     /// When no answer came, so that nobody knows whether the body was kept.
     pub async fn ingest(&self, client: &reqwest::Client, body: String) -> Result<u16> {
-        let answer = client
-            .post(format!("http://{}/api/v1/ingest", self.address))
-            .bearer_auth(&self.key)
-            .header("content-type", "application/x-ndjson")
-            .body(body)
-            .send()
-            .await?;
-        Ok(answer.status().as_u16())
+        Ok(self.sender().ingest(client, body).await?)
     }
 
     /// Waits until the inbox is empty and `sql` answers `expected`.
@@ -149,6 +186,25 @@ impl Stack {
     /// The path of a log file that the file source watches.
     pub fn log_file(&self, name: &str) -> PathBuf {
         self.watched.join(name)
+    }
+}
+
+/// Sends events with the key of a project.
+#[derive(Clone)]
+pub struct Sender {
+    url: String,
+    key: String,
+}
+
+impl Sender {
+    /// Sends a body to the ingestion endpoint; the status of the answer.
+    ///
+    /// # Errors
+    /// When no answer came.
+    pub async fn ingest(&self, client: &reqwest::Client, body: String) -> Result<u16, reqwest::Error> {
+        let request =
+            client.post(&self.url).bearer_auth(&self.key).header("content-type", "application/x-ndjson");
+        Ok(request.body(body).send().await?.status().as_u16())
     }
 }
 

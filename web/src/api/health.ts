@@ -3,7 +3,7 @@ import { ApiError } from './client'
 import type { Readiness } from './model'
 import { POLL_MS } from './polling'
 
-/** The checks of /readyz, which answers 503 with the same body when one of them fails. */
+/** The checks of /readyz, which answers 503 with them as details when one fails. */
 export const readinessQuery = queryOptions({
   queryKey: ['readiness'],
   queryFn: async ({ signal }): Promise<Readiness> => {
@@ -18,7 +18,9 @@ export const readinessQuery = queryOptions({
       },
     )
     const body: unknown = await response.json().catch(() => null)
-    if (typeof body === 'object' && body !== null && 'checks' in body) return body as Readiness
+    for (const found of [body, detailsOf(body)]) {
+      if (isObject(found) && 'checks' in found) return found as Readiness
+    }
     const id = response.headers.get('x-request-id')
     throw new ApiError(
       response.status,
@@ -29,6 +31,9 @@ export const readinessQuery = queryOptions({
   },
   refetchInterval: POLL_MS,
 })
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
+const detailsOf = (body: unknown) => (isObject(body) && 'details' in body ? body.details : null)
 
 export const versionQuery = queryOptions({
   queryKey: ['version'],

@@ -20,6 +20,7 @@ use crate::partitions::Partitions;
 use anyhow::Context as _;
 use claim::Claimed;
 use group::Memory;
+use squall_boot::metrics;
 use std::time::Duration;
 
 /// Tries before a batch is set aside: enough to outlast a deadlock or a restart, not a bug.
@@ -41,7 +42,8 @@ impl Digest {
         Self { context, memory: Memory::default(), partitions, failed_first: false }
     }
 
-    async fn digest(&mut self, claimed: &mut Claimed) -> anyhow::Result<()> {
+    /// How many events were stored.
+    async fn digest(&mut self, claimed: &mut Claimed) -> anyhow::Result<usize> {
         let project_ids = claimed.project_ids();
         let projects = group::read_projects(&mut claimed.transaction, &project_ids).await?;
         let events = decode::events(claimed.take_batches(), &projects).await?;
@@ -50,7 +52,8 @@ impl Digest {
         let grouped = self.memory.group(&mut claimed.transaction, &projects, events).await?;
         store::events(&mut claimed.transaction, &grouped).await?;
         store::counts(&mut claimed.transaction, &grouped).await?;
-        claim::release(&mut claimed.transaction, &claimed.ids).await
+        claim::release(&mut claimed.transaction, &claimed.ids).await?;
+        Ok(grouped.len())
     }
 }
 
@@ -65,24 +68,39 @@ impl Stage for Digest {
         };
         let ids = claimed.ids.clone();
         let digested = match self.digest(&mut claimed).await {
-            Ok(()) => claimed.transaction.commit().await.context("committing what was digested"),
+            Ok(events) => {
+                let committed = claimed.transaction.commit().await;
+                committed.map(|()| events).context("committing what was digested")
+            }
             Err(error) => {
                 // An explicit end: the rows must be free before the failure is written on them.
                 let _ = claimed.transaction.rollback().await;
                 Err(error)
             }
         };
-        if let Err(error) = digested {
-            self.memory.forget();
-            self.partitions.forget_all();
-            if is_outage(&error) {
-                return Err(error);
-            }
-            // The failure is these batches' own: it is written on them, and the others go on without a pause.
-            let reason = format!("{error:#}");
-            tracing::error!(batches = ids.len(), error = reason, "Batches could not be digested.");
-            claim::record_failure(&self.context.pool, &ids, &reason, MAX_ATTEMPTS).await?;
+        let events = match digested {
+            Ok(events) => events,
+            Err(error) => return self.give_up(&ids, error).await,
+        };
+        metrics::EVENTS_STORED.add(&[], events as u64);
+        metrics::DIGEST_BATCHES.add(&["stored"], ids.len() as u64);
+        Ok(Progress::Did(ids.len()))
+    }
+}
+
+impl Digest {
+    /// Writes a failure on the batches, unless it is the database's.
+    async fn give_up(&mut self, ids: &[i64], error: anyhow::Error) -> anyhow::Result<Progress> {
+        self.memory.forget();
+        self.partitions.forget_all();
+        if is_outage(&error) {
+            return Err(error);
         }
+        // The failure is these batches' own: it is written on them, and the others go on without a pause.
+        let reason = format!("{error:#}");
+        tracing::error!(batches = ids.len(), error = reason, "Batches could not be digested.");
+        metrics::DIGEST_BATCHES.add(&["failed"], ids.len() as u64);
+        claim::record_failure(&self.context.pool, ids, &reason, MAX_ATTEMPTS).await?;
         Ok(Progress::Did(ids.len()))
     }
 }

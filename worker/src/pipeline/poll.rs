@@ -19,6 +19,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use file::FileSource;
 use outbox::Outbox;
 use serde_json::Value;
+use squall_boot::metrics;
 use squall_intake::Origin;
 use std::time::Instant;
 use store::FinishedPoll;
@@ -70,6 +71,14 @@ impl Poll {
     /// When nothing could be read or saved; it is then on record, unless the database is away. Trouble with
     /// some of the files is no error.
     pub async fn poll_once(&mut self, now: DateTime<Utc>) -> Result<Progress> {
+        let polled = self.poll(now).await;
+        if polled.is_err() {
+            metrics::POLLS.add(&["file", "failed"], 1);
+        }
+        polled
+    }
+
+    async fn poll(&mut self, now: DateTime<Utc>) -> Result<Progress> {
         let started = Instant::now();
         let Some(mut source) = self.take_up(now).await? else { return Ok(Progress::Idle) };
         let budget = self.context.config.poll_bytes as u64;
@@ -83,6 +92,7 @@ impl Poll {
         let message = read.trouble.as_ref().map(|trouble| &trouble.message);
         let trouble_is_new = message.is_some() && message != source.last_error.as_ref();
         let is_news = read.cursor.is_some() || message != source.last_error.as_ref();
+        let failed = read.trouble.as_ref().is_some_and(|trouble| trouble.failed);
         let is_silent = source.written_at.is_none_or(|written_at| now - written_at >= SIGN_OF_LIFE);
         if is_news || is_silent {
             source.is_stale = true;
@@ -117,6 +127,14 @@ impl Poll {
             source.cursor = read.cursor.unwrap_or(source.cursor);
         }
         self.source = Some(source);
+        let outcome = match failed {
+            true => "failed",
+            false if events > 0 => "read",
+            false => "idle",
+        };
+        metrics::POLLS.add(&["file", outcome], 1);
+        metrics::POLL_BYTES.add(&["file"], read.bytes);
+        metrics::EVENTS_ACCEPTED.add(&["poll"], events as u64);
         if events > 0 {
             self.context.inbox_filled.notify_one();
         }

@@ -7,6 +7,7 @@ use crate::partitions::{self, Partitions, midnight};
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use sqlx::{AssertSqlSafe, PgPool};
+use squall_boot::metrics;
 use std::time::Duration;
 
 /// Rows deleted in one statement: about 100 ms, so that nobody waits behind it.
@@ -80,6 +81,7 @@ async fn drop_partitions(pool: &PgPool, today: NaiveDate) -> Result<Vec<NaiveDat
             .await
             .with_context(|| format!("dropping the partition {name}"))?;
         transaction.commit().await?;
+        metrics::PARTITIONS_DROPPED.add(&[], 1);
         tracing::info!(partition = name, "A day of events was dropped: no project keeps it any longer.");
     }
     Ok(old)

@@ -4,7 +4,7 @@
 //! other field is kept as an attribute, and so is a time or a level that cannot be read: an odd value is
 //! data, not an error.
 
-use super::MAX_MESSAGE_BYTES;
+use super::{Fault, MAX_MESSAGE_BYTES};
 use crate::{
     raw_event::{RawEvent, Text},
     storable,
@@ -17,15 +17,14 @@ use std::{borrow::Cow, fmt};
 ///
 /// # Errors
 /// A clause for the sender that says what is wrong.
-pub(super) fn read(json: &str) -> Result<RawEvent<'_>, String> {
+pub(super) fn read(json: &str) -> Result<RawEvent<'_>, (Fault, String)> {
     let mut reader = serde_json::Deserializer::from_str(json);
     let event = reader.deserialize_any(EventVisitor).and_then(|event| reader.end().map(|()| event));
-    let event = event.map_err(|error| format!("not a JSON event: {error}"))?;
+    let event = event.map_err(|error| (Fault::NotJson, format!("not a JSON event: {error}")))?;
     if event.message.is_empty() && event.exception.is_none() {
-        return Err(
-            "no message: an event needs the field \"message\" (text that is not empty), or \"exception\""
-                .into(),
-        );
+        let reason =
+            "no message: an event needs the field \"message\" (text that is not empty), or \"exception\"";
+        return Err((Fault::NoMessage, reason.into()));
     }
     Ok(event)
 }

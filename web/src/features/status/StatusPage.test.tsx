@@ -29,7 +29,16 @@ describe('the status page', () => {
     open('/status', {
       ...signedIn(),
       ...version,
-      'GET /readyz': () => Response.json(readiness({ queue }, 'not_ready'), { status: 503 }),
+      'GET /readyz': () =>
+        Response.json(
+          {
+            code: 'not_ready',
+            message: 'No.',
+            request_id: 'req-7',
+            details: readiness({ queue }, 'not_ready'),
+          },
+          { status: 503 },
+        ),
     })
     expect(await screen.findByText(/^Squall is not ready/)).toBeVisible()
     expect(screen.getByText('failing')).toBeVisible()

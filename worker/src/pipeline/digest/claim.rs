@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use sqlx::{PgConnection, PgPool, Postgres, Transaction, types::chrono::DateTime};
+use squall_boot::metrics;
 use squall_intake::inbox;
 use std::mem;
 
@@ -123,7 +124,7 @@ pub(super) async fn record_failure(
         "update inbox set attempts = attempts + 1, last_error = left($2, 2000),
              retry_at = now() + interval '1 second' * power(2, attempts),
              set_aside_at = case when attempts + 1 >= $3 then now() end
-         where id = any($1) returning set_aside_at is not null as \"set_aside!\"",
+         where id = any($1) returning case when set_aside_at is not null then events end as set_aside",
         ids,
         reason,
         max_attempts,
@@ -131,9 +132,11 @@ pub(super) async fn record_failure(
     .fetch_all(pool)
     .await
     .context("writing a failure on the batches")?;
-    let count = set_aside.into_iter().filter(|&it| it).count();
-    if count > 0 {
-        tracing::error!(batches = count, reason, "Batches failed too often and were set aside.");
+    let set_aside: Vec<i32> = set_aside.into_iter().flatten().collect();
+    if !set_aside.is_empty() {
+        let events = set_aside.iter().map(|events| u64::try_from(*events).unwrap_or(0)).sum();
+        metrics::EVENTS_SET_ASIDE.add(&[], events);
+        tracing::error!(batches = set_aside.len(), reason, "Batches failed too often and were set aside.");
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use super::decode::Event;
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
+use squall_boot::metrics;
 use squall_grouping::{Change, Fingerprint, Grouper, StoredTemplate, Subject, VERSION};
 use std::collections::{BTreeMap, HashMap};
 
@@ -256,6 +257,7 @@ async fn insert_issues(
     .execute(connection)
     .await
     .context("writing new issues")?;
+    metrics::ISSUES_CREATED.add(&[], new.len() as u64);
     Ok(ids)
 }
 
