@@ -1,6 +1,6 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { constants, gzipSync } from 'node:zlib'
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 import react from '@vitejs/plugin-react'
 import type { Plugin } from 'vite'
 import { defineConfig } from 'vitest/config'
@@ -8,7 +8,7 @@ import { defineConfig } from 'vitest/config'
 const api = process.env.SQUALL_API ?? process.env.SQUALL_API_URL ?? 'http://127.0.0.1:8642'
 
 export default defineConfig({
-  plugins: [react(), gzipped()],
+  plugins: [react(), packed()],
   resolve: { alias: { '@': new URL('./src', import.meta.url).pathname } },
   server: {
     proxy: Object.fromEntries(['/api', '/readyz', '/healthz'].map((path) => [path, { target: api }])),
@@ -33,17 +33,23 @@ export default defineConfig({
   },
 })
 
-/** Writes a .gz beside each asset, which the api serves as it is: strongest compression, paid once at build time. */
-function gzipped(): Plugin {
+/** Writes a .gz and a .br beside each file that becomes smaller, which api and edge serve as they are: strongest compression, paid once. */
+function packed(): Plugin {
   return {
-    name: 'gzipped',
+    name: 'packed',
     apply: 'build',
     async writeBundle({ dir = 'dist' }) {
-      const assets = join(dir, 'assets')
-      for (const name of await readdir(assets)) {
-        if (!/\.(js|css|svg)$/.test(name)) continue
-        const file = join(assets, name)
-        await writeFile(`${file}.gz`, gzipSync(await readFile(file), { level: constants.Z_BEST_COMPRESSION }))
+      for (const name of await readdir(dir, { recursive: true })) {
+        if (!/\.(js|css|svg|html|txt|json)$/.test(name)) continue
+        const file = join(dir, name)
+        const plain = await readFile(file)
+        const copies = {
+          gz: gzipSync(plain, { level: constants.Z_BEST_COMPRESSION }),
+          br: brotliCompressSync(plain, { params: { [constants.BROTLI_PARAM_SIZE_HINT]: plain.length } }),
+        }
+        for (const [ending, copy] of Object.entries(copies)) {
+          if (copy.length < plain.length) await writeFile(`${file}.${ending}`, copy)
+        }
       }
     },
   }

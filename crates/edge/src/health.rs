@@ -35,7 +35,7 @@ fn ask(address: SocketAddr) -> io::Result<String> {
 }
 
 /// Every address of the machine is reached at loopback.
-fn from_inside(listen: SocketAddr) -> SocketAddr {
+pub fn from_inside(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),

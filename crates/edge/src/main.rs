@@ -24,7 +24,7 @@ use std::{io::Write, process::ExitCode};
 #[command(
     name = "squall-edge",
     version,
-    after_help = "Example:\n  SQUALL_EDGE_API=api:8642 SQUALL_EDGE_WEB=web/dist squall-edge run"
+    after_help = "Example:\n  SQUALL_EDGE_API=api:8642 SQUALL_EDGE_WEB=$PWD/web/dist squall-edge run"
 )]
 struct Cli {
     #[command(subcommand)]

@@ -25,7 +25,7 @@ impl Nginx {
     pub fn find(program: &Path) -> Result<Self, Failure> {
         let tried = format!("asking {} for its version", program.display());
         let next = "install nginx 1.22 or newer, or set SQUALL_EDGE_NGINX to where it is";
-        let output = Command::new(program)
+        let output = Self::at(program)
             .arg("-v")
             .output()
             .map_err(|error| Failure::new(&tried, format!("it cannot be run: {error}"), next))?;
@@ -52,8 +52,8 @@ impl Nginx {
         if output.status.success() {
             return Ok(());
         }
-        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        Err(Failure::several(tried, said.lines().map(str::to_owned).collect(), next))
+        let said = String::from_utf8_lossy(&output.stderr);
+        Err(Failure::several(tried, said.trim().lines().map(without_time).collect(), next))
     }
 
     /// Becomes nginx; comes back only when that fails.
@@ -62,9 +62,17 @@ impl Nginx {
         Failure::new("starting nginx", error.to_string(), "check that SQUALL_EDGE_NGINX may be executed")
     }
 
+    /// Debian puts nginx where the path of an ordinary user does not lead.
+    fn at(program: &Path) -> Command {
+        let path = std::env::var("PATH").unwrap_or_default();
+        let mut command = Command::new(program);
+        command.env("PATH", format!("{path}:/usr/local/sbin:/usr/sbin"));
+        command
+    }
+
     /// Without `-e`, nginx would open the log it was compiled for before it reads a line of configuration.
     fn command(&self, folder: &Path) -> Command {
-        let mut command = Command::new(&self.program);
+        let mut command = Self::at(&self.program);
         command.args(["-e", "stderr", "-p"]).arg(folder).arg("-c").arg(folder.join("nginx.conf"));
         command
     }
@@ -77,9 +85,31 @@ fn parse_version(said: &str) -> Option<Version> {
     Some((parts.next()??, parts.next()??, parts.next()??))
 }
 
+/// `2026/01/01 00:00:00 [emerg] 7#7: what is wrong` begins with what is wrong.
+fn without_time(line: &str) -> String {
+    let stamped = line
+        .split_once("] ")
+        .and_then(|(_, rest)| rest.split_once("#"))
+        .and_then(|(_, rest)| rest.split_once(": "));
+    stamped.map_or(line, |(_, said)| said).trim_start_matches("nginx: ").to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_nginx_says_loses_its_time_and_number() {
+        for (line, expected) in [
+            (
+                "2026/11/21 09:28:13 [emerg] 271#271: invalid parameter \"edge\" in /a:12",
+                "invalid parameter \"edge\" in /a:12",
+            ),
+            ("nginx: configuration file /a test failed", "configuration file /a test failed"),
+        ] {
+            assert_eq!(without_time(line), expected);
+        }
+    }
 
     #[test]
     fn versions_are_read_from_what_nginx_says() {

@@ -25,6 +25,12 @@ const HTTP2_IS_A_DIRECTIVE: Version = (1, 25, 1);
 /// From here on a server of a group may be a name that is looked up again.
 const GROUPS_LOOK_UP_NAMES: Version = (1, 27, 3);
 
+/// From here on a group keeps its connections unless it is told not to, and before it cannot be told so.
+const GROUPS_KEEP_CONNECTIONS: Version = (1, 29, 7);
+
+/// Seconds in which another replica may still get a request: several that say nothing for a second each.
+const LONGEST_RETRY: u64 = 5;
+
 const NGINX: &str = include_str!("../../../infra/nginx/nginx.conf");
 const UPSTREAM_NAME: &str = include_str!("../../../infra/nginx/upstream-name.conf");
 const UPSTREAM_GROUP: &str = include_str!("../../../infra/nginx/upstream-group.conf");
@@ -111,6 +117,7 @@ fn routes(settings: &Settings) -> String {
             ("max_body", settings.max_body.to_string()),
             ("max_intake_body", settings.max_intake_body.to_string()),
             ("client_timeout", settings.client_timeout.to_string()),
+            ("retry_timeout", LONGEST_RETRY.min(settings.read_timeout - 1).to_string()),
             ("read_timeout", settings.read_timeout.to_string()),
             ("stream_timeout", settings.stream_timeout.to_string()),
         ],
@@ -166,7 +173,9 @@ fn upstream(settings: &Settings, version: Version) -> Result<String, Failure> {
         let again = if matches!(place, Place::Name(..)) { " resolve" } else { "" };
         format!("server {}{again} max_fails=0;", place.to_nginx())
     });
-    Ok(fill(UPSTREAM_GROUP, &[("resolver", resolver), ("servers", lines(servers))]))
+    let keepalive = if version >= GROUPS_KEEP_CONNECTIONS { "keepalive 0;" } else { "" };
+    let values = [("resolver", resolver), ("servers", lines(servers)), ("keepalive", keepalive.to_owned())];
+    Ok(fill(UPSTREAM_GROUP, &values))
 }
 
 fn name_servers(settings: &Settings) -> Result<Vec<String>, Failure> {

@@ -183,14 +183,14 @@ impl Settings {
                 env,
                 "SQUALL_EDGE_READ_TIMEOUT",
                 "60",
-                6..=3600,
+                2..=3600,
                 "Longest silence of the api, in seconds; more than its `SQUALL_REQUEST_TIMEOUT`, which answers with a better sentence.",
             ),
             stream_timeout: count(
                 env,
                 "SQUALL_EDGE_STREAM_TIMEOUT",
                 "3600",
-                6..=86_400,
+                2..=86_400,
                 "Longest silence of a live stream, in seconds.",
             ),
             graceful_timeout: count(
@@ -252,6 +252,15 @@ impl Settings {
             env.refuse(format!(
                 "SQUALL_EDGE_WEB is {:?}, and the index.html in it cannot be read: {error}. Set it to the folder of the built web app (web/dist)",
                 self.web.display().to_string()
+            ));
+        }
+        // A socket in the place of standard output, as systemd makes one, cannot be opened by its name.
+        if let Some(log) = &self.access_log
+            && let Err(error) = fs::File::options().append(true).create(true).open(log)
+        {
+            let log = log.display().to_string();
+            env.refuse(format!(
+                "SQUALL_EDGE_ACCESS_LOG is {log:?}, which cannot be written: {error}. Set it to a file that this user may write, or to off"
             ));
         }
         if let Some(tls) = &self.tls {

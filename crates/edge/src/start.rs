@@ -3,11 +3,15 @@
 use crate::{
     environment::Environment,
     failure::Failure,
+    health,
     nginx::Nginx,
     render::{self, ConfigurationFile},
     settings::Settings,
 };
-use std::{fs, io, net::TcpListener, path::Path};
+use std::{fs, io, net::TcpStream, path::Path, time::Duration};
+
+/// What listens on this machine takes a connection at once.
+const A_MOMENT: Duration = Duration::from_millis(200);
 
 /// Becomes nginx; comes back only with a reason why not.
 pub fn run() -> Result<(), Failure> {
@@ -16,7 +20,7 @@ pub fn run() -> Result<(), Failure> {
     let files = render::files(&settings, nginx.version)?;
     write(&settings.folder, &files)?;
     nginx.test(&settings.folder)?;
-    try_ports(&settings)?;
+    look_at_ports(&settings)?;
     Err(nginx.become_it(&settings.folder))
 }
 
@@ -35,19 +39,18 @@ fn write(folder: &Path, files: &[ConfigurationFile]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// nginx would try a taken port for seconds and then name only a number.
-fn try_ports(settings: &Settings) -> Result<(), Failure> {
+/// nginx would try a taken port for seconds, and then name only a number. A listener of our own would be the surer test, and
+/// would reset whoever came too early.
+fn look_at_ports(settings: &Settings) -> Result<(), Failure> {
     let tls = settings.tls.as_ref().map(|tls| ("SQUALL_EDGE_TLS_LISTEN", tls.listen));
     for (variable, address) in [("SQUALL_EDGE_LISTEN", settings.listen)].into_iter().chain(tls) {
-        TcpListener::bind(address).map_err(|error| {
-            let next = match error.kind() {
-                io::ErrorKind::PermissionDenied => {
-                    format!("set {variable} to a port from 1024 up, which needs no rights")
-                }
-                _ => format!("stop what has the port, or set {variable} to another one"),
-            };
-            Failure::new(format!("listening on {address}"), error.to_string(), next)
-        })?;
+        if TcpStream::connect_timeout(&health::from_inside(address), A_MOMENT).is_ok() {
+            return Err(Failure::new(
+                format!("listening on {address}"),
+                "another process listens there already",
+                format!("stop that process, or set {variable} to another port"),
+            ));
+        }
     }
     Ok(())
 }

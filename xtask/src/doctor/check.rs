@@ -11,6 +11,7 @@ use crate::{
 };
 use anyhow::Result;
 use serde::Serialize;
+use std::process::Command;
 
 #[derive(Debug, Serialize)]
 pub struct Check {
@@ -55,6 +56,7 @@ pub fn all(world: &World) -> Result<Vec<Check>> {
         postgres(world, &tools),
         npm_packages(world),
         chromium(),
+        nginx(),
         docker(),
     ])
 }
@@ -121,6 +123,23 @@ fn chromium() -> Check {
         optional: false,
         how: "cargo xtask doctor --fix (or set CHROMIUM_PATH)".into(),
         provision: Some(Provision::Chromium),
+    }
+}
+
+/// It says its version on standard error, and stands where the path of an ordinary user does not lead.
+fn nginx() -> Check {
+    let ask = |program| Command::new(program).arg("-v").output().ok();
+    let output = ask("nginx").or_else(|| ask("/usr/sbin/nginx"));
+    let said = output.map(|output| String::from_utf8_lossy(&output.stderr).trim().to_owned());
+    let found = said.and_then(|said| said.strip_prefix("nginx version: nginx/").map(str::to_owned));
+    Check {
+        tool: "nginx",
+        needed: "≥ 1.22, for tests".into(),
+        ok: found.as_deref().is_some_and(|found| is_at_least(found, "1.22")),
+        found,
+        optional: true,
+        how: "Debian: apt-get install nginx-light".into(),
+        provision: None,
     }
 }
 
