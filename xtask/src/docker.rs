@@ -9,6 +9,7 @@ pub mod context;
 pub mod build;
 pub mod base_images;
 pub mod dynamic;
+pub mod validate;
 
 use crate::world::World;
 use anyhow::Result;
@@ -33,6 +34,11 @@ enum Action {
     /// Makes stand-ins of the public base images from Debian packages, where no registry can be reached. Needs root.
     #[command(after_help = "Example:\n  cargo xtask docker base-images")]
     BaseImages(base_images::Arguments),
+    /// Checks Dockerfiles, Compose files and the build context as one whole; needs no engine.
+    #[command(
+        after_help = "Examples:\n  cargo xtask docker validate\n  cargo xtask docker validate infra/docker/rust.Dockerfile\n  cargo xtask docker validate --sarif > docker.sarif"
+    )]
+    Validate(validate::Arguments),
 }
 
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
@@ -40,5 +46,6 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
         Action::Build(arguments) => build::run(world, arguments),
         Action::Probe(arguments) => dynamic::run(arguments),
         Action::BaseImages(arguments) => base_images::run(world, arguments),
+        Action::Validate(arguments) => validate::run(world, arguments),
     }
 }

@@ -30,6 +30,7 @@ pub struct Settings {
     pub stack: Stack,
     pub demo: Demo,
     pub backup: Backup,
+    pub docker: crate::docker::validate::Settings,
     /// Settings of the private PostgreSQL, as its configuration names them.
     pub postgres: BTreeMap<String, String>,
 }

@@ -1,0 +1,6 @@
+# expect ConsistentInstructionCasing at 3
+FROM debian:12.5
+run true
+LABEL org.opencontainers.image.title=a org.opencontainers.image.description=b org.opencontainers.image.licenses=MIT
+HEALTHCHECK NONE
+USER 10001

@@ -1,0 +1,1 @@
+fn main() { std::env::var("SQUALL_LOG"); }

@@ -1,0 +1,8 @@
+# expect ExposeInvalidFormat at 4
+# expect ExposeProtoCasing at 5
+FROM debian:12.5
+EXPOSE 127.0.0.1:80
+EXPOSE 80/TCP
+LABEL org.opencontainers.image.title=a org.opencontainers.image.description=b org.opencontainers.image.licenses=MIT
+HEALTHCHECK NONE
+USER 10001

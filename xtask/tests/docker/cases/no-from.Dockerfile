@@ -1,0 +1,2 @@
+# expect SQ-D08 at 1
+ARG A=1

@@ -1,0 +1,4 @@
+# expect SQ-D10 at 2
+FROM debian:12.5
+HEALTHCHECK NONE
+USER 10001

@@ -1,0 +1,4 @@
+# expect CIS-DI-0001 at 2
+FROM debian:12.5
+LABEL org.opencontainers.image.title=a org.opencontainers.image.description=b org.opencontainers.image.licenses=MIT
+HEALTHCHECK NONE

@@ -1,0 +1,7 @@
+# expect CIS-DI-0001 at 7
+# expect DL3002 at 7
+# expect DL3066 at 7
+FROM debian:12.5
+LABEL org.opencontainers.image.title=a org.opencontainers.image.description=b org.opencontainers.image.licenses=MIT
+HEALTHCHECK NONE
+USER root

@@ -1,0 +1,7 @@
+FROM debian:12
+WORKDIR /srv
+WORKDIR srv
+WORKDIR "/srv"
+WORKDIR $HOME/srv
+WORKDIR 'srv'
+WORKDIR C:\srv

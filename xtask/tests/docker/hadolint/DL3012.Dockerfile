@@ -1,0 +1,6 @@
+FROM debian:12 AS a
+HEALTHCHECK CMD ["/a"]
+FROM debian:12
+HEALTHCHECK CMD ["/a"]
+HEALTHCHECK --interval=5s CMD ["/b"]
+HEALTHCHECK NONE

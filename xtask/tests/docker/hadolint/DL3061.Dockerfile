@@ -1,0 +1,6 @@
+# first
+ARG A=1
+ENV B=1
+LABEL c=1
+FROM debian:12
+ENV B=1

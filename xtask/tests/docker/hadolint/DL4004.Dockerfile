@@ -1,0 +1,6 @@
+FROM debian:12
+ENTRYPOINT ["a"]
+FROM debian:12
+ENTRYPOINT ["a"]
+ENTRYPOINT ["b"]
+entrypoint ["c"]
