@@ -1,4 +1,5 @@
 # Stands in for the public rust image: Debian with a C linker, and the toolchain of the machine that builds it.
+# squall: allow DL3008 in this file, because a stand-in takes what Debian's mirror has on that day
 FROM debian:bookworm-slim
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends gcc libc6-dev \

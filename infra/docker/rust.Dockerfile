@@ -93,11 +93,12 @@ CMD ["--help"]
 
 # The tests of the api, compiled; they run where a database is. The sources are there for the snapshots they compare with.
 FROM source AS build-test
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 COPY docs docs
 COPY web/openapi.json web/openapi.json
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,id=squall-test,target=/usr/share/squall/target,sharing=locked \
-    { cargo test --locked --no-run --package squall-api > /tmp/compiled 2>&1 || { cat /tmp/compiled; exit 1; }; } \
+    cargo test --locked --no-run --package squall-api 2>&1 | tee /tmp/compiled \
     && mkdir -p /out/tests \
     && sed -n 's/.*Executable .*(\(.*\))$/\1/p' /tmp/compiled | xargs -I{} cp {} /out/tests/ \
     && test -n "$(ls /out/tests)"
