@@ -44,9 +44,10 @@ use Provision::{Chromium, NpmPackages, Postgres};
 use Resource::{Node, Target};
 
 #[rustfmt::skip]
-pub const STEPS: [Step; 19] = [
+pub const STEPS: [Step; 20] = [
     Step { id: "fmt", title: "formatting", needs: &[], uses: &[], provisions: &[NpmPackages], command: &["fmt", "--check"], job: Job::Static },
     Step { id: "workflows", title: "workflow drift", needs: &[], uses: &[], provisions: &[], command: &["workflows", "check"], job: Job::Static },
+    Step { id: "docker-validate", title: "rules of Dockerfiles and Compose files", needs: &[], uses: &[], provisions: &[], command: &["docker", "validate"], job: Job::Static },
     Step { id: "clippy", title: "lints of the Rust code", needs: &[], uses: &[Target], provisions: &[], command: &["lint", "rust"], job: Job::Static },
     Step { id: "check", title: "types of the Rust code", needs: &[], uses: &[Target], provisions: &[], command: &["typecheck", "rust"], job: Job::Static },
     Step { id: "queries", title: "SQL queries against the schema", needs: &["check"], uses: &[Target], provisions: &[Postgres], command: &["queries", "--check"], job: Job::Static },
