@@ -1,12 +1,15 @@
 //! `backup`: runs `squall-backup`, which knows backups; xtask only knows which database is meant and where its
 //! programs are. Recovery to a point in time of the native stack is here too: it exchanges the data folder.
 
+mod schedule;
+
 use crate::{
     build::{self, Binaries},
+    docker::engine::Engine,
     failure::Failure,
     migrate::database,
     postgres::{Postgres, account::Account, given_url},
-    up::{Place, plan::postgres_home},
+    up::{Place, compose::stack::ComposeStack, plan::postgres_home},
     world::{Profile, World},
 };
 use anyhow::{Context, Result};
@@ -65,6 +68,9 @@ enum Action {
     /// Makes a pair of keys for encrypted backups.
     #[command(after_help = "Example:\n  cargo xtask backup key --to squall-backup.key")]
     Key(Passed),
+    /// Makes a backup every day, proves it, and removes what no rule keeps; for a container, where no cron runs.
+    #[command(after_help = "Example:\n  cargo xtask backup schedule --at 02:30")]
+    Schedule(schedule::Arguments),
     /// Follows the write-ahead log and keeps it, until it is interrupted.
     #[command(after_help = "Example:\n  cargo xtask backup wal")]
     Wal(Passed),
@@ -91,6 +97,7 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
         Action::Base(passed) => engine(world, "base", passed, &[]),
         Action::Recover(passed) => engine(world, "recover", passed, &[]),
         Action::Key(passed) => engine(world, "key", passed, &[]),
+        Action::Schedule(arguments) => schedule::run(world, arguments),
         Action::Wal(passed) => {
             let spool = world.build_folder().join("squall-wal").into_os_string();
             engine(world, "wal", passed, &["--spool".into(), spool])
@@ -101,6 +108,9 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
 const NEXT: &str = "mend what the message above names, then run the command again";
 
 fn engine(world: &World, command: &str, passed: &Passed, more: &[OsString]) -> Result<()> {
+    if let Some(stack) = running_in_containers(world, &passed.place)? {
+        return in_containers(world, &stack, command, &passed.arguments);
+    }
     build::binaries(world, Binaries::ReleaseOne("squall-backup"))?;
     let (shell, program) = (world.shell()?, world.binary(Profile::Release, "squall-backup")?);
     let reads_files_only = matches!(command, "list" | "verify" | "prune" | "key");
@@ -118,6 +128,22 @@ fn engine(world: &World, command: &str, passed: &Passed, more: &[OsString]) -> R
 
 fn programs(world: &World) -> Result<OsString> {
     Ok(Postgres::provide(world, &|line| eprintln!("{line}"))?.bin.into())
+}
+
+/// The stack in containers that a command means, unless a person named another database.
+fn running_in_containers(world: &World, place: &Place) -> Result<Option<ComposeStack>> {
+    if given_url().is_some() {
+        return Ok(None);
+    }
+    ComposeStack::load(&place.folder(world)?)
+}
+
+/// The same command in the image that holds it, beside the database.
+fn in_containers(world: &World, stack: &ComposeStack, command: &str, given: &[String]) -> Result<()> {
+    let engine = Engine::need("running a backup command in a container")?;
+    let mut compose = stack.job(world, &engine, "ops")?;
+    compose.args(["backup", command]).args(given);
+    world.run(compose, NEXT)
 }
 
 /// SQUALL_BACKUP_TO, else the place that xtask.toml names; a folder there is one of the repository.

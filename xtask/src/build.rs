@@ -4,7 +4,7 @@ use crate::{
     failure::{Exit, Failure},
     files,
     tools::version_of,
-    world::{Profile, World},
+    world::{Profile, World, installed_programs},
 };
 use anyhow::{Context, Result};
 use clap::ValueEnum;
@@ -77,6 +77,9 @@ impl Binaries {
 
 /// Builds the binaries; cargo shows its progress and does nothing when they are fresh.
 pub fn binaries(world: &World, which: Binaries) -> Result<()> {
+    if installed_programs().is_some() {
+        return Ok(());
+    }
     let shell = world.shell()?;
     let cargo = match which {
         Binaries::Tested => cmd!(shell, "cargo build --workspace --all-targets"),

@@ -9,6 +9,8 @@ pub enum Exit {
     Failed = 1,
     Usage = 2,
     ToolMissing = 3,
+    /// What it needs is not on this machine; nothing was found wrong.
+    NotRun = 4,
     Interrupted = 130,
 }
 
@@ -51,6 +53,11 @@ impl Failure {
     /// Its last part, for a table that has no room for the others.
     pub fn next_step(&self) -> &str {
         &self.next
+    }
+
+    /// What went wrong, for a failure that says more around it.
+    pub fn wrong(&self) -> &str {
+        &self.wrong
     }
 
     pub fn is_silent(&self) -> bool {

@@ -17,6 +17,7 @@ Exit codes:
   1    something failed; the message says what was tried, what went wrong and what to do next
   2    wrong usage
   3    a tool is missing and could not be fetched; `cargo xtask doctor` says how to get it
+  4    not run: this machine has no Docker engine; `ci` shows such a step as skipped
   130  interrupted";
 
 /// The page, from the same doc comments as each command's own help.

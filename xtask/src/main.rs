@@ -107,7 +107,7 @@ enum Command {
     /// Makes backups, proves them, and brings them back.
     Backup(backup::Arguments),
 
-    /// Checks the images, Compose files and build context.
+    /// Builds the images of the stack, and checks them, Compose files and build context.
     Docker(docker::Arguments),
 
     /// Says what this machine lacks, and with --fix fetches it.

@@ -2,9 +2,10 @@
 
 use crate::{
     build::{self, Binaries},
+    docker::engine::Engine,
     failure::Failure,
     postgres::{given_url, scratch::Scratch},
-    up::{Place, service::Plan},
+    up::{Place, compose::stack::ComposeStack, service::Plan},
     world::{Profile, World},
 };
 use anyhow::Result;
@@ -70,6 +71,11 @@ enum Action {
 }
 
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
+    if let Action::Run(place) | Action::Status { place, .. } = &arguments.action
+        && let Some(stack) = ComposeStack::load(&place.folder(world)?)?.filter(|_| given_url().is_none())
+    {
+        return in_containers(world, &stack, &arguments.action);
+    }
     build::binaries(world, Binaries::One("squall-migrate"))?;
     match &arguments.action {
         Action::New { name } => squall_migrate(world, &["new", name], &[]),
@@ -91,6 +97,18 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
         Action::Fixture => squall_migrate(world, &["fixture"], &Scratch::start(world)?.environment()),
         Action::Verify => squall_migrate(world, &["verify"], &Scratch::start(world)?.environment()),
     }
+}
+
+/// The stack's own job, with the words of this command.
+fn in_containers(world: &World, stack: &ComposeStack, action: &Action) -> Result<()> {
+    let engine = Engine::need("running the migration job in a container")?;
+    let mut compose = stack.job(world, &engine, "migrate")?;
+    compose.args(match action {
+        Action::Status { json: true, .. } => ["status", "--json"].as_slice(),
+        Action::Status { json: false, .. } => &["status"],
+        _ => &["run"],
+    });
+    world.run(compose, "mend what the message above names, then run the command again")
 }
 
 fn squall_migrate(world: &World, arguments: &[&str], environment: &[(&str, OsString)]) -> Result<()> {

@@ -1,5 +1,7 @@
 //! `test`: the tests, each with what it needs: a fresh PostgreSQL, npm packages, a stack and a browser.
 
+mod containers;
+
 use crate::{
     build::{self, Binaries},
     doctor,
@@ -31,12 +33,15 @@ enum Suite {
     Web,
     /// The whole stack, in Chromium.
     Browser,
+    /// The stack in containers: the same in Chromium through the edge, then a restart, then down and up again with its data.
+    Containers,
 }
 
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     let suites = match arguments.suite {
         Some(suite) => vec![suite],
-        None => Suite::value_variants().to_vec(),
+        // Containers need an engine and minutes; who means them names them.
+        None => Suite::value_variants().iter().copied().filter(|suite| *suite != Suite::Containers).collect(),
     };
     for suite in suites {
         match suite {
@@ -44,6 +49,7 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
             Suite::Xtask => xtask(world, &arguments.arguments)?,
             Suite::Web => web(world, &arguments.arguments)?,
             Suite::Browser => browser(world, &arguments.arguments)?,
+            Suite::Containers => containers::run(world, &arguments.arguments)?,
         }
     }
     Ok(())

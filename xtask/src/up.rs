@@ -19,13 +19,16 @@ pub mod down;
 pub mod ps;
 pub mod logs;
 pub mod restart;
+pub mod compose;
 
 use crate::{
     build::{self, Binaries},
-    failure::{Exit, Failure},
+    docker::engine::{Absent, Engine},
+    failure::Failure,
     world::World,
 };
 use anyhow::{Context, Result};
+use compose::stack::ComposeStack;
 use plan::{Planned, Web};
 use service::Plan;
 use state::StateFolder;
@@ -55,12 +58,15 @@ pub struct Arguments {
     /// Runs unoptimised binaries and the Vite dev server, and rebuilds on every change.
     #[arg(long)]
     dev: bool,
-    /// Runs the services as processes of this machine. This is the default.
-    #[arg(long, conflicts_with = "docker")]
+    /// Runs the services as processes of this machine. This is the choice where no Docker engine answers.
+    #[arg(long, conflicts_with_all = ["docker", "prod"])]
     native: bool,
-    /// Runs the services in containers. Not there yet.
-    #[arg(long)]
+    /// Runs the services in containers. This is the choice where a Docker engine answers.
+    #[arg(long, conflicts_with = "dev")]
     docker: bool,
+    /// Runs the containers as in production: limits, secrets in files, no unsafe setting.
+    #[arg(long, conflicts_with_all = ["dev", "demo"])]
+    prod: bool,
     #[command(flatten)]
     pub place: Place,
 }
@@ -93,12 +99,11 @@ pub struct Options {
 }
 
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
-    if arguments.docker {
-        let wrong = "this version of Squall does not run its stack in containers yet";
-        let next = "run `cargo xtask up` without --docker: the same services, as processes of this machine";
-        return Err(Failure::new("cargo xtask up --docker", wrong, next).exit(Exit::Usage).into());
-    }
     let folder = arguments.place.folder(world)?;
+    if in_containers(arguments, &folder)? {
+        return compose::up(world, arguments, &folder);
+    }
+    refuse_beside_containers(&folder)?;
     let lock = folder.lock()?;
     report_leftovers(&folder)?;
     let options = Options {
@@ -126,6 +131,44 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
         return in_foreground(world, &folder, &plan, &stop, [lock, ports]);
     }
     greet(world, &folder, &plan)
+}
+
+/// What was asked for, else what runs already, else what this machine has.
+fn in_containers(arguments: &Arguments, folder: &StateFolder) -> Result<bool> {
+    if arguments.docker || arguments.prod {
+        return Ok(true);
+    }
+    // A server of one's own, a watched build: neither goes with containers.
+    if arguments.native || arguments.dev || crate::postgres::given_url().is_some() {
+        return Ok(false);
+    }
+    if ComposeStack::load(folder)?.is_some() {
+        return Ok(true);
+    }
+    if folder.supervisor()?.is_some() {
+        return Ok(false);
+    }
+    let found = Engine::find();
+    if let Err(Absent::Silent(_)) = &found {
+        eprintln!(
+            "there is a docker client, but its engine does not answer: the stack runs as processes of this machine"
+        );
+    }
+    let engine = found.is_ok_and(|engine| engine.compose().is_ok());
+    if engine {
+        eprintln!(
+            "a Docker engine answers: the stack runs in containers; --native runs it as processes of this machine"
+        );
+    }
+    Ok(engine)
+}
+
+/// One folder, one stack.
+fn refuse_beside_containers(folder: &StateFolder) -> Result<()> {
+    let Some(stack) = ComposeStack::load(folder)? else { return Ok(()) };
+    let wrong = format!("the stack runs in containers already (Compose project {})", stack.project);
+    let next = "stop it with `cargo xtask down`, or name another stack with --state";
+    Err(Failure::new("starting the stack natively", wrong, next).into())
 }
 
 /// Builds what the stack runs and decides what it is made of. Starts nothing.

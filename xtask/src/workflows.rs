@@ -55,11 +55,12 @@ const SETUP_PYTHON: Pin = Pin {
 /// The Node.js and Python that the jobs run with; tools.toml says only the oldest that will do.
 const NODE: &str = "22";
 const PYTHON: &str = "3.12";
-const JOBS: [(Job, &str, &str, u32); 4] = [
+const JOBS: [(Job, &str, &str, u32); 5] = [
     (Job::Static, "static", "Formatting, lints, types, queries", 30),
     (Job::Rust, "rust", "Rust tests, migrations", 45),
     (Job::Web, "web", "Web tests and build", 20),
     (Job::Browser, "browser", "API description, browser tests", 45),
+    (Job::Docker, "docker", "Images, the stack in containers", 60),
 ];
 
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
@@ -125,8 +126,9 @@ fn job(tools: &Tools, job: Job, id: &str, name: &str, minutes: u32) -> String {
         ],
     );
     text += &uses(&SETUP_PYTHON, &[("python-version", &format!("'{PYTHON}'"))]);
-    if steps().any(|step: &Step| step.uses.contains(&crate::ci::steps::Resource::Target)) || job == Job::Rust
-    {
+    let compiles = |step: &Step| step.uses.contains(&crate::ci::steps::Resource::Target);
+    // Images are compiled inside the engine, which keeps a cache of its own.
+    if (steps().any(compiles) && job != Job::Docker) || job == Job::Rust {
         let key =
             format!("cargo-{id}-${{{{ runner.os }}}}-${{{{ hashFiles('Cargo.lock', 'xtask/Cargo.lock') }}}}");
         let restore = format!("cargo-{id}-${{{{ runner.os }}}}-");

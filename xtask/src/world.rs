@@ -126,6 +126,9 @@ impl World {
     }
 
     pub fn binary(&self, profile: Profile, name: &str) -> Result<PathBuf> {
+        if let Some(folder) = installed_programs() {
+            return Ok(folder.join(name));
+        }
         Ok(self.target()?.join(profile.folder()).join(name))
     }
 
@@ -160,6 +163,11 @@ impl World {
         let said = String::from_utf8_lossy(&said);
         Err(Failure::new(show(&command), format!("it ended with {}:\n{said}", output.status), next).into())
     }
+}
+
+/// Where an image or a package has put the programs; nothing in a clone, where cargo builds them.
+pub fn installed_programs() -> Option<PathBuf> {
+    env::var_os("SQUALL_BIN").filter(|folder| !folder.is_empty()).map(PathBuf::from)
 }
 
 /// Whoever ends xtask means what it runs, too.
@@ -197,7 +205,7 @@ pub fn squall_variables() -> BTreeMap<String, String> {
     let ours = |name: &str| {
         name == "REDIS_URL"
             || name.starts_with("SQUALL_")
-                && !matches!(name, "SQUALL_STATE" | "SQUALL_PG_BIN" | "SQUALL_CACHE")
+                && !matches!(name, "SQUALL_STATE" | "SQUALL_PG_BIN" | "SQUALL_CACHE" | "SQUALL_BIN")
     };
     let utf8 = env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));

@@ -1,6 +1,17 @@
 //! What the tools themselves cost, measured from outside as a person would: by running `cargo xtask`.
 
-use crate::{failure::Failure, process::children_cpu_seconds, up::state::StateFolder, world::World};
+use crate::{
+    docker::{
+        build::weigh,
+        context::pack,
+        engine::Engine,
+        images::{IMAGES, named, usual_tag},
+    },
+    failure::Failure,
+    process::children_cpu_seconds,
+    up::{compose::stack::ComposeStack, state::StateFolder},
+    world::World,
+};
 use anyhow::Result;
 use std::{
     collections::BTreeMap,
@@ -40,6 +51,8 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     // Whatever happens, nothing of it stays up.
     let measured = bench.stack(arguments.runs);
     let down = bench.xtask(&["down", "--delete-data"]);
+    let measured = measured.and(bench.containers(arguments.runs.min(3)));
+    let down = bench.xtask(&["down", "--delete-data"]).and(down);
     let _ = fs::remove_dir_all(&scratch);
     measured.and(down.map(drop))
 }
@@ -83,18 +96,97 @@ impl Bench<'_> {
         if self.cold_target.is_some() {
             row("compilation", &mut [compiled], "most of up.first");
         }
-        let first = self.xtask(&["up", "--detach"])?;
+        let first = self.xtask(&["up", "--native", "--detach"])?;
         row("up.first, the rest", &mut [first], "≤ 20 s");
         if self.cold_target.is_some() {
             row("up.first", &mut [compiled + first], "≤ 360 s");
         }
-        let mut warm =
-            (0..runs.max(1)).map(|_| self.xtask(&["up", "--detach"])).collect::<Result<Vec<_>>>()?;
+        let mut warm = (0..runs.max(1))
+            .map(|_| self.xtask(&["up", "--native", "--detach"]))
+            .collect::<Result<Vec<_>>>()?;
         row("up.warm", &mut warm, "≤ 2 s");
         thread::sleep(IDLE);
         self.memory()?;
         row("down", &mut [self.xtask(&["down"])?], "–");
-        row("up, all built", &mut [self.xtask(&["up", "--detach"])?], "–");
+        row("up, all built", &mut [self.xtask(&["up", "--native", "--detach"])?], "–");
+        Ok(())
+    }
+
+    /// The same stack in containers, where there is an engine.
+    fn containers(&self, runs: usize) -> Result<()> {
+        let engine = match Engine::find() {
+            Ok(engine) => engine,
+            Err(_) => {
+                println!("{:<24} not measured: no Docker engine answers", "image.*, up.docker");
+                return Ok(());
+            }
+        };
+        // Builds what changed and makes the volume; neither is part of the figure.
+        self.xtask(&["up", "--docker", "--detach"])?;
+        let mut again = Vec::new();
+        for _ in 0..runs.max(1) {
+            self.xtask(&["down"])?;
+            again.push(self.xtask(&["up", "--docker", "--detach"])?);
+        }
+        row("up.docker", &mut again, "≤ 10 s");
+        thread::sleep(IDLE);
+        self.memory_of_containers(&engine)?;
+        self.xtask(&["down"])?;
+        for image in IMAGES.iter().filter(|image| image.usual) {
+            let Ok(weighed) = weigh(&engine, image, &usual_tag()) else { continue };
+            let goal = weighed.budget_megabytes.map_or("–".to_owned(), |budget| format!("≤ {budget} MB"));
+            let above = if image.budget.is_some_and(|budget| budget.above.is_some()) {
+                ", above its base"
+            } else {
+                ""
+            };
+            let what = format!("image.{}{above}", image.name);
+            println!("{what:<24} {:>9.1} MB {:>19}  {goal}", weighed.counted_bytes as f64 / 1e6, "");
+        }
+        for name in ["api", "ops", "edge"] {
+            let Some(image) = named(name) else { continue };
+            let bytes = fs::metadata(pack(self.world, &image)?)?.len();
+            println!(
+                "{:<24} {:>9.2} MB {:>19}  ≤ 1 MB",
+                format!("image.context, {name}"),
+                bytes as f64 / 1e6,
+                ""
+            );
+        }
+        self.probe()
+    }
+
+    /// What the engine's own accounting says each container holds.
+    fn memory_of_containers(&self, engine: &Engine) -> Result<()> {
+        let project = ComposeStack::load(&StateFolder(self.state.clone()))?
+            .map(|stack| stack.project)
+            .unwrap_or_default();
+        let filter = format!("label=com.docker.compose.project={project}");
+        let ids = engine.ask(&["ps", "--quiet", "--filter", &filter])?;
+        let mut total = 0.0;
+        for id in ids.lines() {
+            let root: u32 = engine.ask(&["inspect", "--format", "{{.State.Pid}}", id])?.trim().parse()?;
+            let name = engine.ask(&[
+                "inspect",
+                "--format",
+                "{{index .Config.Labels \"com.docker.compose.service\"}}",
+                id,
+            ])?;
+            let parents = parents();
+            let kilobytes: u64 = parents
+                .keys()
+                .filter(|pid| descends(**pid, root, &parents, &|_| false))
+                .filter_map(|pid| pss_kilobytes(*pid))
+                .sum();
+            println!("{:<24} {:>9.1} MB", format!("  {}", name.trim()), kilobytes as f64 / 1024.0);
+            total += kilobytes as f64 / 1024.0;
+        }
+        println!("{:<24} {total:>9.1} MB {:>19}  ≤ 180 MB", "ram.docker, PSS", "");
+        Ok(())
+    }
+
+    fn probe(&self) -> Result<()> {
+        row("docker.probe", &mut [self.xtask(&["docker", "probe"])?], "–");
         Ok(())
     }
 

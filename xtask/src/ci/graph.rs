@@ -72,10 +72,12 @@ pub enum Place {
     Waiting,
     Running,
     Passed,
+    /// What it needs is not on this machine.
+    Skipped,
     Failed,
 }
 
-/// The steps that can start now, the first ones first. After a failure only `keep_going` starts any.
+/// The steps that can start now, the first ones first. A step whose need was skipped starts, and says itself what it lacks. After a failure only `keep_going` starts any.
 pub fn startable(steps: &[Step], places: &[Place], keep_going: bool) -> Vec<usize> {
     if places.contains(&Place::Failed) && !keep_going {
         return Vec::new();
@@ -85,7 +87,8 @@ pub fn startable(steps: &[Step], places: &[Place], keep_going: bool) -> Vec<usiz
     let mut used: Vec<_> = running.flat_map(|(step, _)| step.uses).collect();
     let mut start = Vec::new();
     for (index, step) in steps.iter().enumerate().filter(|(index, _)| places[*index] == Place::Waiting) {
-        let needs_passed = step.needs.iter().all(|need| place(need) == Some(Place::Passed));
+        let needs_passed =
+            step.needs.iter().all(|need| matches!(place(need), Some(Place::Passed | Place::Skipped)));
         if needs_passed && !step.uses.iter().any(|resource| used.contains(&resource)) {
             used.extend(step.uses);
             start.push(index);
@@ -98,7 +101,7 @@ pub fn startable(steps: &[Step], places: &[Place], keep_going: bool) -> Vec<usiz
 mod tests {
     use super::*;
     use crate::ci::steps::{Job, Resource, STEPS};
-    use Place::{Failed, Passed, Running, Waiting};
+    use Place::{Failed, Passed, Running, Skipped, Waiting};
 
     const fn step(id: &'static str, needs: &'static [&'static str], uses: &'static [Resource]) -> Step {
         Step { id, title: "", needs, uses, provisions: &[], command: &[], job: Job::Static }
@@ -165,6 +168,13 @@ mod tests {
         assert_eq!(startable(&steps, &[Waiting; 5], false), [0, 2, 4]);
         assert_eq!(startable(&steps, &[Passed, Waiting, Running, Waiting, Passed], false), [1]);
         assert_eq!(startable(&steps, &[Passed, Passed, Passed, Waiting, Passed], false), [3]);
+    }
+
+    #[test]
+    fn a_step_starts_after_a_skipped_one_but_not_after_a_failed_one() {
+        let steps = [step("images", &[], &[]), step("stack", &["images"], &[])];
+        assert_eq!(startable(&steps, &[Skipped, Waiting], false), [1]);
+        assert!(startable(&steps, &[Failed, Waiting], true).is_empty());
     }
 
     #[test]

@@ -22,13 +22,13 @@ impl Live {
 
     pub fn started(&mut self, step: &Step) {
         if !self.terminal {
-            eprintln!("start   {:<11} cargo xtask {}", step.id, step.command.join(" "));
+            eprintln!("start   {:<15} cargo xtask {}", step.id, step.command.join(" "));
         }
     }
 
     pub fn ended(&mut self, step: &Step, place: Place, took: Duration) {
         self.clear();
-        eprintln!("{:<7} {:<11} {}", word(place), step.id, seconds(took));
+        eprintln!("{:<7} {:<15} {}", word(place), step.id, seconds(took));
     }
 
     pub fn show<'a>(&mut self, running: impl Iterator<Item = (&'a Step, Duration)>) {
@@ -37,7 +37,7 @@ impl Live {
         }
         self.clear();
         for (step, elapsed) in running {
-            eprintln!("  {:<11} {:>7}  {}", step.id, format!("{} s", elapsed.as_secs()), step.title);
+            eprintln!("  {:<15} {:>7}  {}", step.id, format!("{} s", elapsed.as_secs()), step.title);
             self.drawn += 1;
         }
     }
@@ -65,20 +65,38 @@ pub fn print(outcomes: &[Outcome]) -> Result<()> {
     }
     println!("\n{}", table(outcomes));
     let count = |place| outcomes.iter().filter(|outcome| outcome.place == place).count();
-    println!("{} passed, {} failed", count(Place::Passed), count(Place::Failed));
-    match outcomes.iter().all(|outcome| outcome.place == Place::Passed) {
+    let skipped = outcomes.iter().filter(|outcome| outcome.place == Place::Skipped);
+    for outcome in skipped {
+        println!(
+            "{} was not run: {}",
+            outcome.step.id,
+            reason(&fs::read_to_string(&outcome.output).unwrap_or_default())
+        );
+    }
+    let skipped = match count(Place::Skipped) {
+        0 => String::new(),
+        count => format!(", {count} skipped"),
+    };
+    println!("{} passed, {} failed{skipped}", count(Place::Passed), count(Place::Failed));
+    match outcomes.iter().all(|outcome| matches!(outcome.place, Place::Passed | Place::Skipped)) {
         true => Ok(()),
         // The failures above have said what was tried, what went wrong and how to run it alone.
         false => Err(Failure::silent(Exit::Failed).into()),
     }
 }
 
+/// The middle part of the failure that ended a step.
+fn reason(output: &str) -> String {
+    let failed = output.lines().rev().find_map(|line| line.strip_prefix("Failed: "));
+    failed.unwrap_or("it did not say why").to_owned()
+}
+
 fn table(outcomes: &[Outcome]) -> String {
-    let mut text = format!("{:<11} {:<8} {:>9}  WHAT\n", "STEP", "RESULT", "TIME");
+    let mut text = format!("{:<15} {:<8} {:>9}  WHAT\n", "STEP", "RESULT", "TIME");
     for outcome in outcomes {
         let took = if outcome.place == Place::Waiting { String::new() } else { seconds(outcome.took) };
         text += &format!(
-            "{:<11} {:<8} {took:>9}  {}\n",
+            "{:<15} {:<8} {took:>9}  {}\n",
             outcome.step.id,
             word(outcome.place),
             outcome.step.title
@@ -92,10 +110,10 @@ pub fn list(steps: &[Step], json: bool) -> Result<()> {
         println!("{}", serde_json::to_string_pretty(steps)?);
         return Ok(());
     }
-    println!("{:<11} {:<42} {:<17} COMMAND", "STEP", "WHAT", "NEEDS");
+    println!("{:<15} {:<42} {:<17} COMMAND", "STEP", "WHAT", "NEEDS");
     for step in steps {
         let (needs, command) = (step.needs.join(", "), step.command.join(" "));
-        println!("{:<11} {:<42} {needs:<17} cargo xtask {command}", step.id, step.title);
+        println!("{:<15} {:<42} {needs:<17} cargo xtask {command}", step.id, step.title);
     }
     Ok(())
 }
@@ -105,6 +123,7 @@ fn word(place: Place) -> &'static str {
         Place::Waiting => "not run",
         Place::Running => "running",
         Place::Passed => "passed",
+        Place::Skipped => "skipped",
         Place::Failed => "failed",
     }
 }
@@ -119,6 +138,12 @@ mod tests {
     use crate::ci::steps::STEPS;
 
     #[test]
+    fn a_skipped_step_says_why() {
+        let output = "building\nTried:  building images\nFailed: there is no docker client on the path\nNext:   install it\n";
+        assert_eq!(reason(output), "there is no docker client on the path");
+    }
+
+    #[test]
     fn the_table_names_what_was_not_run() {
         let outcome = |index: usize, place| Outcome {
             step: STEPS[index],
@@ -128,7 +153,7 @@ mod tests {
         };
         let text = table(&[outcome(0, Place::Failed), outcome(1, Place::Waiting)]);
         let lines: Vec<_> = text.lines().collect();
-        assert_eq!(lines[1], "fmt         failed       1.5 s  formatting");
-        assert_eq!(lines[2], "workflows   not run             workflow drift");
+        assert_eq!(lines[1], "fmt             failed       1.5 s  formatting");
+        assert_eq!(lines[2], "workflows       not run             workflow drift");
     }
 }

@@ -69,7 +69,11 @@ pub fn all(world: &World, steps: &[Step], keep_going: bool, stop: &AtomicBool) -
                 still.push(child);
                 continue;
             };
-            places[child.index] = if ended.status.success() { Place::Passed } else { Place::Failed };
+            places[child.index] = match ended.status.code() {
+                Some(0) => Place::Passed,
+                Some(code) if code == Exit::NotRun as i32 => Place::Skipped,
+                _ => Place::Failed,
+            };
             took[child.index] = child.started.elapsed();
             live.ended(&steps[child.index], places[child.index], took[child.index]);
         }

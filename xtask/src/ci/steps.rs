@@ -37,15 +37,17 @@ pub enum Job {
     Rust,
     Web,
     Browser,
+    Docker,
 }
 
 use Provision::{Chromium, NpmPackages, Postgres};
 use Resource::{Node, Target};
 
 #[rustfmt::skip]
-pub const STEPS: [Step; 16] = [
+pub const STEPS: [Step; 20] = [
     Step { id: "fmt", title: "formatting", needs: &[], uses: &[], provisions: &[NpmPackages], command: &["fmt", "--check"], job: Job::Static },
     Step { id: "workflows", title: "workflow drift", needs: &[], uses: &[], provisions: &[], command: &["workflows", "check"], job: Job::Static },
+    Step { id: "docker-validate", title: "rules of Dockerfiles and Compose files", needs: &[], uses: &[], provisions: &[], command: &["docker", "validate"], job: Job::Static },
     Step { id: "clippy", title: "lints of the Rust code", needs: &[], uses: &[Target], provisions: &[], command: &["lint", "rust"], job: Job::Static },
     Step { id: "check", title: "types of the Rust code", needs: &[], uses: &[Target], provisions: &[], command: &["typecheck", "rust"], job: Job::Static },
     Step { id: "queries", title: "SQL queries against the schema", needs: &["check"], uses: &[Target], provisions: &[Postgres], command: &["queries", "--check"], job: Job::Static },
@@ -61,4 +63,8 @@ pub const STEPS: [Step; 16] = [
     Step { id: "openapi", title: "API description drift", needs: &["build"], uses: &[Target, Node], provisions: &[NpmPackages], command: &["openapi", "--check"], job: Job::Browser },
     // It holds both resources: a browser that waits for a busy machine finds faults that are not there.
     Step { id: "browser", title: "the whole stack in a browser", needs: &["build", "build-web"], uses: &[Target, Node], provisions: &[Postgres, NpmPackages, Chromium], command: &["test", "browser"], job: Job::Browser },
+    // Its compilers take both cores, too.
+    Step { id: "docker-build", title: "images within their budgets", needs: &[], uses: &[Target, Node], provisions: &[], command: &["docker", "build"], job: Job::Docker },
+    Step { id: "docker-probe", title: "each image starts, answers, stops", needs: &["docker-build"], uses: &[Target, Node], provisions: &[], command: &["docker", "probe"], job: Job::Docker },
+    Step { id: "docker-stack", title: "the stack in containers in a browser", needs: &["docker-build"], uses: &[Target, Node], provisions: &[NpmPackages, Chromium], command: &["test", "containers"], job: Job::Docker },
 ];

@@ -152,7 +152,7 @@ fn judge(project: &Project, settings: &Settings, is_whole: bool, asks_compose: b
     }
     if !report.files.is_empty() {
         report.unchecked.push(
-            "sizes, layers, start, health and stop of the built images: they need an engine".to_owned(),
+            "sizes, layers, start, health and stop of the built images: `cargo xtask docker probe` does, with an engine".to_owned(),
         );
     }
     Ok(report)

@@ -3,6 +3,7 @@
 use super::{Provision, browser};
 use crate::{
     build,
+    docker::engine::{Absent, Engine},
     failure::Failure,
     postgres::{self, Postgres},
     tools::{Tools, is_at_least, version_of},
@@ -129,6 +130,8 @@ fn chromium() -> Check {
 fn redis() -> Check {
     let how = "only for the tests of shared limits and live updates; Debian: apt-get install redis-server";
     Check { optional: true, ..tool("redis-server", &["--version"], "", how) }
+}
+
 /// It says its version on standard error, and stands where the path of an ordinary user does not lead.
 fn nginx() -> Check {
     let ask = |program| Command::new(program).arg("-v").output().ok();
@@ -147,6 +150,23 @@ fn nginx() -> Check {
 }
 
 fn docker() -> Check {
-    let docker = tool("docker", &["--version"], "", "not needed yet; the stack runs without it");
-    Check { optional: true, ..docker }
+    let how =
+        "Debian: apt-get install docker.io docker-compose; the stack runs without it, too (docs/docker.md)";
+    let check = |found: Option<String>, ok| Check {
+        tool: "docker",
+        needed: "any, with Compose".into(),
+        found,
+        ok,
+        optional: true,
+        how: how.into(),
+        provision: None,
+    };
+    match Engine::find() {
+        Ok(engine) if engine.compose().is_ok() => {
+            check(Some("an engine that answers, with Compose".into()), true)
+        }
+        Ok(_) => check(Some("an engine that answers, without Compose".into()), false),
+        Err(Absent::NoClient) => check(None, false),
+        Err(Absent::Silent(_)) => check(Some("a client whose engine does not answer".into()), false),
+    }
 }

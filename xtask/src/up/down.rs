@@ -2,11 +2,12 @@
 
 use super::{
     Place,
+    compose::{self, stack::ComposeStack},
     plan::{data_of, postgres_home},
     service::Plan,
     state::StateFolder,
 };
-use crate::world::World;
+use crate::{docker::engine::Engine, world::World};
 use anyhow::{Context, Result};
 use std::{fs, io::ErrorKind, path::Path, time::Duration};
 
@@ -26,11 +27,27 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
         return Ok(());
     }
     let _lock = folder.lock()?;
+    if let Some(stack) = ComposeStack::load(&folder)? {
+        return containers(world, &folder, &stack, arguments.delete_data);
+    }
     let ran = folder.stop(Duration::from_secs(world.settings.stack.stop_seconds))?;
     println!("{}", if ran { "stopped" } else { "nothing runs" });
     if arguments.delete_data {
         delete_data(&folder)?;
         println!("deleted the data of the stack in {}", folder.0.display());
+    }
+    Ok(())
+}
+
+/// The same for a stack in containers; its data are in volumes.
+fn containers(world: &World, folder: &StateFolder, stack: &ComposeStack, delete_data: bool) -> Result<()> {
+    let engine = Engine::need("stopping the stack in containers")?;
+    let ran = !compose::containers::all(&engine, &stack.project)?.is_empty();
+    compose::take_down(&engine, stack, folder, world, delete_data)?;
+    println!("{}", if ran { "stopped" } else { "nothing runs" });
+    if delete_data {
+        self::delete_data(folder)?;
+        println!("deleted the volumes of {} and the data in {}", stack.project, folder.0.display());
     }
     Ok(())
 }

@@ -2,10 +2,11 @@
 
 use super::{
     Place,
+    compose::stack::ComposeStack,
     service::{Plan, unknown},
     state::StateFolder,
 };
-use crate::{files, world::World};
+use crate::{docker::engine::Engine, files, world::World};
 use anyhow::Result;
 use std::{
     collections::BTreeMap,
@@ -31,6 +32,9 @@ pub struct Arguments {
 
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     let folder = arguments.place.folder(world)?;
+    if let Some(stack) = ComposeStack::load(&folder)? {
+        return containers(world, &stack, arguments);
+    }
     let known = services(&folder)?;
     let chosen: Vec<_> = match &arguments.service {
         Some(name) if known.contains(name) => vec![name.clone()],
@@ -56,6 +60,19 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
             print(name, chosen.len() > 1, new_lines(&folder, name, place).trim_end_matches('\n'))?;
         }
     }
+}
+
+/// The engine keeps the logs of containers, and Compose shows them.
+fn containers(world: &World, stack: &ComposeStack, arguments: &Arguments) -> Result<()> {
+    let engine = Engine::need("reading the logs of containers")?;
+    if let Some(name) = arguments.service.as_ref().filter(|name| stack.service(name).is_none()) {
+        return Err(unknown(name, &stack.names()).into());
+    }
+    let mut command = stack.compose(&engine)?;
+    command.args(["logs", "--no-color", "--tail", &arguments.lines.to_string()]);
+    command.args(arguments.follow.then_some("--follow"));
+    command.args(arguments.service.as_ref().map(|_| "--no-log-prefix")).args(&arguments.service);
+    world.run(command, "see what Compose says above")
 }
 
 /// Each service of the plan that has a process, and the supervisor.

@@ -1,9 +1,6 @@
 //! One line of status for each service: redrawn in place on a terminal, printed once a change elsewhere.
 
-use super::{
-    service::Plan,
-    state::{Phase, ServiceState, State},
-};
+use super::state::{Phase, ServiceState, State};
 use std::io::{IsTerminal, Write};
 
 pub struct Progress {
@@ -17,9 +14,9 @@ impl Progress {
         Self { terminal: std::io::stderr().is_terminal(), shown: Vec::new() }
     }
 
-    pub fn show(&mut self, plan: &Plan, state: &State) {
-        let lines: Vec<_> =
-            plan.services.iter().map(|service| line(&service.name, state.service(&service.name))).collect();
+    /// Shows the named services, in this order.
+    pub fn show<'a>(&mut self, names: impl Iterator<Item = &'a str>, state: &State) {
+        let lines: Vec<_> = names.map(|name| line(name, state.service(name))).collect();
         if lines == self.shown {
             return;
         }

@@ -2,13 +2,14 @@
 
 use super::{
     Place,
+    compose::{containers, stack::ComposeStack},
     service::Plan,
-    state::{Phase, ServiceState, State},
+    state::{Phase, ServiceState, State, StateFolder},
 };
-use crate::{process::ProcessId, world::World};
+use crate::{docker::engine::Engine, process::ProcessId, world::World};
 use anyhow::Result;
 use serde::Serialize;
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Instant};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -23,6 +24,7 @@ pub struct Arguments {
 #[derive(Serialize)]
 struct Stack {
     state: StackState,
+    runs_in: RunsIn,
     /// Where a browser finds it; nothing when it does not run.
     url: Option<String>,
     supervisor: Option<u32>,
@@ -39,6 +41,13 @@ enum StackState {
     Stopped,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum RunsIn {
+    Processes,
+    Containers,
+}
+
 #[derive(Serialize)]
 struct Entry {
     name: String,
@@ -49,12 +58,26 @@ struct Entry {
     /// Seconds since 1970.
     since: u64,
     note: Option<String>,
-    log: PathBuf,
+    /// Nothing for a container: the engine keeps its log.
+    log: Option<PathBuf>,
 }
 
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     let folder = arguments.place.folder(world)?;
-    super::report_leftovers(&folder)?;
+    let stack = match ComposeStack::load(&folder)? {
+        Some(stack) => of_containers(&folder, &stack)?,
+        None => of_processes(&folder)?,
+    };
+    match arguments.json {
+        true => println!("{}", serde_json::to_string_pretty(&stack)?),
+        false => print!("{}", table(&stack)),
+    }
+    Ok(())
+}
+
+/// The native stack, from its state file.
+fn of_processes(folder: &StateFolder) -> Result<Stack> {
+    super::report_leftovers(folder)?;
     let supervisor = folder.supervisor()?;
     let state = folder.read()?;
     let plan = Plan::read(&folder.plan())?.unwrap_or_default();
@@ -66,20 +89,46 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
         restarts: service.restarts,
         since: service.since,
         note: service.note.clone(),
-        log: folder.log(&service.name),
+        log: Some(folder.log(&service.name)),
     };
-    let stack = Stack {
+    Ok(Stack {
         state: judge(supervisor.as_ref(), &state, &plan),
+        runs_in: RunsIn::Processes,
         url: supervisor.as_ref().map(|_| state.url.clone()),
         supervisor: supervisor.as_ref().map(|process| process.pid),
         folder: folder.0.clone(),
         services: state.services.iter().map(entry).collect(),
+    })
+}
+
+/// The stack in containers, from the engine.
+fn of_containers(folder: &StateFolder, stack: &ComposeStack) -> Result<Stack> {
+    let engine = Engine::need("looking at containers")?;
+    let found = containers::all(&engine, &stack.project)?;
+    let state = containers::state(stack, &found, Instant::now(), &State::default());
+    let entry = |service: &ServiceState| Entry {
+        name: service.name.clone(),
+        state: service.phase,
+        pid: None,
+        port: service.port,
+        restarts: service.restarts,
+        since: service.since,
+        note: service.note.clone(),
+        log: None,
     };
-    match arguments.json {
-        true => println!("{}", serde_json::to_string_pretty(&stack)?),
-        false => print!("{}", table(&stack)),
-    }
-    Ok(())
+    let judged = match found.is_empty() {
+        true => StackState::Stopped,
+        false if stack.is_fulfilled_by(&state) => StackState::Healthy,
+        false => StackState::Degraded,
+    };
+    Ok(Stack {
+        state: judged,
+        runs_in: RunsIn::Containers,
+        url: (!found.is_empty()).then(|| stack.url.clone()),
+        supervisor: None,
+        folder: folder.0.clone(),
+        services: state.services.iter().map(entry).collect(),
+    })
 }
 
 fn judge(supervisor: Option<&ProcessId>, state: &State, plan: &Plan) -> StackState {

@@ -2,6 +2,7 @@
 
 use super::{
     Place,
+    compose::{self, stack::ComposeStack},
     service::Plan,
     stop_signal,
     wait::{self, Started},
@@ -20,6 +21,9 @@ pub struct Arguments {
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     let folder = arguments.place.folder(world)?;
     let _lock = folder.lock()?;
+    if let Some(stack) = ComposeStack::load(&folder)? {
+        return compose::restart(&stack, &folder, arguments.service.as_deref());
+    }
     super::report_leftovers(&folder)?;
     if folder.supervisor()?.is_none() {
         let tried = format!("restarting {}", arguments.service.as_deref().unwrap_or("the stack"));

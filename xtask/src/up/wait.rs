@@ -46,7 +46,7 @@ pub fn until_healthy(
     let start = Instant::now();
     loop {
         let state = folder.read()?;
-        progress.show(plan, &state);
+        progress.show(plan.services.iter().map(|service| service.name.as_str()), &state);
         if state.fulfils(plan) {
             return Ok(());
         }

@@ -1,0 +1,14 @@
+# Stands in for the public rust image: Debian with a C linker, and the toolchain of the machine that builds it.
+# squall: allow DL3008 in this file, because a stand-in takes what Debian's mirror has on that day
+FROM debian:bookworm-slim
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends gcc libc6-dev \
+    && rm -rf /var/lib/apt/lists/*
+COPY bin /usr/local/bin
+COPY lib /usr/local/lib
+# The authorities and registries that this machine trusts and uses. A builder alone gets them.
+COPY config/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY config/cargo /usr/local/cargo
+ENV CARGO_HOME=/usr/local/cargo
+RUN ldconfig && cargo --version && rustc --version
+CMD ["bash"]

@@ -1,0 +1,48 @@
+# The edge: nginx with the built dashboard, configured by squall-edge. The only image with a published port.
+
+FROM node:22-bookworm-slim AS web
+WORKDIR /src/web
+COPY web/package.json web/package-lock.json web/.npmrc ./
+RUN --mount=type=cache,target=/root/.npm,sharing=locked \
+    PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund --loglevel=error
+COPY web ./
+COPY infra/docker/precompress.mjs /src/
+RUN npm run --silent build && node /src/precompress.mjs dist
+
+# The same source and cache as rust.Dockerfile: what is compiled there is not compiled again.
+FROM rust:1.95-slim-bookworm AS source
+WORKDIR /usr/share/squall
+ENV CARGO_INCREMENTAL=0 \
+    CARGO_PROFILE_RELEASE_DEBUG=0 \
+    SQLX_OFFLINE=true
+COPY .sqlx .sqlx
+COPY migrations migrations
+COPY crates crates
+COPY tests tests
+COPY api api
+COPY worker worker
+COPY infra/nginx infra/nginx
+COPY Cargo.toml Cargo.lock ./
+
+FROM source AS build
+RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
+    --mount=type=cache,id=squall-target,target=/usr/share/squall/target,sharing=locked \
+    target="$(rustc --print host-tuple)" \
+    && export RUSTFLAGS='-C target-feature=+crt-static -C strip=symbols' \
+    && cargo build --locked --release --target "$target" --workspace --bin squall-edge \
+    && mkdir -p /out/bin \
+    && cp "target/$target/release/squall-edge" /out/bin/
+
+FROM nginx:1.28-alpine-slim AS edge
+LABEL org.opencontainers.image.title="Squall edge" \
+      org.opencontainers.image.description="nginx with the dashboard of Squall: the one published port." \
+      org.opencontainers.image.licenses="Apache-2.0 OR MIT"
+COPY --from=build /out/bin/squall-edge /usr/local/bin/squall-edge
+COPY --from=web /src/web/dist /usr/share/squall/web
+USER 65532:65532
+EXPOSE 8080 8443
+HEALTHCHECK --interval=5s --timeout=3s --start-period=10s --retries=3 CMD ["/usr/local/bin/squall-edge", "healthcheck"]
+# nginx answers what is under way before it ends.
+STOPSIGNAL SIGQUIT
+ENTRYPOINT ["/usr/local/bin/squall-edge"]
+CMD ["run"]

@@ -1,0 +1,140 @@
+# The images of Squall's own programs. All of them are compiled by one cargo call in one stage, whatever target is asked
+# for: the second target finds everything made.
+
+FROM rust:1.95-slim-bookworm AS source
+WORKDIR /usr/share/squall
+ENV CARGO_INCREMENTAL=0 \
+    CARGO_PROFILE_RELEASE_DEBUG=0 \
+    SQLX_OFFLINE=true
+COPY .sqlx .sqlx
+COPY migrations migrations
+COPY crates crates
+COPY tests tests
+COPY api api
+COPY worker worker
+COPY infra/nginx infra/nginx
+COPY Cargo.toml Cargo.lock ./
+
+# A static program needs nothing of an image. The explicit target keeps the static flag away from macros, which are libraries.
+FROM source AS build
+RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
+    --mount=type=cache,id=squall-target,target=/usr/share/squall/target,sharing=locked \
+    target="$(rustc --print host-tuple)" \
+    && export RUSTFLAGS='-C target-feature=+crt-static -C strip=symbols' \
+    && cargo build --locked --release --target "$target" --workspace \
+        --bin squall-api --bin squall-worker --bin squall-migrate --bin squall-backup --bin squall-demo \
+    && mkdir -p /out/bin \
+    && for program in api worker migrate backup demo; do cp "target/$target/release/squall-$program" /out/bin/ || exit 1; done
+# A volume takes over the owner of the folder it covers; these are the folders that programs write to.
+RUN mkdir -p /out/watched /out/demo /out/backups && chown 65532:65532 /out/watched /out/demo /out/backups
+
+FROM source AS build-xtask
+COPY xtask xtask
+RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
+    --mount=type=cache,id=squall-xtask,target=/usr/share/squall/xtask/target,sharing=locked \
+    target="$(rustc --print host-tuple)" \
+    && export RUSTFLAGS='-C target-feature=+crt-static -C strip=symbols' \
+    && cargo build --locked --release --target "$target" --manifest-path xtask/Cargo.toml \
+    && mkdir -p /out/bin /out/share/xtask \
+    && cp "xtask/target/$target/release/xtask" /out/bin/ \
+    && cp xtask/xtask.toml xtask/tools.toml /out/share/xtask/
+
+FROM scratch AS migrate
+LABEL org.opencontainers.image.title="Squall migrate" \
+      org.opencontainers.image.description="Brings the database to the schema of this version." \
+      org.opencontainers.image.licenses="Apache-2.0 OR MIT"
+COPY --from=build /out/bin/squall-migrate /squall-migrate
+USER 65532:65532
+# A job ends; that it ended well is its health.
+HEALTHCHECK NONE
+ENTRYPOINT ["/squall-migrate"]
+CMD ["run"]
+
+FROM scratch AS api
+LABEL org.opencontainers.image.title="Squall api" \
+      org.opencontainers.image.description="Accepts events and answers questions." \
+      org.opencontainers.image.licenses="Apache-2.0 OR MIT"
+COPY --from=build /out/bin/squall-api /squall-api
+COPY --from=build /out/watched /watched
+COPY --from=build /out/demo /demo
+ENV SQUALL_LISTEN=0.0.0.0:8642
+USER 65532:65532
+EXPOSE 8642
+HEALTHCHECK --interval=5s --timeout=3s --start-period=10s --retries=3 CMD ["/squall-api", "healthcheck", "--ready"]
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["/squall-api"]
+CMD ["serve"]
+
+FROM scratch AS worker
+LABEL org.opencontainers.image.title="Squall worker" \
+      org.opencontainers.image.description="Reads sources and digests events." \
+      org.opencontainers.image.licenses="Apache-2.0 OR MIT"
+COPY --from=build /out/bin/squall-worker /squall-worker
+COPY --from=build /out/watched /watched
+ENV SQUALL_HEALTH_LISTEN=0.0.0.0:8644
+USER 65532:65532
+EXPOSE 8644
+HEALTHCHECK --interval=5s --timeout=3s --start-period=10s --retries=3 CMD ["/squall-worker", "healthcheck", "--ready"]
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["/squall-worker"]
+CMD ["serve"]
+
+FROM scratch AS demo
+LABEL org.opencontainers.image.title="Squall demo" \
+      org.opencontainers.image.description="A realistic stream of logs, to try Squall with." \
+      org.opencontainers.image.licenses="Apache-2.0 OR MIT"
+COPY --from=build /out/bin/squall-demo /squall-demo
+COPY --from=build /out/watched /watched
+USER 65532:65532
+# It is asked by nobody: it works as long as it runs.
+HEALTHCHECK NONE
+ENTRYPOINT ["/squall-demo"]
+CMD ["--help"]
+
+# The tests of the api, compiled; they run where a database is. The sources are there for the snapshots they compare with.
+FROM source AS build-test
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
+COPY docs docs
+COPY web/openapi.json web/openapi.json
+RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
+    --mount=type=cache,id=squall-test,target=/usr/share/squall/target,sharing=locked \
+    cargo test --locked --no-run --package squall-api 2>&1 | tee /tmp/compiled \
+    && mkdir -p /out/tests \
+    && sed -n 's/.*Executable .*(\(.*\))$/\1/p' /tmp/compiled | xargs -I{} cp {} /out/tests/ \
+    && test -n "$(ls /out/tests)"
+
+FROM debian:bookworm-slim AS api-test
+LABEL org.opencontainers.image.title="Squall api tests" \
+      org.opencontainers.image.description="The tests of the api, for a stack in containers." \
+      org.opencontainers.image.licenses="Apache-2.0 OR MIT"
+WORKDIR /usr/share/squall/api
+COPY --from=build-test /usr/share/squall/api /usr/share/squall/api
+COPY --from=build-test /out/tests /tests
+COPY --chmod=755 infra/docker/api-test.sh /usr/local/bin/api-test
+ENV CARGO_MANIFEST_DIR=/usr/share/squall/api \
+    INSTA_WORKSPACE_ROOT=/usr/share/squall \
+    INSTA_UPDATE=no
+USER 65532:65532
+HEALTHCHECK NONE
+ENTRYPOINT ["/usr/local/bin/api-test"]
+
+# The same commands in production as on a laptop. PostgreSQL's image brings pg_dump and its kin in the server's own version,
+# and costs nothing where the server runs.
+FROM pgvector/pgvector:0.8.1-pg18 AS ops
+LABEL org.opencontainers.image.title="Squall ops" \
+      org.opencontainers.image.description="xtask with backups and migrations, and PostgreSQL's programs." \
+      org.opencontainers.image.licenses="Apache-2.0 OR MIT"
+COPY --from=build-xtask /out/share /usr/share/squall
+COPY --from=build-xtask /out/bin/xtask /usr/local/bin/xtask
+COPY --from=build /out/bin/squall-backup /out/bin/squall-migrate /usr/local/bin/
+COPY --from=build /out/backups /backups
+ENV SQUALL_BIN=/usr/local/bin \
+    SQUALL_BACKUP_TO=/backups \
+    HOME=/tmp
+WORKDIR /tmp
+USER 65532:65532
+# One command ends by itself; only `backup schedule` goes on, and Compose asks that one.
+HEALTHCHECK NONE
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["/usr/local/bin/xtask"]
+CMD ["backup", "--help"]

@@ -1,0 +1,175 @@
+//! `backup schedule`: a backup every night, in a container that has no cron.
+//!
+//! Each round is what infra/systemd/squall-backup.service does: create, drill, prune. A round that failed is told on standard
+//! error and by the health check, and the next one is tried all the same.
+
+use super::NEXT;
+use crate::{
+    failure::{Exit, Failure},
+    files,
+    up::stop_signal,
+    world::World,
+};
+use anyhow::{Result, anyhow};
+use serde::{Deserialize, Serialize};
+use std::{
+    env,
+    path::PathBuf,
+    process::Command,
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// When, in UTC.
+    #[arg(long, value_name = "HH:MM", default_value = "02:30", value_parser = TimeOfDay::parse)]
+    at: TimeOfDay,
+    /// Makes the first backup at once.
+    #[arg(long)]
+    now: bool,
+    /// Says whether the last round went well, and ends: the health check of a container.
+    #[arg(long)]
+    check: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeOfDay {
+    /// Seconds after midnight, in UTC.
+    seconds: u64,
+}
+
+const DAY: u64 = 86_400;
+/// How often a wait looks whether it should end.
+const PAUSE: Duration = Duration::from_millis(500);
+const ROUND: [&str; 3] = ["create", "drill", "prune"];
+
+impl TimeOfDay {
+    fn parse(text: &str) -> Result<Self, String> {
+        let parsed = text.split_once(':').and_then(|(hours, minutes)| {
+            let (hours, minutes) = (hours.parse::<u64>().ok()?, minutes.parse::<u64>().ok()?);
+            (hours < 24 && minutes < 60).then_some(Self { seconds: hours * 3600 + minutes * 60 })
+        });
+        parsed.ok_or_else(|| format!("{text:?} is no time of day such as 02:30"))
+    }
+
+    /// The next moment of this time of day, in seconds since 1970.
+    fn next(self, now: u64) -> u64 {
+        let today = now - now % DAY + self.seconds;
+        if today > now { today } else { today + DAY }
+    }
+}
+
+/// What the health check reads.
+#[derive(Debug, Serialize, Deserialize)]
+struct Beat {
+    /// Seconds since 1970 when the schedule last looked at its clock.
+    alive: u64,
+    /// What went wrong in the last round.
+    wrong: Option<String>,
+}
+
+pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
+    if arguments.check {
+        return check();
+    }
+    let stop = stop_signal()?;
+    let mut wrong = None;
+    if arguments.now {
+        wrong = round(world, &stop);
+    }
+    while !stop.load(Ordering::Relaxed) {
+        let next = arguments.at.next(now());
+        eprintln!("the next backup is made in {} minutes", (next - now()).div_ceil(60));
+        wait_until(next, &stop, wrong.as_deref())?;
+        if !stop.load(Ordering::Relaxed) {
+            wrong = round(world, &stop);
+        }
+    }
+    Ok(())
+}
+
+/// The three commands in a row; what went wrong, if anything did.
+fn round(world: &World, stop: &AtomicBool) -> Option<String> {
+    for action in ROUND {
+        if stop.load(Ordering::Relaxed) {
+            return None;
+        }
+        let done = one(world, action);
+        if let Err(error) = done {
+            let failure = Failure::from_error(error, &format!("backup {action}"));
+            eprint!("{failure}");
+            return Some(format!("backup {action}: {}", failure.wrong()));
+        }
+    }
+    None
+}
+
+/// As a process of its own, so that each has its own log lines and memory.
+fn one(world: &World, action: &str) -> Result<()> {
+    let mut xtask = Command::new(env::current_exe()?);
+    xtask.args(["backup", action]);
+    world.run(xtask, NEXT)
+}
+
+fn wait_until(moment: u64, stop: &AtomicBool, wrong: Option<&str>) -> Result<()> {
+    let mut told = 0;
+    while now() < moment && !stop.load(Ordering::Relaxed) {
+        // Once a minute is enough for a check that tolerates five.
+        if now() >= told + 60 {
+            told = now();
+            let beat = Beat { alive: told, wrong: wrong.map(str::to_owned) };
+            files::replace(&place(), &serde_json::to_string(&beat)?)?;
+        }
+        std::thread::sleep(PAUSE);
+    }
+    Ok(())
+}
+
+/// A round may take hours, and the last beat before it says how the one before went.
+const LONGEST_ROUND: u64 = 6 * 3600;
+
+fn check() -> Result<()> {
+    let tried = "asking the schedule how its last round went";
+    let next = "read its log: `docker compose logs backup`";
+    let beat = files::read_if_there(&place())?.and_then(|text| serde_json::from_str::<Beat>(&text).ok());
+    let wrong = match beat {
+        None => Some("no schedule runs, or its first round is under way".to_owned()),
+        Some(beat) if now().saturating_sub(beat.alive) > LONGEST_ROUND => {
+            Some("it has not looked at its clock for hours".into())
+        }
+        Some(beat) => beat.wrong,
+    };
+    match wrong {
+        None => Ok(()),
+        Some(wrong) => Err(anyhow!(Failure::new(tried, wrong, next).exit(Exit::Failed))),
+    }
+}
+
+fn place() -> PathBuf {
+    env::temp_dir().join("squall-backup-schedule.json")
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_time_is_today_or_tomorrow_and_never_now() {
+        let at = TimeOfDay::parse("02:30").unwrap();
+        assert_eq!(at.next(10 * DAY), 10 * DAY + 9000);
+        assert_eq!(at.next(10 * DAY + 9000), 11 * DAY + 9000);
+        assert_eq!(at.next(10 * DAY + 9001), 11 * DAY + 9000);
+    }
+
+    #[test]
+    fn what_is_no_time_of_day_is_refused() {
+        for text in ["24:00", "02:60", "2", "", "02:30:00", "-1:00"] {
+            assert!(TimeOfDay::parse(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Why a stack of containers did not start, in a plain sentence with the next step.
+
+use super::{containers, stack::ComposeStack};
+use crate::{
+    docker::engine::{Engine, capture},
+    failure::Failure,
+    files, ports,
+};
+use anyhow::Result;
+use std::path::Path;
+
+/// Of a failed service this many lines are shown.
+const LAST_LINES: usize = 15;
+
+/// What a line of a log means, and what to do about it.
+struct Known {
+    says: &'static str,
+    wrong: &'static str,
+    next: &'static str,
+}
+
+#[rustfmt::skip]
+const KNOWN: [Known; 8] = [
+    Known { says: "database files are incompatible with server", wrong: "the volume holds a database of another major version of PostgreSQL",
+        next: "start it once with the PostgreSQL that made it and take a backup, then restore that into a new volume (docs/backups.md); `cargo xtask down --delete-data` deletes the old one" },
+    Known { says: "in 18+, these Docker images are configured to store database data in", wrong: "the volume holds a database of a PostgreSQL before 18",
+        next: "start it once with the PostgreSQL that made it and take a backup, then restore that into a new volume (docs/backups.md); `cargo xtask down --delete-data` deletes the old one" },
+    Known { says: "password authentication failed", wrong: "the database was made with another password",
+        next: "put back the password it was made with (SQUALL_SECRETS names the folder), or change it with `alter role`; docs/docker.md says how" },
+    Known { says: "needed more memory than it may have", wrong: "its limit is too low for what it does",
+        next: "raise the limit (SQUALL_API_MEMORY, SQUALL_WORKER_MEMORY, SQUALL_POSTGRES_MEMORY; .env.example lists them), then run `cargo xtask up` again" },
+    Known { says: "no space left on device", wrong: "the disk of the engine is full",
+        next: "free some: `docker system df` shows what is large, `docker image prune` removes images that nothing uses; then run the command again" },
+    Known { says: "Range of CPUs is from", wrong: "the stack may use more processors than this machine has",
+        next: "set SQUALL_CPUS to a number that is not larger, or leave it out" },
+    Known { says: "start_interval", wrong: "this Docker engine is too old for a health check of the Compose files",
+        next: "update Docker to version 25 or newer" },
+    Known { says: "could not find an available, non-overlapping IPv4 address pool", wrong: "the engine has no addresses left for another network",
+        next: "remove networks that nothing uses with `docker network prune`, then run the command again" },
+];
+
+/// Which service, why, and its last words.
+pub fn service(engine: &Engine, stack: &ComposeStack, name: &str) -> Result<Failure> {
+    let found = containers::all(engine, &stack.project)?;
+    let note =
+        found.iter().find(|container| container.service() == name).and_then(containers::Container::note);
+    let restarts = found
+        .iter()
+        .filter(|container| container.service() == name)
+        .map(|container| container.restart_count)
+        .sum::<u32>();
+    let note = note.unwrap_or_else(|| match restarts {
+        0 => "did not become healthy in time".into(),
+        count => format!("ended {count} times before it was healthy"),
+    });
+    if let Some(taken) = port_taken(stack, &note) {
+        return Ok(taken);
+    }
+    let mut command = stack.compose(engine)?;
+    command.args(["logs", "--no-color", "--no-log-prefix", "--tail", &LAST_LINES.to_string(), name]);
+    let lines = capture(command).unwrap_or_default();
+    let tried = format!("starting {name}");
+    let known = KNOWN.iter().find(|known| lines.contains(known.says) || note.contains(known.says));
+    let (why, next) = match known {
+        Some(known) => (format!(": {}", known.wrong), known.next.to_owned()),
+        None => (String::new(), "mend what the last lines name, then run `cargo xtask up` again".to_owned()),
+    };
+    Ok(Failure::new(
+        tried,
+        format!("{name} {note}{why}. The last lines of its log:\n{}", lines.trim_end()),
+        next,
+    ))
+}
+
+/// Compose gave up before a container could say anything.
+pub fn compose(stack: &ComposeStack, log: &Path) -> Failure {
+    let lines = files::last_lines(log, LAST_LINES).join("\n");
+    if let Some(taken) = port_taken(stack, &lines) {
+        return taken;
+    }
+    let tried = "starting the stack with Docker Compose";
+    match KNOWN.iter().find(|known| lines.contains(known.says)) {
+        Some(known) => Failure::new(tried, format!("{}:\n{lines}", known.wrong), known.next),
+        None => Failure::new(tried, lines, "mend what Compose names, then run `cargo xtask up` again"),
+    }
+}
+
+/// The engine says which port, the machine who has it.
+fn port_taken(stack: &ComposeStack, said: &str) -> Option<Failure> {
+    let is_taken = ["port is already allocated", "address already in use"].iter().any(|it| said.contains(it));
+    if !is_taken {
+        return None;
+    }
+    let unseen = || {
+        let next = "end what has it (`docker ps` shows containers), or run `cargo xtask up` again, which takes a free port";
+        let wrong = format!("another process or container has the port {}", stack.port);
+        Failure::new(format!("starting edge on port {}", stack.port), wrong, next)
+    };
+    Some(ports::taken("edge", stack.port).unwrap_or_else(unseen))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_known_line_has_a_sentence_and_a_next_step() {
+        for known in &KNOWN {
+            assert!(
+                !known.says.is_empty() && !known.wrong.ends_with('.') && known.next.len() > 20,
+                "{}",
+                known.says
+            );
+        }
+    }
+}

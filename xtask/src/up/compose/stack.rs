@@ -1,0 +1,345 @@
+//! Which Compose files, services, port and variables make the stack of one state folder.
+//!
+//! What `up` decided is kept in the folder's compose.json, so that `ps`, `logs`, `restart`, `down`, `backup` and `migrate` ask
+//! Compose with the same words.
+
+use crate::{
+    docker::engine::{Engine, capture},
+    failure::{Exit, Failure},
+    files, ports,
+    up::{
+        Arguments,
+        state::{Phase, State, StateFolder},
+    },
+    world::World,
+};
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, env, path::PathBuf, process::Command, time::Duration};
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ComposeStack {
+    /// Compose's name of the stack; containers carry it as a label.
+    pub project: String,
+    root: PathBuf,
+    files: Vec<PathBuf>,
+    profiles: Vec<String>,
+    environment: BTreeMap<String, String>,
+    pub url: String,
+    pub port: u16,
+    pub secrets: PathBuf,
+    pub services: Vec<ComposeService>,
+    start_seconds: u64,
+    demo: bool,
+    pub prod: bool,
+    #[serde(skip)]
+    pub remarks: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ComposeService {
+    pub name: String,
+    pub image: String,
+    /// The target of the Dockerfile, for an image of ours.
+    pub target: Option<String>,
+    /// Others wait for its good end: it runs once.
+    pub is_job: bool,
+    needs: Vec<String>,
+}
+
+/// What `docker compose config --format json` prints, as far as we read it.
+#[derive(Deserialize)]
+struct Config {
+    services: BTreeMap<String, ConfigService>,
+}
+
+#[derive(Deserialize)]
+struct ConfigService {
+    image: Option<String>,
+    build: Option<ConfigBuild>,
+    #[serde(default)]
+    depends_on: BTreeMap<String, Condition>,
+}
+
+#[derive(Deserialize)]
+struct ConfigBuild {
+    target: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Condition {
+    condition: String,
+}
+
+const JOB_DONE: &str = "service_completed_successfully";
+
+impl ComposeStack {
+    /// Decides everything; starts nothing.
+    pub fn plan(world: &World, engine: &Engine, folder: &StateFolder, arguments: &Arguments) -> Result<Self> {
+        let before = Self::load(folder)?;
+        let (port, remark) = port(world, engine, before.as_ref())?;
+        let demo = arguments.demo || before.as_ref().is_some_and(|before| before.demo);
+        // A running stack stays what it is: its database was made with that password.
+        let prod = arguments.prod || before.as_ref().is_some_and(|before| before.prod);
+        let mut files = vec![world.root.join("compose.yaml")];
+        files.extend(prod.then(|| world.root.join("infra/compose.prod.yaml")));
+        let has_tls = env::var_os("SQUALL_TLS_CERTIFICATE").is_some_and(|file| !file.is_empty());
+        files.extend((prod && has_tls).then(|| world.root.join("infra/compose.tls.yaml")));
+        let secrets = match env::var_os("SQUALL_SECRETS").filter(|folder| !folder.is_empty()) {
+            Some(folder) => std::path::absolute(folder)?,
+            None => folder.secret(""),
+        };
+        let mut environment = BTreeMap::from([
+            ("SQUALL_PORT".to_owned(), port.to_string()),
+            ("SQUALL_SECRETS".to_owned(), secrets.display().to_string()),
+        ]);
+        if env::var_os("SQUALL_CPUS").is_none() {
+            environment.insert("SQUALL_CPUS".into(), engine.processors.to_string());
+        }
+        let url = env::var("SQUALL_PUBLIC_URL").ok().filter(|url| !url.is_empty());
+        let mut stack = Self {
+            project: project(world, folder),
+            root: world.root.clone(),
+            files,
+            profiles: demo.then(|| "demo".to_owned()).into_iter().collect(),
+            environment,
+            url: url.unwrap_or_else(|| format!("http://127.0.0.1:{port}")),
+            port,
+            secrets,
+            services: Vec::new(),
+            start_seconds: world.settings.stack.start_seconds,
+            demo,
+            prod,
+            remarks: remark.into_iter().collect(),
+        };
+        stack.services = stack.configured(engine)?;
+        Ok(stack)
+    }
+
+    /// The stack that `up` started in this folder, if it started one in containers.
+    pub fn load(folder: &StateFolder) -> Result<Option<Self>> {
+        Ok(files::read_if_there(&place(folder))?.and_then(|text| serde_json::from_str(&text).ok()))
+    }
+
+    pub fn save(&self, folder: &StateFolder) -> Result<()> {
+        files::replace(&place(folder), &serde_json::to_string_pretty(self)?)
+    }
+
+    pub fn forget(folder: &StateFolder) -> Result<()> {
+        match std::fs::remove_file(place(folder)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// `docker compose` for this stack.
+    pub fn compose(&self, engine: &Engine) -> Result<Command> {
+        let mut command = engine.compose()?.command();
+        command.arg("--project-name").arg(&self.project).arg("--project-directory").arg(&self.root);
+        self.files.iter().for_each(|file| {
+            command.arg("--file").arg(file);
+        });
+        self.profiles.iter().for_each(|profile| {
+            command.args(["--profile", profile]);
+        });
+        command
+            .args(["--ansi", "never", "--progress", "plain"])
+            .envs(&self.environment)
+            .current_dir(&self.root);
+        Ok(command)
+    }
+
+    /// `docker compose run` for a job of this stack, with its image made; the words after it are the job's.
+    pub fn job(&self, world: &World, engine: &Engine, service: &str) -> Result<Command> {
+        super::images::provide_for_job(world, engine, service)?;
+        let mut command = self.compose(engine)?;
+        command.args(["--profile", "ops", "run", "--rm", "--no-TTY", "--no-deps", service]);
+        Ok(command)
+    }
+
+    /// How long a start may take: each service has its time, and they start in a row.
+    pub fn start_limit(&self) -> Duration {
+        Duration::from_secs(self.start_seconds * 3)
+    }
+
+    pub fn service(&self, name: &str) -> Option<&ComposeService> {
+        self.services.iter().find(|service| service.name == name)
+    }
+
+    pub fn names(&self) -> Vec<String> {
+        self.services.iter().map(|service| service.name.clone()).collect()
+    }
+
+    pub fn is_fulfilled_by(&self, state: &State) -> bool {
+        self.first_unready(state).is_none()
+    }
+
+    pub fn first_unready(&self, state: &State) -> Option<String> {
+        let ready = |name: &str| state.service(name).is_some_and(|service| service.phase.is_ready());
+        self.services.iter().map(|service| &service.name).find(|name| !ready(name)).cloned()
+    }
+
+    /// A fresh one-time link, if nobody has made the admin yet.
+    pub fn setup_link(&self, engine: &Engine) -> Result<Option<String>> {
+        let mut command = self.compose(engine)?;
+        command.args(["exec", "-T", "api", "/squall-api", "setup-link"]);
+        let link: serde_json::Value = serde_json::from_str(capture(command)?.trim())
+            .context("reading what `squall-api setup-link` printed")?;
+        Ok(link["url"].as_str().filter(|_| link["needed"] == true).map(str::to_owned))
+    }
+
+    /// The demo's admin, as the seed printed it.
+    pub fn sign_in(&self, engine: &Engine) -> Result<Option<(String, String)>> {
+        if self.service("seed").is_none() {
+            return Ok(None);
+        }
+        let mut command = self.compose(engine)?;
+        command.args(["logs", "--no-color", "--no-log-prefix", "seed"]);
+        let printed = capture(command)?;
+        let seeded =
+            printed.lines().rev().find_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        let seeded = seeded.unwrap_or_default();
+        let text = |name: &str| seeded[name].as_str().map(str::to_owned);
+        Ok(text("email").zip(text("password")))
+    }
+
+    /// What Compose makes of the files: the services in an order in which they can start.
+    fn configured(&self, engine: &Engine) -> Result<Vec<ComposeService>> {
+        let mut command = self.compose(engine)?;
+        command.args(["config", "--format", "json"]);
+        let output = command.output().context("starting Compose")?;
+        if !output.status.success() {
+            let names: Vec<_> =
+                self.files.iter().filter_map(|file| file.strip_prefix(&self.root).ok()?.to_str()).collect();
+            let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            let next = "mend what Compose names: mostly a variable of the shell or of .env; .env.example describes each";
+            return Err(Failure::new(format!("reading {}", names.join(" and ")), said, next).into());
+        }
+        let config: Config =
+            serde_json::from_slice(&output.stdout).context("reading what `docker compose config` printed")?;
+        Ok(in_order(&config))
+    }
+}
+
+/// The services, each after those it waits for.
+fn in_order(config: &Config) -> Vec<ComposeService> {
+    let is_job = |name: &str| {
+        let waits =
+            |service: &ConfigService| service.depends_on.get(name).is_some_and(|it| it.condition == JOB_DONE);
+        config.services.values().any(waits)
+    };
+    let mut waiting: Vec<_> = config
+        .services
+        .iter()
+        .map(|(name, service)| ComposeService {
+            name: name.clone(),
+            image: service.image.clone().unwrap_or_default(),
+            target: service.build.as_ref().and_then(|build| build.target.clone()),
+            is_job: is_job(name),
+            needs: service.depends_on.keys().cloned().collect(),
+        })
+        .collect();
+    let mut ordered: Vec<ComposeService> = Vec::new();
+    while !waiting.is_empty() {
+        let placed = |name: &String| ordered.iter().any(|service| service.name == *name);
+        let known = |name: &String| config.services.contains_key(name);
+        // Compose has refused circles; the first is taken if it has not.
+        let next = waiting
+            .iter()
+            .position(|it| it.needs.iter().all(|need| placed(need) || !known(need)))
+            .unwrap_or(0);
+        ordered.push(waiting.remove(next));
+    }
+    ordered
+}
+
+/// `squall` for the usual folder, so that plain `docker compose` means the same stack.
+fn project(world: &World, folder: &StateFolder) -> String {
+    if let Some(name) = env::var("COMPOSE_PROJECT_NAME").ok().filter(|name| !name.is_empty()) {
+        return name;
+    }
+    if folder.0 == world.root.join("target/squall") {
+        return "squall".into();
+    }
+    format!("squall-{}", &files::fingerprint(&folder.0)[..8])
+}
+
+fn place(folder: &StateFolder) -> PathBuf {
+    folder.0.join("compose.json")
+}
+
+/// The port of the edge: what a person set, what it has now, the usual one, or a free one.
+fn port(world: &World, engine: &Engine, before: Option<&ComposeStack>) -> Result<(u16, Option<String>)> {
+    let usual = world.settings.ports.api;
+    let set = env::var("SQUALL_PORT").ok().filter(|port| !port.is_empty());
+    if let Some(text) = set {
+        let tried = "choosing the port of the stack";
+        let port = text.parse::<u16>().ok().filter(|port| *port > 0).ok_or_else(|| {
+            let wrong = format!("SQUALL_PORT is {text:?}, which is no port");
+            Failure::new(tried, wrong, "set it to a number from 1 to 65535, or leave it out")
+                .exit(Exit::Usage)
+        })?;
+        let ours = before.is_some_and(|before| before.port == port && before.runs(engine));
+        if ours || ports::is_free(port) {
+            return Ok((port, None));
+        }
+        let by = ports::owner(port).map_or_else(|| "another process".to_owned(), |owner| owner.to_string());
+        let next = "end that process, or set SQUALL_PORT to another port; without it `cargo xtask up` takes a free one";
+        return Err(
+            Failure::new(tried, format!("{by} has the port {port} that SQUALL_PORT names"), next).into()
+        );
+    }
+    if let Some(before) = before.filter(|before| before.runs(engine)) {
+        return Ok((before.port, None));
+    }
+    ports::take("the stack", usual, &[])
+}
+
+impl ComposeStack {
+    fn runs(&self, engine: &Engine) -> bool {
+        super::containers::all(engine, &self.project).is_ok_and(|found| !found.is_empty())
+    }
+
+    /// What a container of this service is when it does what it should.
+    pub fn good_phase(&self, name: &str) -> Phase {
+        match self.service(name).is_some_and(|service| service.is_job) {
+            true => Phase::Done,
+            false => Phase::Healthy,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn services_stand_after_what_they_wait_for_and_jobs_are_known_by_who_waits_for_their_end() {
+        let text = r#"{"services": {
+            "api": {"image": "squall/api:local", "build": {"context": ".", "target": "api"},
+                    "depends_on": {"migrate": {"condition": "service_completed_successfully"}}},
+            "migrate": {"image": "m", "depends_on": {"postgres": {"condition": "service_healthy"}}},
+            "postgres": {"image": "p"},
+            "worker": {"image": "w", "depends_on": {"gone": {"condition": "service_healthy"}}}
+        }}"#;
+        let services = in_order(&serde_json::from_str(text).unwrap());
+        let names: Vec<_> = services.iter().map(|service| service.name.as_str()).collect();
+        assert_eq!(names, ["postgres", "migrate", "api", "worker"]);
+        assert_eq!(
+            services.iter().filter(|service| service.is_job).map(|it| &it.name).collect::<Vec<_>>(),
+            ["migrate"]
+        );
+        assert_eq!(services[2].target.as_deref(), Some("api"));
+    }
+
+    #[test]
+    fn the_database_in_a_container_has_the_settings_of_the_native_one() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned();
+        let compose = std::fs::read_to_string(root.join("compose.yaml")).unwrap();
+        for (name, value) in World::new(root).unwrap().settings.postgres {
+            let plain = format!("- -c{name}={value}\n");
+            let settable = format!("- -c{name}=${{SQUALL_POSTGRES_{}:-{value}}}\n", name.to_uppercase());
+            assert!(compose.contains(&plain) || compose.contains(&settable), "{name} = {value}");
+        }
+    }
+}
