@@ -21,8 +21,8 @@ use tokio::{sync::watch, time::timeout};
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long a command may take before Redis counts as away: a request waits for it.
-const COMMAND_TIMEOUT: Duration = Duration::from_millis(250);
+/// How long a command may take before Redis counts as away. Requests under way wait for it once, those after them not.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How often the connection is proved, and how long after a failure it is tried again.
 const PROOF_PAUSE: Duration = Duration::from_secs(1);
