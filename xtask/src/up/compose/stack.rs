@@ -15,7 +15,13 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, env, path::PathBuf, process::Command, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env,
+    path::PathBuf,
+    process::Command,
+    time::Duration,
+};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ComposeStack {
@@ -25,6 +31,8 @@ pub struct ComposeStack {
     files: Vec<PathBuf>,
     profiles: Vec<String>,
     environment: BTreeMap<String, String>,
+    /// What the files ask for and the shell had set when the stack was started; the shell of a later command may lack it.
+    remembered: BTreeMap<String, String>,
     pub url: String,
     pub port: u16,
     pub secrets: PathBuf,
@@ -93,16 +101,25 @@ impl ComposeStack {
             ("SQUALL_PORT".to_owned(), port.to_string()),
             ("SQUALL_SECRETS".to_owned(), secrets.display().to_string()),
         ]);
-        if env::var_os("SQUALL_CPUS").is_none() {
+        if set("SQUALL_CPUS").is_none() {
             environment.insert("SQUALL_CPUS".into(), engine.processors.to_string());
         }
-        let url = env::var("SQUALL_PUBLIC_URL").ok().filter(|url| !url.is_empty());
+        let mut remembered = before.as_ref().map(|before| before.remembered.clone()).unwrap_or_default();
+        for name in
+            files.iter().flat_map(|file| variables(&std::fs::read_to_string(file).unwrap_or_default()))
+        {
+            if let Some(value) = set(&name).filter(|_| !environment.contains_key(&name)) {
+                remembered.insert(name, value);
+            }
+        }
+        let url = set("SQUALL_PUBLIC_URL").or_else(|| remembered.get("SQUALL_PUBLIC_URL").cloned());
         let mut stack = Self {
             project: project(world, folder),
             root: world.root.clone(),
             files,
             profiles: demo.then(|| "demo".to_owned()).into_iter().collect(),
             environment,
+            remembered,
             url: url.unwrap_or_else(|| format!("http://127.0.0.1:{port}")),
             port,
             secrets,
@@ -144,6 +161,7 @@ impl ComposeStack {
         });
         command
             .args(["--ansi", "never", "--progress", "plain"])
+            .envs(self.remembered.iter().filter(|(name, _)| set(name).is_none()))
             .envs(&self.environment)
             .current_dir(&self.root);
         Ok(command)
@@ -221,6 +239,19 @@ impl ComposeStack {
     }
 }
 
+/// A variable of this process; an empty one counts as not set.
+fn set(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The names between `${` and `}`, without what stands behind them.
+fn variables(compose: &str) -> BTreeSet<String> {
+    let starts = compose.match_indices("${").map(|(start, _)| &compose[start + 2..]);
+    let name =
+        |rest: &str| rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect::<String>();
+    starts.map(name).filter(|name| !name.is_empty()).collect()
+}
+
 /// The services, each after those it waits for.
 fn in_order(config: &Config) -> Vec<ComposeService> {
     let is_job = |name: &str| {
@@ -255,7 +286,7 @@ fn in_order(config: &Config) -> Vec<ComposeService> {
 
 /// `squall` for the usual folder, so that plain `docker compose` means the same stack.
 fn project(world: &World, folder: &StateFolder) -> String {
-    if let Some(name) = env::var("COMPOSE_PROJECT_NAME").ok().filter(|name| !name.is_empty()) {
+    if let Some(name) = set("COMPOSE_PROJECT_NAME") {
         return name;
     }
     if folder.0 == world.root.join("target/squall") {
@@ -271,8 +302,7 @@ fn place(folder: &StateFolder) -> PathBuf {
 /// The port of the edge: what a person set, what it has now, the usual one, or a free one.
 fn port(world: &World, engine: &Engine, before: Option<&ComposeStack>) -> Result<(u16, Option<String>)> {
     let usual = world.settings.ports.api;
-    let set = env::var("SQUALL_PORT").ok().filter(|port| !port.is_empty());
-    if let Some(text) = set {
+    if let Some(text) = set("SQUALL_PORT") {
         let tried = "choosing the port of the stack";
         let port = text.parse::<u16>().ok().filter(|port| *port > 0).ok_or_else(|| {
             let wrong = format!("SQUALL_PORT is {text:?}, which is no port");
@@ -330,6 +360,15 @@ mod tests {
             ["migrate"]
         );
         assert_eq!(services[2].target.as_deref(), Some("api"));
+    }
+
+    #[test]
+    fn the_variables_of_a_file_are_found_inside_of_defaults_too() {
+        let text = "a: ${SQUALL_PUBLIC_URL:-http://127.0.0.1:${SQUALL_PORT:-8642}}\nb: ${A_1:?why}\n";
+        assert_eq!(
+            variables(text).into_iter().collect::<Vec<_>>(),
+            ["A_1", "SQUALL_PORT", "SQUALL_PUBLIC_URL"]
+        );
     }
 
     #[test]
