@@ -6,7 +6,6 @@
 //! idle connections are closed, and requests under way have the graceful timeout to be answered.
 
 use axum::Router;
-use futures_util::FutureExt;
 use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -51,11 +50,10 @@ pub async fn serve(listener: TcpListener, router: Router, patience: Patience, st
             },
         }
     }
-    // Whoever is connected already, and waits to be taken, may have sent a request.
-    while let Some(Ok((stream, _))) = listener.accept().now_or_never() {
-        take(stream);
+    match listener.into_std() {
+        Ok(listener) => waiting(&listener).for_each(take),
+        Err(error) => tracing::warn!(error = %error, "Connections that waited to be taken were refused."),
     }
-    drop(listener);
     connections.close();
     let _ = timeout(LINGER, connections.wait()).await;
     close_idle.cancel();
@@ -65,6 +63,15 @@ pub async fn serve(listener: TcpListener, router: Router, patience: Patience, st
             "Requests under way took longer than SQUALL_GRACEFUL_TIMEOUT and were cut off."
         );
     }
+}
+
+/// Whoever is connected already, and waits to be taken, may have sent a request. The kernel is asked itself: what the
+/// runtime knows of a socket may be older than the last who came.
+fn waiting(listener: &std::net::TcpListener) -> impl Iterator<Item = TcpStream> {
+    std::iter::from_fn(|| listener.accept().ok()).filter_map(|(stream, _)| {
+        stream.set_nonblocking(true).ok()?;
+        TcpStream::from_std(stream).ok()
+    })
 }
 
 async fn connection(stream: TcpStream, router: Router, keep_alive: Duration, close_idle: CancellationToken) {

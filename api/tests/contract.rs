@@ -63,7 +63,9 @@ impl Operation {
     }
 
     fn read(path: &str, method: &str, operation: &Value) -> Self {
+        // A header that cannot be read counts as not sent: a browser's EventSource repeats what it was given.
         let parameters = operation["parameters"].as_array().into_iter().flatten();
+        let parameters = parameters.filter(|it| it["in"] != "header");
         let needs = match operation["security"].as_array().and_then(|it| it.first()?.as_object()) {
             None => Needs::Nothing,
             Some(scheme) if scheme.contains_key("session") => Needs::Session,
