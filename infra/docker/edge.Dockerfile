@@ -30,7 +30,7 @@ FROM source AS build
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,id=squall-edge-target,target=/usr/share/squall/target,sharing=locked \
     target="$(rustc --print host-tuple)" \
-    && export RUSTFLAGS='-C target-feature=+crt-static -C strip=symbols' \
+    && export RUSTFLAGS='-C target-feature=+crt-static -C strip=symbols -C link-arg=-Wl,-z,pack-relative-relocs' \
     && cargo build --locked --profile image --target "$target" --package squall-edge \
     && mkdir -p /out/bin \
     && cp "target/$target/image/squall-edge" /out/bin/

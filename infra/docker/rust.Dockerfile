@@ -22,7 +22,7 @@ FROM source AS build
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,id=squall-target,target=/usr/share/squall/target,sharing=locked \
     target="$(rustc --print host-tuple)" \
-    && export RUSTFLAGS='-C target-feature=+crt-static -C strip=symbols' \
+    && export RUSTFLAGS='-C target-feature=+crt-static -C strip=symbols -C link-arg=-Wl,-z,pack-relative-relocs' \
     && cargo build --locked --profile image --target "$target" --workspace \
         --bin squall-api --bin squall-worker --bin squall-migrate --bin squall-backup --bin squall-demo \
     && mkdir -p /out/bin \
@@ -35,7 +35,7 @@ COPY xtask xtask
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,id=squall-xtask,target=/usr/share/squall/xtask/target,sharing=locked \
     target="$(rustc --print host-tuple)" \
-    && export RUSTFLAGS='-C target-feature=+crt-static -C strip=symbols' \
+    && export RUSTFLAGS='-C target-feature=+crt-static -C strip=symbols -C link-arg=-Wl,-z,pack-relative-relocs' \
     && cargo build --locked --release --target "$target" --manifest-path xtask/Cargo.toml \
     && mkdir -p /out/bin /out/share/xtask \
     && cp "xtask/target/$target/release/xtask" /out/bin/ \
@@ -81,11 +81,15 @@ STOPSIGNAL SIGTERM
 ENTRYPOINT ["/squall-worker"]
 CMD ["serve"]
 
+# Whose certificates are believed is not for the builder to say, which may trust a proxy of its own.
+FROM nginx:1.28-alpine-slim AS authorities
+
 FROM scratch AS demo
 LABEL org.opencontainers.image.title="Squall demo" \
       org.opencontainers.image.description="A realistic stream of logs, to try Squall with." \
       org.opencontainers.image.licenses="Apache-2.0 OR MIT"
 COPY --from=build /out/bin/squall-demo /squall-demo
+COPY --from=authorities /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build --chown=65532:65532 /out/watched /watched
 USER 65532:65532
 # It is asked by nobody: it works as long as it runs.

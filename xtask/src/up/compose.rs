@@ -35,6 +35,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// A container without a health check must run on for so long.
+const SETTLE: Duration = Duration::from_secs(2);
 /// Between two looks at the containers; each look is two calls of the client.
 const PAUSE: Duration = Duration::from_millis(200);
 /// The same once all is healthy.
@@ -126,6 +128,7 @@ fn watch(engine: &Engine, stack: &ComposeStack, child: &mut Child, stop: &Atomic
     let mut progress = Progress::new();
     let began = Instant::now();
     let mut restarts = None;
+    let mut ready: Option<Instant> = None;
     let mut state = State::default();
     loop {
         if stop.load(Ordering::Relaxed) {
@@ -140,8 +143,12 @@ fn watch(engine: &Engine, stack: &ComposeStack, child: &mut Child, stop: &Atomic
             return Ok(Outcome::Failed(failed));
         }
         let all_ready = stack.is_fulfilled_by(&state);
+        // What has no health check shows only by time that it runs on: it must be there, unchanged, at a later look.
+        ready = all_ready.then(|| ready.unwrap_or_else(Instant::now));
+        let has_settled =
+            ready.is_some_and(|since| !containers::any_unchecked(stack, &found) || since.elapsed() >= SETTLE);
         match ended {
-            Some(status) if status.success() && all_ready => return Ok(Outcome::Healthy),
+            Some(status) if status.success() && has_settled => return Ok(Outcome::Healthy),
             Some(status) if !status.success() => {
                 let unhealthy = containers::unready(stack, &state);
                 return Ok(unhealthy.map_or(Outcome::Refused, Outcome::Failed));

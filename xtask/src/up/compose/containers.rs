@@ -145,6 +145,13 @@ pub fn state(stack: &ComposeStack, found: &[Container], began: Instant, before: 
     }
 }
 
+/// Whether one that runs on has no health check.
+pub fn any_unchecked(stack: &ComposeStack, found: &[Container]) -> bool {
+    let is_job =
+        |container: &Container| stack.service(container.service()).is_some_and(|service| service.is_job);
+    found.iter().any(|container| container.state.health.is_none() && !is_job(container))
+}
+
 /// How often each container was restarted before we looked.
 pub fn restarts(found: &[Container]) -> BTreeMap<String, u32> {
     found.iter().map(|container| (container.id.clone(), container.restart_count)).collect()
