@@ -4,7 +4,8 @@
 FROM debian:bookworm-slim
 RUN groupadd --gid 999 postgres \
     && useradd --uid 999 --gid 999 --home-dir /var/lib/postgresql --shell /bin/bash postgres \
-    && echo 'deb http://deb.debian.org/debian forky main' > /etc/apt/sources.list.d/forky.list \
+    && mirror="$(grep -rhoEm1 '[a-z]+://[^ ]+/debian' /etc/apt)" \
+    && echo "deb $mirror forky main" > /etc/apt/sources.list.d/forky.list \
     && apt-get -o Acquire::Check-Valid-Until=false update \
     && mkdir -p /etc/postgresql-common \
     && echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.conf \

@@ -139,7 +139,7 @@ fn debian(world: &World, engine: &Engine) -> Result<()> {
 
 fn bootstrap(root: &Path) -> Result<()> {
     let mut debootstrap = Command::new("debootstrap");
-    debootstrap.args(["--variant=minbase", "--include=ca-certificates", "bookworm"]).arg(root).arg(mirror());
+    debootstrap.args(["--variant=minbase", "--include=ca-certificates", "bookworm"]).arg(root).args(mirror());
     process::die_with_parent(&mut debootstrap, process::SIGTERM);
     let output = debootstrap.stdin(Stdio::null()).output().context("starting debootstrap")?;
     if output.status.success() {
@@ -152,12 +152,11 @@ fn bootstrap(root: &Path) -> Result<()> {
     Err(Failure::new(TRIED, format!("debootstrap ended with {}:\n{said}", output.status), next).into())
 }
 
-/// The mirror this machine uses for bookworm, else Debian's own.
-fn mirror() -> String {
-    const PUBLIC: &str = "http://deb.debian.org/debian";
+/// The mirror this machine uses for bookworm; without one, debootstrap knows Debian's own.
+fn mirror() -> Option<String> {
     let listed = capture(apt_targets()).unwrap_or_default();
     let ours = listed.lines().find(|line| line.ends_with("/debian") || line.ends_with("/debian/"));
-    ours.unwrap_or(PUBLIC).to_owned()
+    ours.map(str::to_owned)
 }
 
 fn apt_targets() -> Command {
