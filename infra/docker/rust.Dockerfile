@@ -100,12 +100,14 @@ CMD ["--help"]
 # The tests of the api, compiled; they run where a database is. The sources are there for the snapshots they compare with.
 FROM source AS build-test
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
+ENV CARGO_PROFILE_DEV_DEBUG=0
 COPY docs docs
 COPY web/openapi.json web/openapi.json
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,id=squall-test,target=/usr/share/squall/target,sharing=locked \
     cargo test --locked --no-run --package squall-api 2>&1 | tee /tmp/compiled \
-    && mkdir -p /out/tests \
+    && mkdir -p /out/tests /out/target/debug \
+    && cp target/debug/squall-api /out/target/debug/ \
     && sed -n 's/.*Executable .*(\(.*\))$/\1/p' /tmp/compiled | xargs -I{} cp {} /out/tests/ \
     && test -n "$(ls /out/tests)"
 
@@ -116,6 +118,8 @@ LABEL org.opencontainers.image.title="Squall api tests" \
 WORKDIR /usr/share/squall/api
 COPY --from=build-test /usr/share/squall/api /usr/share/squall/api
 COPY --from=build-test /out/tests /tests
+# A test runs the program itself, where cargo put it.
+COPY --from=build-test /out/target /usr/share/squall/target
 COPY --chmod=755 infra/docker/api-test.sh /usr/local/bin/api-test
 ENV CARGO_MANIFEST_DIR=/usr/share/squall/api \
     INSTA_WORKSPACE_ROOT=/usr/share/squall \
