@@ -1,7 +1,7 @@
 //! The collector: takes spans by OTLP over plain HTTP, as protobuf.
 //!
-//! Plain HTTP on purpose: neither process speaks TLS to anybody. A collector beside Squall takes the spans and speaks TLS
-//! to whatever is further away.
+//! Plain HTTP on purpose: neither process speaks TLS to anybody, and a library for it adds 3.7 MB to a static binary, where
+//! all of tracing adds 0.8. A collector beside Squall takes the spans and speaks TLS to whatever is further away.
 
 use super::Traces;
 use http_body_util::{BodyExt, Full, Limited};
