@@ -67,8 +67,8 @@ fn run(threads: Option<usize>, work: impl Future<Output = Result<()>>) -> Result
 
 fn start() -> Result<()> {
     let config = Config::read(Env::from_process())?;
-    telemetry::init("api", &config.common)?;
-    run(config.common.worker_threads, serve(config))
+    let traces = telemetry::init("api", &config.common)?;
+    run(config.common.worker_threads, traces.around(serve(config)))
 }
 
 /// Asks without a look at what only the api itself needs.

@@ -10,10 +10,13 @@ use axum::{
     Router,
     extract::{MatchedPath, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
-    middleware::{Next, from_fn_with_state},
+    middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
 };
-use squall_boot::metrics;
+use squall_boot::{
+    metrics,
+    telemetry::trace::{self, Caller, KeyValue},
+};
 use std::{fmt::Write as _, time::Instant};
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -31,12 +34,41 @@ const SWAGGER_POLICY: &str = "default-src 'self'; img-src 'self' data:; \
 
 /// Puts the layers round the routes.
 pub fn wrap(router: Router, state: &AppState) -> Router {
-    router
+    let router = router
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
             ApiError::internal("the handler panicked; the line before this one has the place").into_response()
         }))
         .layer(from_fn_with_state(state.clone(), limit_time))
-        .layer(from_fn_with_state(state.clone(), finish))
+        .layer(from_fn_with_state(state.clone(), finish));
+    if trace::is_on() { router.layer(from_fn(traced)) } else { router }
+}
+
+/// A request as one span, from its head to the head of its answer. Whoever looks after the process asks every few
+/// seconds, and is no news.
+async fn traced(request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let method = known(request.method());
+    let mut notes = vec![KeyValue::new("http.request.method", method)];
+    let name = match route {
+        Some(route) if matches!(route.as_str(), "/healthz" | "/readyz") => return next.run(request).await,
+        Some(route) => {
+            let name = format!("{method} {route}");
+            notes.push(KeyValue::new("http.route", route));
+            name
+        }
+        None => method.to_owned(),
+    };
+    let caller = Caller::of(request.headers());
+    let answered = async {
+        let response = next.run(request).await;
+        let status = response.status();
+        trace::note("http.response.status_code", i64::from(status.as_u16()));
+        if status.is_server_error() {
+            trace::fail("The request failed; the log has the cause.");
+        }
+        response
+    };
+    trace::request(name, notes, caller, answered).await
 }
 
 /// The id of a request, as an extension of it.
@@ -60,6 +92,7 @@ async fn finish(State(state): State<AppState>, mut request: Request, next: Next)
     let start = Instant::now();
     let id = sane_id(request.headers()).unwrap_or_else(new_id);
     request.extensions_mut().insert(RequestId(id.clone()));
+    trace::note("squall.request_id", id.clone());
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
@@ -71,6 +104,7 @@ async fn finish(State(state): State<AppState>, mut request: Request, next: Next)
     let cause = failure.as_ref().and_then(|error| error.cause.clone());
     if let Some(error) = failure {
         metrics::HTTP_ERRORS.add(&[error.code], 1);
+        trace::note("error.type", error.code);
         let kept = response.headers().get(header::ALLOW).cloned();
         response = respond(error, id.clone());
         if let Some(allow) = kept {
@@ -117,9 +151,9 @@ impl Drop for InFlight {
     }
 }
 
-/// Few values, whatever a stranger sends: a route is its template, and a method nobody serves is one of many.
-fn labels(method: &Method, route: Option<&str>, status: u16) -> Vec<Label> {
-    let method = match *method {
+/// A method nobody serves is one of many, whatever a stranger calls it.
+fn known(method: &Method) -> &'static str {
+    match *method {
         Method::GET => "GET",
         Method::POST => "POST",
         Method::PUT => "PUT",
@@ -128,7 +162,11 @@ fn labels(method: &Method, route: Option<&str>, status: u16) -> Vec<Label> {
         Method::HEAD => "HEAD",
         Method::OPTIONS => "OPTIONS",
         _ => "other",
-    };
+    }
+}
+
+/// Few values, whatever a stranger sends: a route is its template.
+fn labels(method: &Method, route: Option<&str>, status: u16) -> Vec<Label> {
     let class = match status {
         ..200 => "1xx",
         200..300 => "2xx",
@@ -139,7 +177,7 @@ fn labels(method: &Method, route: Option<&str>, status: u16) -> Vec<Label> {
     let route =
         route.map_or(SharedString::const_str("none"), |route| SharedString::from_owned(route.to_owned()));
     vec![
-        Label::from_static_parts("method", method),
+        Label::from_static_parts("method", known(method)),
         Label::new("route", route),
         Label::from_static_parts("status", class),
     ]

@@ -66,9 +66,9 @@ const BLOCKED_READS: Duration = Duration::from_secs(5);
 
 fn serve() -> Result<()> {
     let config = Config::read(config::Env::from_process())?;
-    telemetry::init("worker", &config.common)?;
+    let traces = telemetry::init("worker", &config.common)?;
     let runtime = squall_boot::runtime(config.common.worker_threads)?;
-    let served = runtime.block_on(run(config));
+    let served = runtime.block_on(traces.around(run(config)));
     runtime.shutdown_timeout(BLOCKED_READS);
     served
 }

@@ -10,7 +10,7 @@ mod retain;
 
 use crate::config::Config;
 use sqlx::PgPool;
-use squall_boot::metrics;
+use squall_boot::{metrics, telemetry::trace};
 use squall_live::Publisher;
 use std::{
     sync::Arc,
@@ -87,14 +87,7 @@ pub trait Stage {
 async fn run_stage(name: &'static str, mut stage: impl Stage, wake: Arc<Notify>, stop: CancellationToken) {
     let mut failure_pause = FAILURE_PAUSE.0;
     while !stop.is_cancelled() {
-        let begun = Instant::now();
-        let turn = stage.run_once().await;
-        let outcome = match &turn {
-            Ok(Progress::Did(_)) => "did",
-            Ok(Progress::Idle) => "idle",
-            Err(_) => "failed",
-        };
-        metrics::STAGE_SECONDS.observe(metrics::STAGE_SECONDS.labelled(&[name, outcome]), begun.elapsed());
+        let turn = trace::turn(name, run_turn(name, &mut stage)).await;
         let pause = match turn {
             Ok(Progress::Did(_)) => {
                 failure_pause = FAILURE_PAUSE.0;
@@ -104,12 +97,7 @@ async fn run_stage(name: &'static str, mut stage: impl Stage, wake: Arc<Notify>,
                 failure_pause = FAILURE_PAUSE.0;
                 None
             }
-            Err(error) => {
-                tracing::error!(
-                    stage = name,
-                    error = format!("{error:#}"),
-                    "A stage failed and tries again."
-                );
+            Err(_) => {
                 failure_pause = (failure_pause * 2).min(FAILURE_PAUSE.1);
                 Some(failure_pause)
             }
@@ -123,6 +111,49 @@ async fn run_stage(name: &'static str, mut stage: impl Stage, wake: Arc<Notify>,
     tracing::info!(stage = name, "A stage has stopped.");
 }
 
+/// One turn, timed, and told where it failed.
+async fn run_turn(name: &'static str, stage: &mut impl Stage) -> anyhow::Result<Progress> {
+    let begun = Instant::now();
+    let turn = stage.run_once().await;
+    let outcome = match &turn {
+        Ok(Progress::Did(_)) => "did",
+        Ok(Progress::Idle) => "idle",
+        Err(_) => "failed",
+    };
+    metrics::STAGE_SECONDS.observe(metrics::STAGE_SECONDS.labelled(&[name, outcome]), begun.elapsed());
+    if let Err(error) = &turn {
+        trace_failure(error);
+        tracing::error!(stage = name, error = format!("{error:#}"), "A stage failed and tries again.");
+    }
+    turn
+}
+
+/// Marks the turn that failed; a span has room for the kind of a failure, and the log for the rest.
+fn trace_failure(error: &anyhow::Error) {
+    let (kind, reason) = match is_outage(error) {
+        true => ("database_unavailable", "The database was away."),
+        false => ("failed", "The turn failed; the log has the reason."),
+    };
+    trace::note("error.type", kind);
+    trace::fail(reason);
+}
+
 fn pause_of<S: Stage>(_: &S) -> Duration {
     S::PAUSE
+}
+
+/// Whether the database was away, full or stopping, rather than unable to take these very events.
+fn is_outage(error: &anyhow::Error) -> bool {
+    error.chain().filter_map(|cause| cause.downcast_ref::<sqlx::Error>()).any(|error| match error {
+        sqlx::Error::Database(error) => {
+            // Classes 08 connection, 53 insufficient resources, 57 operator intervention, 58 system error.
+            error
+                .code()
+                .is_some_and(|code| ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class)))
+        }
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Tls(_) => {
+            true
+        }
+        _ => false,
+    })
 }

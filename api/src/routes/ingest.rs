@@ -13,7 +13,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
 };
 use serde::Serialize;
-use squall_boot::metrics;
+use squall_boot::{metrics, telemetry::trace};
 use squall_intake::{
     Batch, InboxError, Origin, Rejection,
     batch::{Fault, Shape},
@@ -88,6 +88,7 @@ pub(super) async fn ingest(
         let rejected = REASONS.map(|(fault, name)| (name, batch.rejected_for(fault)));
         state.inbox.put(origin, batch).await?;
         metrics::EVENTS_ACCEPTED.add(&["http"], receipt.accepted as u64);
+        trace::count("squall.events", receipt.accepted);
         for (reason, count) in rejected.into_iter().filter(|(_, count)| *count > 0) {
             metrics::EVENTS_REJECTED.add(&[reason], count as u64);
         }

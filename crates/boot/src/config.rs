@@ -3,6 +3,7 @@
 //! A reader collects every problem it meets instead of stopping at the first: a person mends a
 //! configuration once, not once per mistake.
 
+use crate::telemetry::Traces;
 use squall_secrets::{DATABASE_PASSWORD, DATABASE_URL, DATABASE_URL_SHAPE};
 use std::{fmt, fmt::Write as _, net::SocketAddr, ops::RangeInclusive, path::PathBuf, time::Duration};
 use tracing_subscriber::EnvFilter;
@@ -23,6 +24,8 @@ pub struct Common {
     pub worker_threads: Option<usize>,
     /// How to log.
     pub log: Logging,
+    /// Where traces go, if anywhere.
+    pub traces: Option<Traces>,
     /// Whether unsafe settings are refused.
     pub is_production: bool,
     /// What should be said about the configuration once logging has begun.
@@ -172,6 +175,7 @@ impl Env {
                     "One JSON object a line, or lines for people.",
                 ) == "text",
             },
+            traces: Traces::read(self),
             is_production,
             warnings: Vec::new(),
         }

@@ -130,6 +130,8 @@ metrics! {
         "Connections it may open (SQUALL_POOL_SIZE).";
     POOL_WAIT: Gauge "squall_database_pool_wait_seconds" {} Both
         "How long this scrape waited for a connection: what every request waits when the pool is used up.";
+    TRACE_SPANS: Counter "squall_trace_spans_total" {"outcome": ["delivered", "dropped"]} Both
+        "Spans for the collector of OTEL_EXPORTER_OTLP_ENDPOINT, by what became of them.";
     PROCESS_CPU: Counter "process_cpu_seconds_total" {} Both "CPU time, user and system.";
     PROCESS_MEMORY: Gauge "process_resident_memory_bytes" {} Both "Resident memory.";
     PROCESS_VIRTUAL: Gauge "process_virtual_memory_bytes" {} Both "Virtual memory.";

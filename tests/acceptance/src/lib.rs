@@ -5,6 +5,7 @@
 
 pub mod postgres;
 pub mod process;
+pub mod collector;
 
 use anyhow::{Context, Result};
 use postgres::Postgres;
@@ -27,6 +28,8 @@ pub struct Stack {
     pub watched: PathBuf,
     /// The key of the project.
     pub key: String,
+    /// What else the api and the worker are told when they are next started.
+    pub variables: Vec<(&'static str, String)>,
     address: String,
     health: String,
     api: Option<Process>,
@@ -40,6 +43,14 @@ impl Stack {
     /// # Errors
     /// When a binary is missing or a process does not become ready.
     pub async fn start() -> Result<Self> {
+        Self::start_with(Vec::new()).await
+    }
+
+    /// Starts everything with more variables and waits until it is ready.
+    ///
+    /// # Errors
+    /// As [`Stack::start`].
+    pub async fn start_with(variables: Vec<(&'static str, String)>) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let watched = folder.path().join("watched");
         std::fs::create_dir(&watched)?;
@@ -57,7 +68,8 @@ impl Stack {
         let key = seeded["key"].as_str().context("seed gave no key")?.to_owned();
         let address = format!("127.0.0.1:{}", process::free_port()?);
         let health = format!("127.0.0.1:{}", process::free_port()?);
-        let mut stack = Self { postgres, watched, key, address, health, api: None, worker: None, folder };
+        let mut stack =
+            Self { postgres, watched, key, variables, address, health, api: None, worker: None, folder };
         stack.start_api().await?;
         stack.start_worker().await?;
         Ok(stack)
@@ -83,6 +95,7 @@ impl Stack {
             ("SQUALL_HEALTH_LISTEN", &self.health),
             ("SQUALL_POLL_INTERVAL_MS", "50"),
         ];
+        let variables = self.with_own(&variables);
         self.worker = Some(Process::spawn("squall-worker", &[], &variables, self.folder.path())?);
         wait_until_ready(&self.health).await
     }
@@ -138,8 +151,14 @@ impl Stack {
             // Longer than any test is patient: an api that needs it at its end is one that hangs.
             ("SQUALL_GRACEFUL_TIMEOUT", "600"),
         ];
+        let variables = self.with_own(&variables);
         self.api = Some(Process::spawn("squall-api", &["serve"], &variables, self.folder.path())?);
         Ok(())
+    }
+
+    fn with_own<'a>(&'a self, variables: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+        let own = self.variables.iter().map(|(name, value)| (*name, value.as_str()));
+        variables.iter().copied().chain(own).collect()
     }
 
     /// Waits until the api is ready.
@@ -156,6 +175,14 @@ impl Stack {
     /// When its log cannot be read.
     pub fn api_log(&self) -> Result<String> {
         Ok(std::fs::read_to_string(self.folder.path().join("squall-api.log"))?)
+    }
+
+    /// Everything the worker has logged.
+    ///
+    /// # Errors
+    /// When its log cannot be read.
+    pub fn worker_log(&self) -> Result<String> {
+        Ok(std::fs::read_to_string(self.folder.path().join("squall-worker.log"))?)
     }
 
     /// The address of one of the api's pages.

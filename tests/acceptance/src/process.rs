@@ -79,9 +79,9 @@ pub fn free_port() -> Result<u16> {
 fn command(name: &str, args: &[&str], variables: &[(&str, &str)]) -> Result<Command> {
     let mut command = Command::new(binary(name)?);
     // The variables of the test run must not leak into the processes under test.
-    for (key, _) in env::vars()
-        .filter(|(key, _)| key.starts_with("SQUALL_") || key == "DATABASE_URL" || key == "REDIS_URL")
-    {
+    for (key, _) in env::vars().filter(|(key, _)| {
+        ["SQUALL_", "OTEL_", "DATABASE_URL", "REDIS_URL"].iter().any(|it| key.starts_with(it))
+    }) {
         command.env_remove(key);
     }
     command.args(args).envs(variables.iter().copied());

@@ -16,12 +16,12 @@ mod store;
 mod copy;
 mod changes;
 
-use super::{Context, Progress, Stage};
+use super::{Context, Progress, Stage, is_outage};
 use crate::partitions::Partitions;
 use anyhow::Context as _;
 use claim::Claimed;
 use group::Memory;
-use squall_boot::metrics;
+use squall_boot::{metrics, telemetry::trace};
 use squall_live::Update;
 use std::time::Duration;
 
@@ -86,6 +86,8 @@ impl Stage for Digest {
         };
         self.context.live.tell(&changes);
         metrics::EVENTS_STORED.add(&[], events as u64);
+        trace::count("squall.batches", ids.len());
+        trace::count("squall.events", events);
         metrics::DIGEST_BATCHES.add(&["stored"], ids.len() as u64);
         Ok(Progress::Did(ids.len()))
     }
@@ -103,23 +105,9 @@ impl Digest {
         let reason = format!("{error:#}");
         tracing::error!(batches = ids.len(), error = reason, "Batches could not be digested.");
         metrics::DIGEST_BATCHES.add(&["failed"], ids.len() as u64);
+        trace::count("squall.batches", ids.len());
+        trace::fail("Batches could not be digested; the log has the reason.");
         claim::record_failure(&self.context.pool, ids, &reason, MAX_ATTEMPTS).await?;
         Ok(Progress::Did(ids.len()))
     }
-}
-
-/// Whether the database was away, full or stopping, rather than unable to take these very events.
-fn is_outage(error: &anyhow::Error) -> bool {
-    error.chain().filter_map(|cause| cause.downcast_ref::<sqlx::Error>()).any(|error| match error {
-        sqlx::Error::Database(error) => {
-            // Classes 08 connection, 53 insufficient resources, 57 operator intervention, 58 system error.
-            error
-                .code()
-                .is_some_and(|code| ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class)))
-        }
-        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Tls(_) => {
-            true
-        }
-        _ => false,
-    })
 }

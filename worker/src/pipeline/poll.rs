@@ -13,13 +13,13 @@ mod store;
 mod file;
 mod outbox;
 
-use super::{Context, Progress};
+use super::{Context, Progress, trace_failure};
 use anyhow::{Result, anyhow};
 use chrono::{DateTime, TimeDelta, Utc};
 use file::FileSource;
 use outbox::Outbox;
 use serde_json::Value;
-use squall_boot::metrics;
+use squall_boot::{metrics, telemetry::trace};
 use squall_intake::Origin;
 use std::time::Instant;
 use store::FinishedPoll;
@@ -72,8 +72,10 @@ impl Poll {
     /// some of the files is no error.
     pub async fn poll_once(&mut self, now: DateTime<Utc>) -> Result<Progress> {
         let polled = self.poll(now).await;
-        if polled.is_err() {
+        if let Err(error) = &polled {
             metrics::POLLS.add(&["file", "failed"], 1);
+            self.note();
+            trace_failure(error);
         }
         polled
     }
@@ -132,6 +134,13 @@ impl Poll {
             false if events > 0 => "read",
             false => "idle",
         };
+        if outcome != "idle" {
+            self.note();
+            trace::count("squall.events", events);
+        }
+        if failed {
+            trace::fail("The source could not be read; its page has the reason.");
+        }
         metrics::POLLS.add(&["file", outcome], 1);
         metrics::POLL_BYTES.add(&["file"], read.bytes);
         metrics::EVENTS_ACCEPTED.add(&["poll"], events as u64);
@@ -139,6 +148,12 @@ impl Poll {
             self.context.inbox_filled.notify_one();
         }
         Ok(if read.more { Progress::Did(events) } else { Progress::Idle })
+    }
+
+    /// Says on the current span which source it was.
+    fn note(&self) {
+        trace::note("squall.source_id", self.source_id);
+        trace::note("squall.source_kind", "file");
     }
 
     /// The source with the cursor that is saved; `None` when it was disabled or deleted.

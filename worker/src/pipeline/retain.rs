@@ -7,7 +7,7 @@ use crate::partitions::{self, Partitions, midnight};
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use sqlx::{AssertSqlSafe, PgPool};
-use squall_boot::metrics;
+use squall_boot::{metrics, telemetry::trace};
 use std::time::Duration;
 
 /// Rows deleted in one statement: about 100 ms, so that nobody waits behind it.
@@ -61,6 +61,9 @@ impl Stage for Retain {
             .execute(pool)
             .await?
             .rows_affected();
+        if gone > 0 {
+            trace::count("squall.rows", usize::try_from(gone).unwrap_or(usize::MAX));
+        }
         Ok(if gone >= u64::try_from(SLICE).unwrap_or(u64::MAX) { Progress::Did(1) } else { Progress::Idle })
     }
 }
@@ -82,6 +85,7 @@ async fn drop_partitions(pool: &PgPool, today: NaiveDate) -> Result<Vec<NaiveDat
             .with_context(|| format!("dropping the partition {name}"))?;
         transaction.commit().await?;
         metrics::PARTITIONS_DROPPED.add(&[], 1);
+        trace::count("squall.partitions", old.len());
         tracing::info!(partition = name, "A day of events was dropped: no project keeps it any longer.");
     }
     Ok(old)

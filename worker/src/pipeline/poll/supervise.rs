@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result};
 use chrono::Utc;
 use serde_json::Value;
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
+use squall_boot::telemetry::trace;
 use std::{
     collections::{HashMap, HashSet},
     hash::{BuildHasher, RandomState},
@@ -113,31 +114,27 @@ impl SourceTask {
 async fn run(mut poll: Poll, context: Context, source_id: i64, stop: CancellationToken) {
     let mut failures = 0;
     while !stop.is_cancelled() {
-        let polled = {
-            let turn = std::pin::pin!(poll.poll_once(Utc::now()));
-            stop_after_grace(turn, &stop).await
-        };
-        let pause = match polled {
-            None => return,
-            Some(Ok(Progress::Did(_))) => {
-                failures = 0;
-                continue;
-            }
-            Some(Ok(Progress::Idle)) => {
-                failures = 0;
-                context.config.poll_interval
-            }
-            Some(Err(error)) => {
+        let turn = async {
+            let polled = poll.poll_once(Utc::now()).await;
+            if let Err(error) = &polled {
                 failures += 1;
-                let pause = backoff(failures, RandomState::new().hash_one(source_id));
                 tracing::warn!(
                     source_id,
                     failures,
                     error = format!("{error:#}"),
                     "A source could not be polled; it is tried again."
                 );
-                pause
+            } else {
+                failures = 0;
             }
+            polled
+        };
+        let polled = stop_after_grace(std::pin::pin!(trace::turn("poll", turn)), &stop).await;
+        let pause = match polled {
+            None => return,
+            Some(Ok(Progress::Did(_))) => continue,
+            Some(Ok(Progress::Idle)) => context.config.poll_interval,
+            Some(Err(_)) => backoff(failures, RandomState::new().hash_one(source_id)),
         };
         tokio::select! {
             () = stop.cancelled() => {}
