@@ -8,13 +8,15 @@ use crate::{
     base::{Base, bases, chain},
     failure::Failure,
     keys::Identities,
-    manifest::FileEntry,
     postgres::Programs,
     progress::Progress,
     reader::ChunkReader,
     store::Store,
     stream::{Depth, unseal},
-    wal::{self, segment::without_gap},
+    wal::{
+        self, Kept,
+        segment::{timeline, up_to, without_gap, without_later_timelines},
+    },
 };
 use anyhow::{Context, Result, bail};
 use chrono::{DateTime, Utc};
@@ -71,11 +73,7 @@ pub async fn recover(request: &Request<'_>) -> Result<Prepared> {
     };
     let chain = chain(&bases, base)?;
     if chain.iter().any(|base| base.encrypted) && request.identities.is_empty() {
-        return Err(Failure::new(
-            tried(),
-            "it is encrypted",
-            "name the file with the secret key: --identity FILE",
-        ));
+        return Err(encrypted(request));
     }
     let programs = match chain.len() {
         1 => None,
@@ -116,7 +114,10 @@ async fn fetch(
 ) -> Result<usize> {
     let Some(last) = chain.last() else { bail!("there is no base to recover from") };
     let segments = log(request, last).await?;
-    let files = chain.iter().map(|base| &base.file).chain(&segments);
+    if request.identities.is_empty() && segments.iter().any(|segment| segment.encrypted) {
+        return Err(encrypted(request));
+    }
+    let files = chain.iter().map(|base| &base.file).chain(segments.iter().map(|segment| &segment.file));
     request.progress.expect(files.map(|file| file.plain_bytes).sum());
     match programs {
         None => unpack(request, last, &request.into).await?,
@@ -134,31 +135,53 @@ async fn fetch(
     tidy(&request.into).await.with_context(|| format!("tidying {}", request.into.display()))?;
     let log = request.into.join("pg_wal");
     for segment in &segments {
-        fetch_segment(request, last, segment, &log.join(segment.name.trim_end_matches(".partial"))).await?;
-        request.progress.add(segment.plain_bytes);
+        let name = segment.file.name.trim_end_matches(".partial");
+        fetch_segment(request, last, segment, &log.join(name)).await?;
+        request.progress.add(segment.file.plain_bytes);
     }
-    configure(request).await?;
+    configure(request, timeline_after(last, &segments)).await?;
     Ok(segments.len())
 }
 
 /// The segments that lead from the base to the moment.
-async fn log(request: &Request<'_>, base: &Base) -> Result<Vec<FileEntry>> {
+async fn log(request: &Request<'_>, base: &Base) -> Result<Vec<Kept>> {
     let kept = wal::segments(request.store, &base.system, &base.first_segment).await?;
-    let leading = without_gap(&kept, &base.last_segment, base.segment_bytes);
-    let reached = leading.iter().map(|kept| kept.received_at).max().unwrap_or(base.finished_at);
-    if reached < request.to {
-        let end = leading.last().map_or(base.last_segment.as_str(), |kept| kept.file.name.as_str());
-        let why = match kept.iter().any(|kept| kept.received_at >= request.to) {
-            true => "what follows is missing: the log was not followed for a while",
-            false => "nothing later was kept",
-        };
-        return Err(Failure::new(
-            format!("recovering to {} from {}", request.to, request.store.location()),
-            format!("the log leads from the base {} to {end}, received at {reached}, and {why}", base.id),
-            "choose an earlier time; for later ones keep `squall-backup wal` running, and make a base after each gap",
-        ));
+    // A moment belongs to the server that ran then. Only when its log does not reach so far is it one of the first of
+    // a server that was recovered later, before anybody followed it.
+    let own = without_later_timelines(&kept, request.to);
+    let (mut end, mut reached) = (base.last_segment.clone(), base.finished_at);
+    for segments in [own, kept.clone()] {
+        let segments = up_to(segments, request.to);
+        let leading = without_gap(&segments, &base.last_segment, base.segment_bytes);
+        reached = leading.iter().map(|kept| kept.received_at).max().unwrap_or(reached);
+        if reached >= request.to {
+            return Ok(leading.into_iter().cloned().collect());
+        }
+        end = leading.last().map_or(end, |kept| kept.file.name.clone());
     }
-    Ok(leading.into_iter().map(|kept| kept.file.clone()).collect())
+    let why = match kept.iter().any(|kept| kept.received_at >= request.to) {
+        true => "what follows is missing: the log was not followed for a while, or cannot be read",
+        false => "nothing later was kept",
+    };
+    Err(Failure::new(
+        format!("recovering to {} from {}", request.to, request.store.location()),
+        format!("the log leads from the base {} to {end}, received at {reached}, and {why}", base.id),
+        "choose an earlier time; for later ones keep `squall-backup wal` running, and make a base after each gap",
+    ))
+}
+
+/// The timeline that the segments lead to, when it is not that of the base.
+fn timeline_after(base: &Base, segments: &[Kept]) -> Option<u32> {
+    let newest = segments.iter().filter_map(|kept| timeline(&kept.file.name)).max()?;
+    (timeline(&base.last_segment) != Some(newest)).then_some(newest)
+}
+
+fn encrypted(request: &Request<'_>) -> anyhow::Error {
+    Failure::new(
+        format!("recovering to {} from {}", request.to, request.store.location()),
+        "it is encrypted",
+        "name the file with the secret key: --identity FILE",
+    )
 }
 
 async fn empty(folder: &Path) -> Result<()> {
@@ -208,21 +231,20 @@ async fn tidy(data: &Path) -> io::Result<()> {
 }
 
 /// The log may be followed meanwhile: a segment that was not full grows under our hands, and is read again then.
-async fn fetch_segment(request: &Request<'_>, base: &Base, segment: &FileEntry, to: &Path) -> Result<()> {
+async fn fetch_segment(request: &Request<'_>, base: &Base, segment: &Kept, to: &Path) -> Result<()> {
     let mut segment = segment.clone();
     loop {
-        let Err(error) = write(request, base, &segment, to).await else { return Ok(()) };
-        match wal::as_it_is_now(request.store, &base.system, &segment.name).await? {
-            Some(now) if now.blake3 != segment.blake3 => segment = now,
+        let Err(error) = write(request, &segment, to).await else { return Ok(()) };
+        match wal::as_it_is_now(request.store, &base.system, &segment.file.name).await? {
+            Some(now) if now.path != segment.path => segment = now,
             _ => return Err(error),
         }
     }
 }
 
-async fn write(request: &Request<'_>, base: &Base, segment: &FileEntry, to: &Path) -> Result<()> {
-    let keys = base.encrypted.then_some(request.identities);
-    let from = wal::content(&base.system, &segment.name);
-    let mut plain = unseal(request.store, from, segment, keys, Depth::Decoded);
+async fn write(request: &Request<'_>, segment: &Kept, to: &Path) -> Result<()> {
+    let keys = segment.encrypted.then_some(request.identities);
+    let mut plain = unseal(request.store, segment.path.clone(), &segment.file, keys, Depth::Decoded);
     let mut file = fs::File::create(to).await.with_context(|| format!("writing {}", to.display()))?;
     while let Some(chunk) = plain.recv().await {
         file.write_all(&chunk?).await.with_context(|| format!("writing {}", to.display()))?;
@@ -231,11 +253,13 @@ async fn write(request: &Request<'_>, base: &Base, segment: &FileEntry, to: &Pat
 }
 
 /// Tells PostgreSQL to replay up to the moment, from the segments that are in its folder already.
-async fn configure(request: &Request<'_>) -> Result<()> {
+async fn configure(request: &Request<'_>, timeline: Option<u32>) -> Result<()> {
     let moment = request.to.format("%Y-%m-%d %H:%M:%S%.6f+00");
+    // By itself PostgreSQL would follow the newest timeline, that of a recovery after this moment perhaps.
+    let timeline = timeline.map_or_else(|| "current".to_owned(), |timeline| timeline.to_string());
     let settings = format!(
         "\n# Recovery to a point in time, written by squall-backup recover.\nrestore_command = 'false'\n\
-         recovery_target_time = '{moment}'\nrecovery_target_action = 'promote'\n"
+         recovery_target_time = '{moment}'\nrecovery_target_timeline = '{timeline}'\nrecovery_target_action = 'promote'\n"
     );
     let path = request.into.join("postgresql.auto.conf");
     let mut file = fs::OpenOptions::new()

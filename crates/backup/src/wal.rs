@@ -17,7 +17,7 @@ use crate::{
     store::Store,
     stream::{Stop, seal},
 };
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use bytes::{Bytes, BytesMut};
 use chrono::{DateTime, Utc};
 use futures_util::{Stream, stream};
@@ -62,9 +62,14 @@ pub struct Request<'a> {
 /// A segment in the store.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Kept {
-    /// Its file.
+    /// Its file, by the segment's name.
     #[serde(flatten)]
     pub file: FileEntry,
+    /// The file's path in the store. A segment that is not full has a new one each time it is kept, so that facts and
+    /// content always agree.
+    pub path: String,
+    /// Whether it is encrypted: that may change from one segment to the next.
+    pub encrypted: bool,
     /// When the last of it was received: whatever it holds is older.
     pub received_at: DateTime<Utc>,
 }
@@ -174,8 +179,9 @@ async fn keep_spooled(request: &Request<'_>, kept: &mut BTreeMap<String, Instant
         let Some(system) = keep(request, file, &name).await? else { continue };
         tokio::fs::remove_file(&local).await.with_context(|| format!("removing {}", local.display()))?;
         let partial = format!("{name}.partial");
-        for path in [facts(&system, &partial), content(&system, &partial)] {
-            request.store.delete(&path).await?;
+        if let Some(outgrown) = self::kept(request.store, &system, &partial).await? {
+            request.store.delete(&facts(&system, &partial)).await?;
+            request.store.delete(&outgrown.path).await?;
         }
         kept.remove(&partial);
     }
@@ -207,7 +213,11 @@ async fn keep(request: &Request<'_>, mut file: File, name: &str) -> Result<Optio
     let Some(system) = system else { return Ok(None) };
     let changed = file.metadata().await.and_then(|known| known.modified());
     let received_at = changed.with_context(|| format!("reading when {name} was received"))?.into();
-    let path = content(&system, name);
+    let before = kept(request.store, &system, name).await?;
+    let path = match name.ends_with(".partial") {
+        true => format!("{SEGMENTS}/{system}/{name}.{}.zst", Utc::now().timestamp_millis()),
+        false => format!("{SEGMENTS}/{system}/{name}.zst"),
+    };
     // What was begun is finished even when the process is asked to stop: it is small.
     let stop = Stop::default();
     let sealed = seal(request.store, &path, chunks(file), request.recipients, &stop, |_| {}).await?;
@@ -218,9 +228,12 @@ async fn keep(request: &Request<'_>, mut file: File, name: &str) -> Result<Optio
         stored_bytes: sealed.stored_bytes,
         blake3: sealed.blake3,
     };
-    let written =
-        serde_json::to_vec(&Kept { file, received_at }).context("writing the facts of a segment as JSON")?;
+    let now = Kept { file, path, encrypted: !request.recipients.is_empty(), received_at };
+    let written = serde_json::to_vec(&now).context("writing the facts of a segment as JSON")?;
     request.store.put(&facts(&system, name), written.into()).await?;
+    if let Some(before) = before.filter(|before| before.path != now.path) {
+        request.store.delete(&before.path).await?;
+    }
     Ok(Some(system))
 }
 
@@ -249,27 +262,21 @@ pub async fn segments(store: &Store, system: &str, first: &str) -> Result<Vec<Ke
     Ok(segments)
 }
 
-/// The facts of a segment, if it is there.
+/// The facts of a segment, if it is there. Facts that cannot be read count as missing: the log has a gap there, and
+/// moments before it need not suffer.
 async fn kept(store: &Store, system: &str, name: &str) -> Result<Option<Kept>> {
-    let path = facts(system, name);
-    let Some(written) = store.get(&path).await? else { return Ok(None) };
-    let kept: Kept = serde_json::from_slice(&written).map_err(|error| {
-        let next = "choose a time before it, or restore a dump with `squall-backup restore`";
-        Failure::new(format!("reading {path} in {}", store.location()), error, next)
-    })?;
-    if kept.file.name != name {
-        bail!("{}/{path} speaks of {}: the files were mixed up", store.location(), kept.file.name);
-    }
-    Ok(Some(kept))
+    let Some(written) = store.get(&facts(system, name)).await? else { return Ok(None) };
+    let kept: Option<Kept> = serde_json::from_slice(&written).ok();
+    let folder = format!("{SEGMENTS}/{system}/");
+    Ok(kept.filter(|kept| kept.file.name == name && kept.path.starts_with(&folder)))
 }
 
 /// What became of a segment that was not full when it was listed: it may have grown meanwhile, or be full.
-pub(crate) async fn as_it_is_now(store: &Store, system: &str, name: &str) -> Result<Option<FileEntry>> {
-    let now = match kept(store, system, name.trim_end_matches(".partial")).await? {
-        Some(whole) => Some(whole),
-        None => kept(store, system, name).await?,
-    };
-    Ok(now.map(|kept| kept.file))
+pub(crate) async fn as_it_is_now(store: &Store, system: &str, name: &str) -> Result<Option<Kept>> {
+    match kept(store, system, name.trim_end_matches(".partial")).await? {
+        Some(whole) => Ok(Some(whole)),
+        None => kept(store, system, name).await,
+    }
 }
 
 /// Removes the segments of a server before `first`.
@@ -283,11 +290,6 @@ pub(crate) async fn forget_before(store: &Store, system: &str, first: &str) -> R
         }
     }
     Ok(())
-}
-
-/// The path of a segment's bytes.
-pub(crate) fn content(system: &str, name: &str) -> String {
-    format!("{SEGMENTS}/{system}/{name}.zst")
 }
 
 fn facts(system: &str, name: &str) -> String {

@@ -124,6 +124,24 @@ async fn a_gap_in_the_log_is_named_and_a_base_after_it_serves_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn damage_long_after_a_moment_does_not_touch_it() {
+    let mut world = World::new().await;
+    let follower = world.follow();
+    let base = world.base(None).await.unwrap();
+    let moment: DateTime<Utc> = world.live.value("select clock_timestamp()").await;
+    for _ in 0..5 {
+        world.live.run("select pg_logical_emit_message(true, 'busy', '')").await;
+        world.live.run("select pg_switch_wal()").await;
+    }
+    follower.end_after_now(&mut world, &base).await;
+    let kept = wal::segments(&world.store, &base.system, &base.first_segment).await.unwrap();
+    world.damage(&kept.last().unwrap().path);
+    world.recover(moment, "recovered").await.unwrap();
+    let latest = kept.last().unwrap().received_at;
+    assert!(format!("{:#}", world.recover(latest, "latest").await.unwrap_err()).contains("the hash differs"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_increment_that_cannot_be_made_says_what_to_do_and_leaves_nothing() {
     let mut world = World::new().await;
     let week = Some(TimeDelta::days(7));

@@ -2,6 +2,7 @@
 
 use super::Kept;
 use anyhow::{Context, Result};
+use chrono::{DateTime, Utc};
 use tokio::{
     fs::File,
     io::{AsyncReadExt, AsyncSeekExt},
@@ -62,9 +63,41 @@ pub fn without_gap<'a>(segments: &'a [Kept], held: &str, segment_bytes: u64) -> 
     leading
 }
 
+/// The timeline of a segment, or of a history.
+pub fn timeline(name: &str) -> Option<u32> {
+    u32::from_str_radix(name.get(0..8)?, 16).ok()
+}
+
 /// Where a segment stands in the log, whatever its timeline.
 pub fn number(name: &str, segment_bytes: u64) -> Option<u64> {
     position(name, segment_bytes).map(|(_, number)| number)
+}
+
+/// Those without the timelines that began after a moment, as a server was recovered: they lead elsewhere.
+pub fn without_later_timelines(segments: &[Kept], moment: DateTime<Utc>) -> Vec<Kept> {
+    let later: Vec<u32> = segments
+        .iter()
+        .filter(|kept| is_history(kept) && kept.received_at > moment)
+        .filter_map(|kept| timeline(&kept.file.name))
+        .collect();
+    let stays = |kept: &&Kept| timeline(&kept.file.name).is_none_or(|line| !later.contains(&line));
+    segments.iter().filter(stays).cloned().collect()
+}
+
+/// Those that are needed for a moment: damage in what was written long after must not touch it. Two more than hold it
+/// stay, as recovery looks for a commit after the moment.
+pub fn up_to(mut segments: Vec<Kept>, moment: DateTime<Utc>) -> Vec<Kept> {
+    let mut beyond = 0;
+    segments.retain(|kept| {
+        let stays = beyond <= 2;
+        beyond += usize::from(!is_history(kept) && (beyond > 0 || kept.received_at >= moment));
+        stays || is_history(kept)
+    });
+    segments
+}
+
+fn is_history(kept: &Kept) -> bool {
+    kept.file.name.ends_with(".history")
 }
 
 fn position(name: &str, segment_bytes: u64) -> Option<(u64, u64)> {
@@ -78,22 +111,31 @@ fn position(name: &str, segment_bytes: u64) -> Option<(u64, u64)> {
 mod tests {
     use super::*;
     use crate::manifest::{FileEntry, FileKind};
-    use chrono::Utc;
+    use chrono::TimeDelta;
 
     const SIZE: u64 = 16 * 1024 * 1024;
 
-    fn check(names: &[&str], held: &str, leading: &[&str]) {
-        let kept = |name: &&str| Kept {
+    fn kept(name: &str, minute: i64) -> Kept {
+        Kept {
             file: FileEntry {
-                name: (*name).to_owned(),
+                name: name.to_owned(),
                 kind: FileKind::Wal,
                 plain_bytes: SIZE,
                 stored_bytes: 1,
                 blake3: String::new(),
             },
-            received_at: Utc::now(),
-        };
-        let segments: Vec<Kept> = names.iter().map(kept).collect();
+            path: String::new(),
+            encrypted: false,
+            received_at: at(minute),
+        }
+    }
+
+    fn at(minute: i64) -> DateTime<Utc> {
+        DateTime::<Utc>::UNIX_EPOCH + TimeDelta::minutes(minute)
+    }
+
+    fn check(names: &[&str], held: &str, leading: &[&str]) {
+        let segments: Vec<Kept> = names.iter().map(|name| kept(name, 0)).collect();
         let found = without_gap(&segments, held, SIZE);
         assert_eq!(found.iter().map(|kept| kept.file.name.as_str()).collect::<Vec<_>>(), leading);
     }
@@ -131,5 +173,31 @@ mod tests {
         check(&[a, partial, b], a, &[a, b]);
         check(&[a, b, history, other], a, &[a, b, history, other]);
         check(&[a, b, history, other, far], a, &[a, b, history, other]);
+    }
+
+    #[test]
+    fn a_moment_is_told_by_its_own_timeline_and_not_by_what_was_written_long_after() {
+        let line = |line: u32, number: u32, minute| kept(&format!("{line:08X}00000000{number:08X}"), minute);
+        let all = vec![
+            line(1, 1, 10),
+            line(1, 2, 20),
+            line(1, 3, 30),
+            line(1, 4, 40),
+            line(1, 5, 50),
+            kept("00000002.history", 60),
+            line(2, 2, 70),
+            line(2, 3, 80),
+        ];
+        let names = |minute| -> Vec<String> {
+            let own = without_later_timelines(&all, at(minute));
+            up_to(own, at(minute)).into_iter().map(|kept| kept.file.name).collect()
+        };
+        let first = |numbers: std::ops::RangeInclusive<u32>| -> Vec<String> {
+            numbers.map(|number| format!("0000000100000000{number:08X}")).collect()
+        };
+        assert_eq!(names(15), first(1..=4), "two more than the one that holds the moment");
+        assert_eq!(names(45), first(1..=5), "the server that was recovered later is not asked");
+        let all_names: Vec<_> = all.iter().map(|kept| kept.file.name.clone()).collect();
+        assert_eq!(names(75), all_names);
     }
 }

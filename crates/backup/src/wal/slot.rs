@@ -33,19 +33,23 @@ pub async fn serves(request: &Request<'_>) -> Result<bool> {
     Ok(serves)
 }
 
-/// Makes the slot, unless it is there.
+/// Makes the slot, unless it is there. It holds back what follows the last checkpoint at once, and not only what is
+/// written when somebody begins to receive.
 pub async fn create(request: &Request<'_>) -> Result<()> {
-    let mut command = request.programs.command("pg_receivewal", request.server);
-    let made = command.args(["--create-slot", "--if-not-exists", "--slot", NAME]).output().await;
-    let made = made.context("starting pg_receivewal")?;
-    if made.status.success() {
-        return Ok(());
-    }
-    Err(Failure::new(
-        format!("making the replication slot {NAME} at {}", request.server.place()),
-        String::from_utf8_lossy(&made.stderr).trim(),
-        "give the role the right REPLICATION, let pg_hba.conf take replication connections, and see that wal_level is replica",
-    ))
+    let mut connection = request.server.connect().await?;
+    let slot = postgres::literal(NAME);
+    let make = format!(
+        "select pg_create_physical_replication_slot({slot}, true) \
+         where not exists (select from pg_replication_slots where slot_name = {slot})"
+    );
+    postgres::execute(&mut connection, &make).await.map_err(|error| {
+        Failure::new(
+            format!("making the replication slot {NAME} at {}", request.server.place()),
+            format!("{error:#}"),
+            "give the role the right REPLICATION, let pg_hba.conf take replication connections, and see that wal_level is replica",
+        )
+    })?;
+    connection.close().await.context("leaving the server")
 }
 
 /// Whether every segment in the spool that is not full is of this server and of those it still has.
