@@ -155,7 +155,7 @@ pub struct Create {
     #[arg(long, default_value_t = SPLIT_ABOVE / MEGABYTE, value_name = "MB")]
     pub split_above: u64,
     /// Files written at once.
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = 3)]
     pub jobs: usize,
     #[command(flatten)]
     pub database: Database,

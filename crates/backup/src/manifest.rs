@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The layout this version writes and the newest one it reads.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 /// The manifest's file.
 pub const MANIFEST: &str = "manifest.json";
 /// The seal's file: 64 lowercase hex digits and a line feed.
@@ -110,11 +110,13 @@ pub struct FileEntry {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum FileKind {
-    /// An archive of pg_dump: types, tables, functions.
+    /// An archive of pg_dump: everything but rows.
+    Schema,
+    /// In format 1, an archive of what comes before the rows: types, tables, functions.
     PreData,
     /// An archive of pg_dump: rows and sequence values.
     Data,
-    /// An archive of pg_dump: indexes, constraints, triggers.
+    /// In format 1, an archive of what comes after the rows: indexes, constraints, triggers.
     PostData,
     /// The rows of one table as COPY writes them.
     Table {

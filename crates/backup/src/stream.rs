@@ -24,11 +24,12 @@ use tokio_util::sync::CancellationToken;
 
 /// Level 1: several times faster than the network or a disk, and smaller than gzip at its default.
 const LEVEL: i32 = 1;
-/// Small chunks are gathered to this size, so that handing on costs nothing beside compressing.
-const PLAIN_CHUNK: usize = 256 * 1024;
+/// Rows are gathered to this size, so that handing on costs nothing beside compressing, and a zstd frame is made of
+/// each: what lies in one piece is searched faster than the ring in which zstd keeps the window of a stream.
+const PLAIN_CHUNK: usize = 1024 * 1024;
 const STORED_CHUNK: usize = 1024 * 1024;
 /// Chunks between two stages: 4 MB of plain bytes and 4 MB of stored ones at most.
-const PLAIN_CHUNKS: usize = 16;
+const PLAIN_CHUNKS: usize = 4;
 const STORED_CHUNKS: usize = 4;
 
 /// What became of a stream.
@@ -83,25 +84,35 @@ pub async fn seal(
     tick: impl Fn(u64),
 ) -> Result<Sealed> {
     let (plain_sender, plain) = mpsc::channel(PLAIN_CHUNKS);
+    let (emptied, empty) = mpsc::channel(PLAIN_CHUNKS);
     let (stored_sender, stored) = mpsc::channel(STORED_CHUNKS);
     let recipients = recipients.clone();
-    let encoding = spawn_blocking(move || encode(plain, stored_sender, &recipients));
+    let encoding =
+        spawn_blocking(move || encode(&mut Plain { chunks: plain, emptied }, stored_sender, &recipients));
     // All three run to their end, so that a failed upload is aborted and not just forgotten.
     let (fed, encoded, put) =
-        tokio::join!(feed(source, plain_sender, stop, tick), encoding, store.put_stream(path, stored));
+        tokio::join!(feed(source, plain_sender, empty, stop, tick), encoding, store.put_stream(path, stored));
     fed?;
     put?;
     encoded.context("the thread that compresses died")?.context("compressing")
 }
 
+/// What is to be compressed. Used chunks go back to be filled again: memory that is asked for and given back by the
+/// megabyte costs as much as reading the rows.
+struct Plain {
+    chunks: Receiver<Result<Vec<u8>, ()>>,
+    emptied: Sender<Vec<u8>>,
+}
+
 async fn feed(
     source: impl Stream<Item = Result<Bytes>>,
-    sender: Sender<Result<Bytes, ()>>,
+    sender: Sender<Result<Vec<u8>, ()>>,
+    mut empty: Receiver<Vec<u8>>,
     stop: &Stop,
     tick: impl Fn(u64),
 ) -> Result<()> {
     let mut source = pin!(source);
-    let mut gathered = BytesMut::new();
+    let mut gathered = Vec::new();
     loop {
         // A row is there already, mostly: listening for a stop at each of them would cost as much as copying it.
         let next = match source.next().now_or_never() {
@@ -119,7 +130,7 @@ async fn feed(
             }
             None if gathered.is_empty() => return Ok(()),
             None => {
-                let _ = sender.send(Ok(gathered.freeze())).await;
+                let _ = sender.send(Ok(gathered)).await;
                 return Ok(());
             }
         }
@@ -129,41 +140,54 @@ async fn feed(
                 return Err(GivenUp.into());
             }
             tick(gathered.len() as u64);
-            if sender.send(Ok(gathered.split().freeze())).await.is_err() {
+            if sender.send(Ok(gathered)).await.is_err() {
                 // A later stage failed and says why.
                 return Ok(());
             }
+            gathered = empty.try_recv().unwrap_or_else(|_| Vec::with_capacity(PLAIN_CHUNK + PLAIN_CHUNK / 8));
         }
     }
 }
 
 fn encode(
-    mut plain: Receiver<Result<Bytes, ()>>,
+    plain: &mut Plain,
     stored: Sender<io::Result<Bytes>>,
     recipients: &Recipients,
 ) -> io::Result<Sealed> {
     let mut outlet = Outlet::new(stored);
     let plain_bytes = if recipients.is_empty() {
-        compress(&mut plain, &mut outlet)?
+        compress(plain, &mut outlet)?
     } else {
         let mut encrypted = recipients.encryptor()?.wrap_output(&mut outlet)?;
-        let plain_bytes = compress(&mut plain, &mut encrypted)?;
+        let plain_bytes = compress(plain, &mut encrypted)?;
         encrypted.finish()?;
         plain_bytes
     };
     outlet.finish(plain_bytes)
 }
 
-fn compress(plain: &mut Receiver<Result<Bytes, ()>>, target: impl Write) -> io::Result<u64> {
-    let mut encoder = zstd::stream::write::Encoder::new(target, LEVEL)?;
-    encoder.include_checksum(true)?;
+fn compress(plain: &mut Plain, mut target: impl Write) -> io::Result<u64> {
+    let mut compressor = zstd::bulk::Compressor::new(LEVEL)?;
+    compressor.include_checksum(true)?;
+    let mut frame = vec![0; zstd::zstd_safe::compress_bound(PLAIN_CHUNK)];
     let mut plain_bytes = 0;
-    while let Some(chunk) = plain.blocking_recv() {
-        let chunk = chunk.map_err(|()| io::Error::other("the source failed"))?;
+    while let Some(chunk) = plain.chunks.blocking_recv() {
+        let mut chunk = chunk.map_err(|()| io::Error::other("the source failed"))?;
         plain_bytes += chunk.len() as u64;
-        encoder.write_all(&chunk)?;
+        // A single row may be longer than a chunk.
+        for piece in chunk.chunks(PLAIN_CHUNK) {
+            let length = compressor.compress_to_buffer(piece, &mut frame[..])?;
+            target.write_all(&frame[..length])?;
+        }
+        chunk.clear();
+        // Whoever filled it may have ended meanwhile.
+        let _ = plain.emptied.try_send(chunk);
     }
-    encoder.finish()?;
+    if plain_bytes == 0 {
+        // A file without a frame could not be told from one that was cut.
+        let length = compressor.compress_to_buffer(&[], &mut frame[..])?;
+        target.write_all(&frame[..length])?;
+    }
     Ok(plain_bytes)
 }
 

@@ -132,7 +132,9 @@ const LONGEST_BEGINNING: usize = 11;
 fn begins_as(kind: &FileKind, first: &[u8]) -> bool {
     use crate::manifest::CopyFormat;
     match kind {
-        FileKind::PreData | FileKind::Data | FileKind::PostData => first.starts_with(b"PGDMP"),
+        FileKind::Schema | FileKind::PreData | FileKind::Data | FileKind::PostData => {
+            first.starts_with(b"PGDMP")
+        }
         FileKind::Table { format: CopyFormat::Binary, .. } => first.starts_with(b"PGCOPY\n\xff\r\n\0"),
         FileKind::Table { format: CopyFormat::Text, .. }
         | FileKind::Base

@@ -7,7 +7,7 @@ use age::{secrecy::ExposeSecret, x25519};
 use squall_backup::{
     keys::{Identities, Recipients},
     list::choose,
-    manifest::{MANIFEST, Manifest, SEAL},
+    manifest::{FileEntry, FileKind, MANIFEST, Manifest, SEAL},
     progress::Progress,
     restore::Target,
     verify::{Verified, verify},
@@ -74,7 +74,7 @@ async fn a_missing_a_surplus_and_a_swapped_file_are_found() {
     assert!(format!("{:#}", check(&world, &one).await.unwrap_err()).contains("is missing"));
     fs::copy(world.path(&other.id, "data.dump.zst"), &path).unwrap();
     check(&world, &one).await.unwrap_err();
-    fs::copy(world.path(&one.id, "pre-data.dump.zst"), &path).unwrap();
+    fs::copy(world.path(&one.id, "schema.dump.zst"), &path).unwrap();
     check(&world, &one).await.unwrap_err();
     fs::write(&path, whole).unwrap();
 
@@ -127,7 +127,7 @@ async fn a_manifest_that_promises_other_rows_fails_the_restore() {
 async fn a_manifest_of_a_newer_version_is_refused_with_that_version() {
     let world = World::empty().await;
     let mut manifest = world.create().await.unwrap();
-    (manifest.format, manifest.tool_version) = (2, "9.1.0".to_owned());
+    (manifest.format, manifest.tool_version) = (3, "9.1.0".to_owned());
     manifest.seal(&world.store).await.unwrap();
     let error = choose(&world.store, manifest.id.as_str()).await.unwrap_err();
     assert!(
@@ -135,6 +135,24 @@ async fn a_manifest_of_a_newer_version_is_refused_with_that_version() {
         "{error:#}"
     );
     assert!(world.sealed().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_backup_of_the_first_format_with_its_two_schema_files_is_restored() {
+    let world = World::filled().await;
+    let mut manifest = world.create().await.unwrap();
+    let at = manifest.files.iter().position(|file| file.kind == FileKind::Schema).unwrap();
+    let both = manifest.files.remove(at);
+    for (name, kind) in [("pre-data.dump.zst", FileKind::PreData), ("post-data.dump.zst", FileKind::PostData)]
+    {
+        fs::copy(world.path(&manifest.id, &both.name), world.path(&manifest.id, name)).unwrap();
+        manifest.files.push(FileEntry { name: name.to_owned(), kind, ..both.clone() });
+    }
+    fs::remove_file(world.path(&manifest.id, &both.name)).unwrap();
+    manifest.format = 1;
+    manifest.seal(&world.store).await.unwrap();
+    check(&world, &manifest).await.unwrap();
+    world.restore(&manifest, &Target::Into(world.other("restored"))).await.unwrap();
 }
 
 #[tokio::test]

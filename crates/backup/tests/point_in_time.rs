@@ -142,6 +142,38 @@ async fn damage_long_after_a_moment_does_not_touch_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_second_recovery_reaches_a_later_moment_of_the_first_server() {
+    let mut world = World::new().await;
+    world.live.run("create table kept (n integer)").await;
+    let follower = world.follow();
+    let base = world.base(None).await.unwrap();
+    world.live.run("insert into kept values (1)").await;
+    let first: DateTime<Utc> = world.live.value("select clock_timestamp()").await;
+    world.live.run("insert into kept values (2)").await;
+    let second: DateTime<Utc> = world.live.value("select clock_timestamp()").await;
+    world.live.run("drop table kept").await;
+    follower.end_after_now(&mut world, &base).await;
+
+    world.recover(first, "early").await.unwrap();
+    world.live = Cluster::start(&world.path("early"));
+    assert_eq!(world.live.rows("select n from kept").await, [1]);
+    // The recovered server goes on, on a timeline of its own, and its log goes to the same place, encrypted from now on.
+    world.encrypt();
+    let mut follower = world.follow();
+    follower.has_begun(&mut world).await;
+    world.live.run("insert into kept values (10)").await;
+    let third: DateTime<Utc> = world.live.value("select clock_timestamp()").await;
+    world.live.run("drop table kept").await;
+    follower.end_after_now(&mut world, &base).await;
+
+    for (moment, into, expected) in [(second, "second", vec![1, 2]), (third, "third", vec![1, 10])] {
+        world.recover(moment, into).await.unwrap();
+        let mut recovered = Cluster::start(&world.path(into));
+        assert_eq!(recovered.rows("select n from kept order by n").await, expected, "{into}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_increment_that_cannot_be_made_says_what_to_do_and_leaves_nothing() {
     let mut world = World::new().await;
     let week = Some(TimeDelta::days(7));
@@ -257,6 +289,13 @@ struct Follower {
 }
 
 impl Follower {
+    /// Waits until pg_receivewal is there.
+    async fn has_begun(&mut self, world: &mut World) {
+        while world.live.value::<i64>("select count(*) from pg_stat_replication").await == 0 {
+            assert!(!self.task.is_finished(), "nobody follows the log: {:?}", (&mut self.task).await);
+        }
+    }
+
     /// Waits until the log of this moment is kept, and ends.
     async fn end_after_now(self, world: &mut World, base: &Base) {
         let last: String = world.live.value("select pg_walfile_name(pg_current_wal_lsn())").await;

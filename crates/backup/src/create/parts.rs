@@ -1,4 +1,4 @@
-//! The files of a backup: three archives of pg_dump, and one file for each large table.
+//! The files of a backup: two archives of pg_dump, and one file for each large table.
 
 use super::{
     Request,
@@ -33,8 +33,7 @@ pub fn cut(snapshot: &Snapshot, split_above: u64) -> Vec<Part> {
     let large: Vec<&Table> = snapshot.tables.iter().filter(is_large).collect();
     let mut parts = vec![data(snapshot, &large)];
     parts.extend(large.iter().enumerate().map(|(index, table)| table_part(index + 1, table)));
-    parts.push(archive("pre-data.dump.zst", FileKind::PreData, "pre-data", snapshot));
-    parts.push(archive("post-data.dump.zst", FileKind::PostData, "post-data", snapshot));
+    parts.push(archive("schema.dump.zst", FileKind::Schema, &["pre-data", "post-data"], snapshot));
     parts
 }
 
@@ -105,21 +104,21 @@ async fn copy_out(
 }
 
 fn data(snapshot: &Snapshot, large: &[&Table]) -> Part {
-    let mut part = archive("data.dump.zst", FileKind::Data, "data", snapshot);
+    let mut part = archive("data.dump.zst", FileKind::Data, &["data"], snapshot);
     let exclude = |table: &&Table| format!("--exclude-table-data={}", qualified(&table.schema, &table.name));
     part.arguments.extend(large.iter().map(exclude));
     part
 }
 
-fn archive(name: &str, kind: FileKind, section: &str, snapshot: &Snapshot) -> Part {
-    let arguments = vec![
+fn archive(name: &str, kind: FileKind, sections: &[&str], snapshot: &Snapshot) -> Part {
+    let mut arguments = vec![
         "--format=custom".to_owned(),
         // Our own compression is five times faster than the gzip of pg_dump.
         "--compress=0".to_owned(),
-        format!("--section={section}"),
         format!("--snapshot={}", snapshot.exported),
         "--lock-wait-timeout=60s".to_owned(),
     ];
+    arguments.extend(sections.iter().map(|section| format!("--section={section}")));
     Part { name: name.to_owned(), kind, arguments }
 }
 

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use sqlx::Connection;
 use std::io::Write;
+use tempfile::NamedTempFile;
 use tokio::sync::mpsc::Receiver;
 
 /// Indexes are built by this many connections at once.
@@ -28,10 +29,24 @@ pub struct Loading<'a> {
 impl Loading<'_> {
     /// Loads everything and answers the rows, which are those of the manifest.
     pub async fn run(&self) -> Result<i64> {
-        self.load_archive(self.manifest.file(&FileKind::PreData)?).await?;
+        let (before, after) = self.schema_files()?;
+        let tables = self.local(before).await?;
+        self.load_section("pre-data", before, &tables).await?;
         self.load_rows().await?;
-        self.build_indexes(self.manifest.file(&FileKind::PostData)?).await?;
+        let indexes = if before.name == after.name { tables } else { self.local(after).await? };
+        self.load_section("post-data", after, &indexes).await?;
         self.count_and_analyze().await
+    }
+
+    /// What comes before the rows, and what comes after them. Format 1 had a file for either.
+    fn schema_files(&self) -> Result<(&FileEntry, &FileEntry)> {
+        match self.manifest.file(&FileKind::Schema) {
+            Ok(both) => Ok((both, both)),
+            Err(_) if self.manifest.format == 1 => {
+                Ok((self.manifest.file(&FileKind::PreData)?, self.manifest.file(&FileKind::PostData)?))
+            }
+            Err(missing) => Err(missing),
+        }
     }
 
     async fn load_rows(&self) -> Result<()> {
@@ -48,30 +63,34 @@ impl Loading<'_> {
     }
 
     async fn load_archive(&self, file: &FileEntry) -> Result<()> {
-        let archive = Archive::Stream(self.open(file));
-        restore_archive(self.programs, self.side, self.privileges(), archive)
-            .await
-            .with_context(|| format!("loading {}{}", file.name, self.hint()))?;
+        self.restore(file, &[], Archive::Stream(self.open(file))).await?;
         self.done(file);
         Ok(())
     }
 
-    /// pg_restore builds several indexes at once only from a file, and this one is small: it holds no rows.
-    async fn build_indexes(&self, file: &FileEntry) -> Result<()> {
-        let mut archive = tempfile::NamedTempFile::new()
+    /// A schema on this machine's disk: it is small, and pg_restore builds several indexes at once only from a file.
+    async fn local(&self, file: &FileEntry) -> Result<NamedTempFile> {
+        let mut archive = NamedTempFile::new()
             .context("making a temporary file. Set TMPDIR to a folder that can be written to")?;
         let mut chunks = self.open(file);
         while let Some(chunk) = chunks.recv().await {
             archive.write_all(&chunk?).context("writing a temporary file")?;
         }
         archive.flush().context("writing a temporary file")?;
-        let mut arguments = vec![INDEX_JOBS];
-        arguments.extend(self.privileges());
-        restore_archive(self.programs, self.side, &arguments, Archive::File(archive.path()))
-            .await
-            .with_context(|| format!("loading {}{}", file.name, self.hint()))?;
         self.done(file);
-        Ok(())
+        Ok(archive)
+    }
+
+    async fn load_section(&self, section: &str, file: &FileEntry, archive: &NamedTempFile) -> Result<()> {
+        let section = format!("--section={section}");
+        self.restore(file, &[INDEX_JOBS, &section], Archive::File(archive.path())).await
+    }
+
+    async fn restore(&self, file: &FileEntry, arguments: &[&str], archive: Archive<'_>) -> Result<()> {
+        let arguments = [arguments, self.privileges()].concat();
+        restore_archive(self.programs, self.side, &arguments, archive)
+            .await
+            .with_context(|| format!("loading {}{}", file.name, self.hint()))
     }
 
     async fn copy_in(&self, file: &FileEntry) -> Result<()> {
