@@ -17,7 +17,7 @@ use crate::{
     postgres::{self, Programs, Server},
     progress::Progress,
     store::Store,
-    stream::{Depth, Sealed, Stop, seal, unseal},
+    stream::{Depth, Stop, on_disk, seal, unseal},
     wal::{segment, system_of},
 };
 use anyhow::{Context, Result};
@@ -27,7 +27,6 @@ use futures_util::stream;
 use kept::forget_older;
 use serde::{Deserialize, Serialize};
 use sqlx::{Connection, PgConnection};
-use std::io::Write;
 use tempfile::NamedTempFile;
 
 /// The folder of all bases.
@@ -228,25 +227,14 @@ async fn copy(
     let contents = "contents.json.zst";
     let nobody = Recipients::default();
     let kept = seal(request.store, &path(id, contents), listed, &nobody, request.stop, |_| {}).await?;
-    let (file, contents) = (entry(name, FileKind::Base, sealed), entry(contents, FileKind::Contents, kept));
+    let (file, contents) = (sealed.entry(name, FileKind::Base), kept.entry(contents, FileKind::Contents));
     Ok(Copied { file, contents, log })
 }
 
 /// The list of a base's files, in a file for pg_basebackup.
 async fn known_contents(request: &Request<'_>, base: &Base) -> Result<NamedTempFile> {
-    let mut file = NamedTempFile::new().context("making a temporary file")?;
     let from = path(&base.id, &base.contents.name);
-    let mut chunks = unseal(request.store, from, &base.contents, None, Depth::Decoded);
-    while let Some(chunk) = chunks.recv().await {
-        file.write_all(&chunk?).context("writing a temporary file")?;
-    }
-    file.flush().context("writing a temporary file")?;
-    Ok(file)
-}
-
-fn entry(name: &str, kind: FileKind, sealed: Sealed) -> FileEntry {
-    let Sealed { plain_bytes, stored_bytes, blake3 } = sealed;
-    FileEntry { name: name.to_owned(), kind, plain_bytes, stored_bytes, blake3 }
+    on_disk(unseal(request.store, from, &base.contents, None, Depth::Decoded)).await
 }
 
 fn path(id: &BackupId, name: &str) -> String {

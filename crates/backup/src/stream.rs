@@ -6,7 +6,7 @@
 use crate::{
     failure::{Failure, GivenUp},
     keys::{Identities, Recipients},
-    manifest::FileEntry,
+    manifest::{FileEntry, FileKind},
     store::Store,
 };
 use anyhow::{Context, Result, anyhow};
@@ -16,6 +16,7 @@ use std::{
     io::{self, BufReader, Read, Write},
     pin::pin,
 };
+use tempfile::NamedTempFile;
 use tokio::{
     sync::mpsc::{self, Receiver, Sender},
     task::spawn_blocking,
@@ -41,6 +42,14 @@ pub struct Sealed {
     pub stored_bytes: u64,
     /// The BLAKE3 of the stored bytes.
     pub blake3: String,
+}
+
+impl Sealed {
+    /// The file it became, for a manifest.
+    pub(crate) fn entry(self, name: &str, kind: FileKind) -> FileEntry {
+        let Self { plain_bytes, stored_bytes, blake3 } = self;
+        FileEntry { name: name.to_owned(), kind, plain_bytes, stored_bytes, blake3 }
+    }
 }
 
 /// Tells all work of a command to stop, as a part of it failed or the user asked for it.
@@ -277,6 +286,20 @@ pub fn unseal(
         }
     });
     plain
+}
+
+/// Plain bytes in a temporary file, for a program that reads no stream.
+///
+/// # Errors
+/// When the stream or the disk fails.
+pub(crate) async fn on_disk(mut plain: Receiver<Result<Bytes>>) -> Result<NamedTempFile> {
+    let mut file = NamedTempFile::new()
+        .context("making a temporary file. Set TMPDIR to a folder that can be written to")?;
+    while let Some(chunk) = plain.recv().await {
+        file.write_all(&chunk?).context("writing a temporary file")?;
+    }
+    file.flush().context("writing a temporary file")?;
+    Ok(file)
 }
 
 async fn check(

@@ -221,13 +221,7 @@ async fn keep(request: &Request<'_>, mut file: File, name: &str) -> Result<Optio
     // What was begun is finished even when the process is asked to stop: it is small.
     let stop = Stop::default();
     let sealed = seal(request.store, &path, chunks(file), request.recipients, &stop, |_| {}).await?;
-    let file = FileEntry {
-        name: name.to_owned(),
-        kind: FileKind::Wal,
-        plain_bytes: sealed.plain_bytes,
-        stored_bytes: sealed.stored_bytes,
-        blake3: sealed.blake3,
-    };
+    let file = sealed.entry(name, FileKind::Wal);
     let now = Kept { file, path, encrypted: !request.recipients.is_empty(), received_at };
     let written = serde_json::to_vec(&now).context("writing the facts of a segment as JSON")?;
     request.store.put(&facts(&system, name), written.into()).await?;

@@ -64,10 +64,7 @@ pub async fn write(request: &Request<'_>, id: &BackupId, exported: &str, part: &
         }
     };
     request.progress.finished(&part.name, sealed.plain_bytes);
-    let Sealed { plain_bytes, stored_bytes, blake3 } = sealed;
-    let file =
-        FileEntry { name: part.name.clone(), kind: part.kind.clone(), plain_bytes, stored_bytes, blake3 };
-    Ok((file, rows))
+    Ok((sealed.entry(&part.name, part.kind.clone()), rows))
 }
 
 /// The server sends each row in a message of its own, as its protocol promises. In binary the end of the data is

@@ -5,13 +5,12 @@ use crate::{
     create::snapshot,
     manifest::{FileEntry, FileKind, Manifest},
     postgres::{self, Archive, Programs, Server, qualified, quoted, restore_archive},
-    stream::{Depth, Stop, unseal},
+    stream::{Depth, Stop, on_disk, unseal},
 };
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use sqlx::Connection;
-use std::io::Write;
 use tempfile::NamedTempFile;
 use tokio::sync::mpsc::Receiver;
 
@@ -70,13 +69,7 @@ impl Loading<'_> {
 
     /// A schema on this machine's disk: it is small, and pg_restore builds several indexes at once only from a file.
     async fn local(&self, file: &FileEntry) -> Result<NamedTempFile> {
-        let mut archive = NamedTempFile::new()
-            .context("making a temporary file. Set TMPDIR to a folder that can be written to")?;
-        let mut chunks = self.open(file);
-        while let Some(chunk) = chunks.recv().await {
-            archive.write_all(&chunk?).context("writing a temporary file")?;
-        }
-        archive.flush().context("writing a temporary file")?;
+        let archive = on_disk(self.open(file)).await?;
         self.done(file);
         Ok(archive)
     }
