@@ -51,7 +51,7 @@ test('a page whose stream is refused asks by itself', async ({ page, allow }) =>
 test('the status page says who is told', async ({ page }) => {
   await page.goto('/status')
   await expect(
-    page.getByText('Not configured: rate limits and live updates work inside this process.'),
+    page.getByText(/^(Not configured: rate limits and live updates work inside|Redis answers: rate limits and live updates are shared)/),
   ).toBeVisible()
   await expect(page.getByText(/told what changes\.$/)).toBeVisible()
 })
