@@ -47,3 +47,71 @@ fn prometheus_reads_each_process_at_the_port_it_serves_natively_and_in_container
         text("docs/configuration.md").contains(&format!("| `SQUALL_HEALTH_LISTEN` | `127.0.0.1:{worker}` |"))
     );
 }
+
+/// The names in the first column of the tables below a heading, up to the next heading.
+fn table(page: &str, heading: &str) -> Vec<String> {
+    let text = text(page);
+    let (_, section) = text.split_once(&format!("\n## {heading}\n")).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| `"));
+    rows.filter_map(|row| Some(row.split_once('`')?.0.to_owned())).collect()
+}
+
+/// What a container gets otherwise, or has no use for.
+const NOT_HANDED_ON: [(&str, &str); 17] = [
+    ("DATABASE_URL", "the stack has its own database"),
+    ("DATABASE_URL_FILE", "the stack has its own database"),
+    ("SQUALL_DATABASE_PASSWORD", "its password is in the file database_password"),
+    ("SQUALL_DATABASE_PASSWORD_FILE", "its password is in the file database_password"),
+    ("OTEL_SERVICE_NAME", "one name for two processes tells them no longer apart"),
+    ("SQUALL_LISTEN", "other services and the health check expect that address"),
+    ("SQUALL_METRICS_LISTEN", "Prometheus expects that address"),
+    ("SQUALL_HEALTH_LISTEN", "the health check and Prometheus expect that address"),
+    ("SQUALL_WEB_ROOT", "the edge has the web app"),
+    ("SQUALL_EDGE_API", "the api's name in the stack"),
+    ("SQUALL_EDGE_WEB", "where the image has the web app"),
+    ("SQUALL_EDGE_LISTEN", "the port that is published"),
+    ("SQUALL_EDGE_TLS_LISTEN", "the port that is published"),
+    ("SQUALL_EDGE_TLS_PUBLIC_PORT", "SQUALL_TLS_PORT sets both sides of it"),
+    ("SQUALL_EDGE_RESOLVER", "the engine's own knows the services"),
+    ("SQUALL_EDGE_FOLDER", "the one folder that can be written to"),
+    ("SQUALL_EDGE_NGINX", "the image's own"),
+];
+
+#[test]
+fn every_variable_of_the_tables_reaches_its_container_or_has_a_reason_not_to() {
+    let files = ["compose.yaml", "infra/compose.prod.yaml", "infra/compose.tls.yaml"];
+    let (stack, written) = (stack(&files), files.map(text).concat());
+    let example = text(".env.example");
+    let tables = [
+        ("api", table("docs/configuration.md", "The api")),
+        ("worker", table("docs/configuration.md", "The worker")),
+        ("edge", table("docs/edge.md", "What a person can set")),
+    ];
+    let mut excused = Vec::new();
+    for (service, names) in &tables {
+        assert!(names.len() > 20, "the table of {service} was not found");
+        let environment = &stack.service(service).unwrap().environment;
+        for name in names {
+            let given = environment.iter().find(|(known, ..)| known == name);
+            // Without a value, or from a variable: of the same name, or of the one that the TLS file has for it.
+            let handed_on = given.is_some_and(|(_, value, _)| {
+                value.is_none()
+                    || [name.clone(), name.replace("_EDGE_TLS_", "_TLS_")]
+                        .iter()
+                        .any(|name| written.contains(&format!("${{{name}:")))
+            });
+            let reason = NOT_HANDED_ON.iter().find(|(known, _)| known == name);
+            assert!(handed_on != reason.is_some(), "{service} and {name}: handed on {handed_on}, {reason:?}");
+            excused.extend(reason);
+            assert!(
+                reason.is_some()
+                    || name.starts_with("SQUALL_EDGE_TLS_")
+                    || example.contains(&format!("# {name}=")),
+                ".env.example does not describe {name}"
+            );
+        }
+    }
+    let stale: Vec<_> = NOT_HANDED_ON.iter().filter(|known| !excused.contains(known)).collect();
+    assert!(stale.is_empty(), "no table has {stale:?}");
+}
