@@ -115,3 +115,17 @@ fn every_variable_of_the_tables_reaches_its_container_or_has_a_reason_not_to() {
     let stale: Vec<_> = NOT_HANDED_ON.iter().filter(|known| !excused.contains(known)).collect();
     assert!(stale.is_empty(), "no table has {stale:?}");
 }
+
+#[test]
+fn a_proxy_on_the_machine_has_an_address_that_can_be_named_and_is_trusted_only_when_it_is() {
+    let stack = stack(&["compose.yaml", "infra/compose.prod.yaml"]);
+    let front = stack.root.at("networks.front.ipam.config").unwrap();
+    let subnet = front.items()[0].get("subnet").unwrap().text().unwrap();
+    let (network, _) = subnet.split_once(".0/24").unwrap();
+    let gateway = format!("{network}.1");
+    for page in [".env.example", "docs/edge.md", "docs/operations.md"] {
+        assert!(text(page).contains(&gateway), "{page} does not name {gateway}");
+    }
+    assert!(text(".env.example").contains(&format!("# SQUALL_FRONT_SUBNET={subnet}\n")));
+    assert_eq!(variable(&stack, "edge", "SQUALL_EDGE_TRUSTED_PROXIES"), "", "nobody is trusted by default");
+}
