@@ -91,14 +91,21 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
         Action::List(passed) => engine(world, "list", passed, &[]),
         Action::Verify(passed) => engine(world, "verify", passed, &[]),
         Action::Prune(passed) => engine(world, "prune", passed, &[]),
-        Action::Restore { to: Some(moment), passed } => go_back(world, moment, passed),
+        Action::Restore { to: Some(moment), passed } => {
+            refuse_in_containers(world, passed, "restore --to", BY_VOLUME)?;
+            go_back(world, moment, passed)
+        }
         Action::Restore { to: None, passed } => engine(world, "restore", passed, &[]),
         Action::Drill(passed) => engine(world, "drill", passed, &[]),
         Action::Base(passed) => engine(world, "base", passed, &[]),
-        Action::Recover(passed) => engine(world, "recover", passed, &[]),
+        Action::Recover(passed) => {
+            refuse_in_containers(world, passed, "recover", BY_VOLUME)?;
+            engine(world, "recover", passed, &[])
+        }
         Action::Key(passed) => engine(world, "key", passed, &[]),
         Action::Schedule(arguments) => schedule::run(world, arguments),
         Action::Wal(passed) => {
+            refuse_in_containers(world, passed, "wal", BY_SERVICE)?;
             let spool = world.build_folder().join("squall-wal").into_os_string();
             engine(world, "wal", passed, &["--spool".into(), spool])
         }
@@ -107,8 +114,25 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
 
 const NEXT: &str = "mend what the message above names, then run the command again";
 
+const BY_VOLUME: &str = "recover into a volume of its own: `docker compose run --rm --no-deps recover --to TIME`; docs/backups.md says \
+                         how the database then starts on it";
+const BY_SERVICE: &str = "start the service that does it: `docker compose --profile point-in-time up --detach wal`, or set \
+                          COMPOSE_PROFILES=point-in-time in .env before `cargo xtask up`";
+
+/// What would be lost with the container of one command, or acts on a folder that is in a volume.
+fn refuse_in_containers(world: &World, passed: &Passed, command: &str, next: &str) -> Result<()> {
+    if running_in_containers(world, &passed.place)?.is_none() {
+        return Ok(());
+    }
+    let wrong = "the stack is in containers, and what this command writes would not reach them";
+    Err(Failure::new(format!("backup {command}"), wrong, next).into())
+}
+
 fn engine(world: &World, command: &str, passed: &Passed, more: &[OsString]) -> Result<()> {
-    if let Some(stack) = running_in_containers(world, &passed.place)? {
+    // A key needs no database, and belongs to the person rather than to a container that goes.
+    if command != "key"
+        && let Some(stack) = running_in_containers(world, &passed.place)?
+    {
         return in_containers(world, &stack, command, &passed.arguments);
     }
     build::binaries(world, Binaries::ReleaseOne("squall-backup"))?;

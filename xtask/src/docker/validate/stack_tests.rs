@@ -129,3 +129,23 @@ fn a_proxy_on_the_machine_has_an_address_that_can_be_named_and_is_trusted_only_w
     assert!(text(".env.example").contains(&format!("# SQUALL_FRONT_SUBNET={subnet}\n")));
     assert_eq!(variable(&stack, "edge", "SQUALL_EDGE_TRUSTED_PROXIES"), "", "nobody is trusted by default");
 }
+
+#[test]
+fn the_database_lets_its_owner_follow_the_log_from_the_network_of_the_data_alone() {
+    let stack = stack(&["compose.yaml"]);
+    let postgres = stack.service("postgres").unwrap();
+    let mount = postgres.mounts.iter().find(|mount| mount.is_bind).unwrap();
+    let rules = text(mount.source.as_deref().unwrap());
+    let rules: Vec<Vec<_>> = rules
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    assert!(rules.contains(&vec!["host", "replication", "squall", "samenet", "scram-sha-256"]));
+    let open: Vec<_> = rules.iter().filter(|rule| rule[0] != "local" && rule[4] != "scram-sha-256").collect();
+    assert!(open.is_empty(), "without a password: {open:?}");
+    let command = postgres.node.get("command").unwrap().texts();
+    let wanted = format!("-chba_file={}", mount.target);
+    assert!(command.iter().any(|word| word.text() == Some(wanted.as_str())), "PostgreSQL does not read it");
+    assert_eq!(postgres.networks.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["data"]);
+}
