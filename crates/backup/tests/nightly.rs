@@ -65,6 +65,6 @@ async fn prune_keeps_the_newest_proven_backup_beside_newer_ones_that_nobody_prov
     proof::keep(&world.store, &drilled).await.unwrap();
     prune(&world.store, policy, false, chrono::Utc::now()).await.unwrap();
     let left: Vec<_> = list(&world.store).await.unwrap().0.into_iter().map(|(id, _)| id).collect();
-    assert_eq!(left, [newer.id.clone()]);
+    assert_eq!(left, std::slice::from_ref(&newer.id));
     assert_eq!(proof::proven(&world.store).await.unwrap().into_iter().collect::<Vec<_>>(), [newer.id]);
 }
