@@ -149,3 +149,41 @@ fn the_database_lets_its_owner_follow_the_log_from_the_network_of_the_data_alone
     assert!(command.iter().any(|word| word.text() == Some(wanted.as_str())), "PostgreSQL does not read it");
     assert_eq!(postgres.networks.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["data"]);
 }
+
+#[test]
+fn tests_in_containers_have_a_stack_of_their_own_that_keeps_nothing() {
+    let stack = stack(&["compose.yaml", "infra/compose.test.yaml"]);
+    assert_eq!(stack.root.get("name").and_then(yaml::Node::text), Some("squall-test"));
+    let volumes: Vec<_> =
+        stack.service("postgres").unwrap().mounts.iter().filter(|mount| mount.source.is_some()).collect();
+    assert!(volumes.is_empty(), "{volumes:?}");
+}
+
+/// Runs the entrypoint of the job before the server, as production has it, with one secret.
+fn bucket_is_made_with(secret: Option<&str>) -> bool {
+    let stack = stack(&["compose.yaml", "infra/compose.prod.yaml"]);
+    let entrypoint = stack.service("bucket").unwrap().node.get("entrypoint").unwrap().texts();
+    let words: Vec<_> = entrypoint.iter().map(|word| word.text().unwrap()).collect();
+    let folder = std::env::temp_dir().join(format!("squall-bucket-{}", std::process::id()));
+    // Compose makes one $ of two; the reader has done so already.
+    let script = words[2].replace("/backups", folder.to_str().unwrap());
+    let mut command = std::process::Command::new(words[0]);
+    command.args([words[1], &script]).env_remove("AWS_SECRET_ACCESS_KEY");
+    command.envs(secret.map(|secret| ("AWS_SECRET_ACCESS_KEY", secret)));
+    let output = command.output().unwrap();
+    let _ = fs::remove_dir_all(&folder);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.success(), said.is_empty(), "{said}");
+    output.status.success()
+}
+
+#[test]
+fn storage_in_production_refuses_the_secret_that_everybody_knows() {
+    let base = stack(&["compose.yaml"]);
+    let known = variable(&base, "s3", "ROOT_SECRET_KEY");
+    assert!(!bucket_is_made_with(None) && !bucket_is_made_with(Some("")));
+    assert!(!bucket_is_made_with(Some(&known)), "{known} is the default of development");
+    assert!(bucket_is_made_with(Some("5f0c6c3b9a")));
+    let production = stack(&["compose.yaml", "infra/compose.prod.yaml"]);
+    assert_eq!(variable(&production, "s3", "ROOT_SECRET_KEY"), "");
+}
