@@ -40,7 +40,7 @@ enum Action {
     /// Reads every byte of a backup and compares it with what was written.
     #[command(after_help = "Example:\n  cargo xtask backup verify --all")]
     Verify(Passed),
-    /// Removes backups that no rule keeps; never the newest good one, never the last one.
+    /// Removes backups that no rule keeps; never the newest good one, the newest proven one, or the last one.
     #[command(after_help = "Example:\n  cargo xtask backup prune --dry-run")]
     Prune(Passed),
     /// Makes a backup a database again; with --to, takes the native stack back to a moment.
