@@ -116,8 +116,8 @@ const NEXT: &str = "mend what the message above names, then run the command agai
 
 const BY_VOLUME: &str = "recover into a volume of its own: `docker compose run --rm --no-deps recover --to TIME`; docs/backups.md says \
                          how the database then starts on it";
-const BY_SERVICE: &str = "start the service that does it: `docker compose --profile point-in-time up --detach wal`, or set \
-                          COMPOSE_PROFILES=point-in-time in .env before `cargo xtask up`";
+const BY_SERVICE: &str =
+    "set COMPOSE_PROFILES=point-in-time in .env, then `cargo xtask up` again: the service `wal` does it";
 
 /// What would be lost with the container of one command, or acts on a folder that is in a volume.
 fn refuse_in_containers(world: &World, passed: &Passed, command: &str, next: &str) -> Result<()> {
