@@ -40,7 +40,7 @@ enum Action {
     /// Reads every byte of a backup and compares it with what was written.
     #[command(after_help = "Example:\n  cargo xtask backup verify --all")]
     Verify(Passed),
-    /// Removes backups that no rule keeps; never the newest good one, never the last one.
+    /// Removes backups that no rule keeps; never the newest good one, the newest proven one, or the last one.
     #[command(after_help = "Example:\n  cargo xtask backup prune --dry-run")]
     Prune(Passed),
     /// Makes a backup a database again; with --to, takes the native stack back to a moment.
@@ -91,14 +91,21 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
         Action::List(passed) => engine(world, "list", passed, &[]),
         Action::Verify(passed) => engine(world, "verify", passed, &[]),
         Action::Prune(passed) => engine(world, "prune", passed, &[]),
-        Action::Restore { to: Some(moment), passed } => go_back(world, moment, passed),
+        Action::Restore { to: Some(moment), passed } => {
+            refuse_in_containers(world, passed, "restore --to", BY_VOLUME)?;
+            go_back(world, moment, passed)
+        }
         Action::Restore { to: None, passed } => engine(world, "restore", passed, &[]),
         Action::Drill(passed) => engine(world, "drill", passed, &[]),
         Action::Base(passed) => engine(world, "base", passed, &[]),
-        Action::Recover(passed) => engine(world, "recover", passed, &[]),
+        Action::Recover(passed) => {
+            refuse_in_containers(world, passed, "recover", BY_VOLUME)?;
+            engine(world, "recover", passed, &[])
+        }
         Action::Key(passed) => engine(world, "key", passed, &[]),
         Action::Schedule(arguments) => schedule::run(world, arguments),
         Action::Wal(passed) => {
+            refuse_in_containers(world, passed, "wal", BY_SERVICE)?;
             let spool = world.build_folder().join("squall-wal").into_os_string();
             engine(world, "wal", passed, &["--spool".into(), spool])
         }
@@ -107,8 +114,25 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
 
 const NEXT: &str = "mend what the message above names, then run the command again";
 
+const BY_VOLUME: &str = "recover into a volume of its own: `docker compose run --rm --no-deps recover --to TIME`; docs/backups.md says \
+                         how the database then starts on it";
+const BY_SERVICE: &str =
+    "set COMPOSE_PROFILES=point-in-time in .env, then `cargo xtask up` again: the service `wal` does it";
+
+/// What would be lost with the container of one command, or acts on a folder that is in a volume.
+fn refuse_in_containers(world: &World, passed: &Passed, command: &str, next: &str) -> Result<()> {
+    if running_in_containers(world, &passed.place)?.is_none() {
+        return Ok(());
+    }
+    let wrong = "the stack is in containers, and what this command writes would not reach them";
+    Err(Failure::new(format!("backup {command}"), wrong, next).into())
+}
+
 fn engine(world: &World, command: &str, passed: &Passed, more: &[OsString]) -> Result<()> {
-    if let Some(stack) = running_in_containers(world, &passed.place)? {
+    // A key needs no database, and belongs to the person rather than to a container that goes.
+    if command != "key"
+        && let Some(stack) = running_in_containers(world, &passed.place)?
+    {
         return in_containers(world, &stack, command, &passed.arguments);
     }
     build::binaries(world, Binaries::ReleaseOne("squall-backup"))?;

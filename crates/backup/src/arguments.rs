@@ -1,9 +1,12 @@
 //! What `squall-backup` takes: its commands and their arguments, which are its manual.
 
 use chrono::{DateTime, NaiveDateTime, Utc};
-use clap::{Args, Parser, Subcommand};
+use clap::{
+    Args, Parser, Subcommand,
+    builder::{OsStringValueParser, TypedValueParser},
+};
 use squall_backup::create::SPLIT_ABOVE;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Makes backups, proves them, and brings them back.
 #[derive(Parser)]
@@ -93,7 +96,7 @@ pub enum Command {
         #[command(flatten)]
         key: Key,
     },
-    /// Removes backups that no rule keeps; never the newest good one, never the last one.
+    /// Removes backups that no rule keeps; never the newest good one, never the newest proven one, never the last one.
     #[command(after_help = "Example:\n  squall-backup prune --from /var/backups/squall --daily 14 --dry-run")]
     Prune {
         #[command(flatten)]
@@ -124,6 +127,9 @@ pub enum Command {
         /// Prints JSON instead of a table.
         #[arg(long)]
         json: bool,
+        /// Verifies an encrypted backup for which no key was given, and says that it is not proven, instead of failing.
+        #[arg(long, conflicts_with = "json")]
+        or_verify: bool,
     },
 }
 
@@ -219,8 +225,21 @@ pub struct From {
 #[derive(Args)]
 pub struct Key {
     /// A file with the secret key of an encrypted backup.
-    #[arg(long, env = "SQUALL_BACKUP_IDENTITY", hide_env_values = true, value_name = "FILE")]
-    pub identity: Option<PathBuf>,
+    #[arg(
+        long,
+        env = "SQUALL_BACKUP_IDENTITY",
+        hide_env_values = true,
+        value_name = "FILE",
+        value_parser = OsStringValueParser::new().map(PathBuf::from)
+    )]
+    identity: Option<PathBuf>,
+}
+
+impl Key {
+    /// An empty variable counts as not set, as Compose hands on what nobody has set.
+    pub fn file(&self) -> Option<&Path> {
+        self.identity.as_deref().filter(|file| !file.as_os_str().is_empty())
+    }
 }
 
 /// The database comes from the environment only, as its address holds a password.

@@ -13,6 +13,7 @@ pub mod create;
 pub mod list;
 pub mod verify;
 pub mod prune;
+pub mod proof;
 pub mod restore;
 pub mod drill;
 pub mod record;

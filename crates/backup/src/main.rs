@@ -16,6 +16,7 @@ use squall_backup::{
     list::{choose, list},
     postgres::{Programs, Server},
     progress::Progress,
+    proof,
     prune::{self, Policy, prune},
     record::{Recorded, record},
     recover::{self, recover},
@@ -54,7 +55,7 @@ async fn run(command: Command) -> Result<()> {
             follow(&seal, spool, Duration::from_secs(flush), database).await
         }
         Command::Recover { from, to, into, key, pg_bin } => {
-            let (store, identities) = (Store::open(&from.from)?, Identities::read(key.identity.as_deref())?);
+            let (store, identities) = (Store::open(&from.from)?, Identities::read(key.file())?);
             let request = recover::Request {
                 store: &store,
                 identities: &identities,
@@ -89,7 +90,10 @@ async fn run(command: Command) -> Result<()> {
             say(&prune::table(&decisions, dry_run))
         }
         Command::Restore(arguments) => bring_back(arguments).await,
-        Command::Drill { source, json } => prove(&source, json).await,
+        Command::Drill { source, json, or_verify } => match or_verify && verified_instead(&source).await? {
+            true => Ok(()),
+            false => prove(&source, json).await,
+        },
     }
 }
 
@@ -166,7 +170,7 @@ async fn show(from: &From, json: bool) -> Result<()> {
 
 async fn check(from: &From, id: &str, all: bool, key: &Key) -> Result<()> {
     let store = Store::open(&from.from)?;
-    let identities = Identities::read(key.identity.as_deref())?;
+    let identities = Identities::read(key.file())?;
     let progress = Progress::of("verify");
     if all {
         return verify_all(&store, &identities, &progress, &mut say).await;
@@ -185,9 +189,31 @@ async fn bring_back(arguments: Restore) -> Result<()> {
     say(&restored.sentence())
 }
 
+/// An encrypted backup without its key can be read, and nothing more: its stored bytes are then what is looked at.
+async fn verified_instead(source: &Source) -> Result<bool> {
+    let (store, identities) = (Store::open(&source.from.from)?, Identities::read(source.key.file())?);
+    let manifest = choose(&store, &source.id).await?;
+    if manifest.encryption.is_none() || !identities.is_empty() {
+        return Ok(false);
+    }
+    let progress = Progress::of("verify");
+    let verified = verify(&store, &manifest.id, &identities, &progress).await?;
+    drop(progress);
+    say(&format!(
+        "{}  {}\nNOT PROVEN: whether it restores is not known, as its key is not here. Where the key is, run \
+         `squall-backup drill --identity FILE`.",
+        manifest.id,
+        verified.sentence()
+    ))?;
+    Ok(true)
+}
+
 async fn prove(source: &Source, json: bool) -> Result<()> {
     let drilled = source.with("drill", async |request, manifest| drill(request, manifest).await).await?;
     say(&if json { serde_json::to_string_pretty(&drilled)? } else { drilled.table() })?;
+    if let Err(error) = proof::keep(&Store::open(&source.from.from)?, &drilled).await {
+        note(&format!("Not noted beside the backup, so that prune does not know of it: {error:#}"));
+    }
     match record(&server().await?, &drilled).await {
         Ok(Recorded::Written) => note("Recorded in the table backup_drills."),
         Ok(Recorded::NoTable) => note("Not recorded: the database has no table backup_drills."),
@@ -208,7 +234,7 @@ impl Source {
         work: impl AsyncFnOnce(&restore::Request<'_>, &squall_backup::manifest::Manifest) -> Result<T>,
     ) -> Result<T> {
         let (server, store, stop) = (server().await?, Store::open(&self.from.from)?, stop_on_signals()?);
-        let identities = Identities::read(self.key.identity.as_deref())?;
+        let identities = Identities::read(self.key.file())?;
         let manifest = choose(&store, &self.id).await?;
         let request = restore::Request {
             server: &server,

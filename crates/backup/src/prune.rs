@@ -6,6 +6,7 @@
 use crate::{
     list::{Listing, list},
     manifest::{BackupId, Found, Manifest, SEAL},
+    proof,
     store::{Entry, Store},
 };
 use anyhow::Result;
@@ -33,6 +34,8 @@ pub struct Candidate {
     pub id: BackupId,
     /// Its state.
     pub state: State,
+    /// Whether a drill has restored it.
+    pub proven: bool,
 }
 
 /// The states that make a difference to prune.
@@ -60,8 +63,8 @@ pub struct Decision {
 /// How many spans count, what a span is called, and which one a time lies in.
 type Rule = (usize, &'static str, fn(DateTime<Utc>) -> String);
 
-/// Decides about all backups of a store. Whatever the policy says, the newest good one stays, and so does
-/// everything that somebody should look at.
+/// Decides about all backups of a store. Whatever the policy says, the newest good one stays, the newest that a drill has
+/// restored, and everything that somebody should look at.
 pub fn decide(candidates: &[Candidate], policy: Policy, now: DateTime<Utc>) -> Vec<Decision> {
     let mut good: Vec<&BackupId> =
         candidates.iter().filter(|one| one.state == State::Good).map(|one| &one.id).collect();
@@ -70,6 +73,10 @@ pub fn decide(candidates: &[Candidate], policy: Policy, now: DateTime<Utc>) -> V
     let mut reasons: BTreeMap<&BackupId, Vec<String>> = BTreeMap::new();
     if let Some(newest) = good.first() {
         reasons.entry(newest).or_default().push("the newest good one".to_owned());
+    }
+    let is_proven = |id: &BackupId| candidates.iter().any(|one| one.proven && one.id == *id);
+    if let Some(proven) = good.iter().find(|id| is_proven(id)) {
+        reasons.entry(proven).or_default().push("the newest proven one".to_owned());
     }
     let rules: [Rule; 3] = [
         (policy.daily, "day", |at| at.format("%Y-%m-%d").to_string()),
@@ -85,7 +92,7 @@ pub fn decide(candidates: &[Candidate], policy: Policy, now: DateTime<Utc>) -> V
             }
         }
     }
-    let decide_one = |Candidate { id, state }: &Candidate| {
+    let decide_one = |Candidate { id, state, .. }: &Candidate| {
         let (keep, reason) = match state {
             State::Good => match reasons.get(id) {
                 Some(reasons) => (true, reasons.join(", ")),
@@ -116,6 +123,7 @@ pub async fn prune(
     if !dry_run {
         for decision in decisions.iter().filter(|decision| !decision.keep) {
             store.delete_prefix(decision.id.as_str(), SEAL).await?;
+            proof::forget(store, &decision.id).await?;
         }
         store.abandon_uploads(now - UNFINISHED_FOR).await?;
     }
@@ -141,6 +149,7 @@ pub fn table(decisions: &[Decision], dry_run: bool) -> String {
 
 async fn candidates(store: &Store) -> Result<Vec<Candidate>> {
     let Listing(found) = list(store).await?;
+    let proven = proof::proven(store).await?;
     let mut candidates = Vec::with_capacity(found.len());
     for (id, found) in found {
         let entries = store.list(id.as_str()).await?;
@@ -153,7 +162,8 @@ async fn candidates(store: &Store) -> Result<Vec<Candidate>> {
                 State::Unfinished(written.unwrap_or_else(|| id.started_at()))
             }
         };
-        candidates.push(Candidate { id, state });
+        let proven = proven.contains(&id);
+        candidates.push(Candidate { id, state, proven });
     }
     Ok(candidates)
 }
@@ -192,8 +202,10 @@ mod tests {
             1 => (0..90_000_000_i64).prop_map(|seconds| State::Unfinished(id(seconds).started_at())),
         ];
         let seconds = prop::collection::btree_set(0..90_000_000_i64, 0..60);
-        (seconds, prop::collection::vec(state, 60)).prop_map(|(seconds, states)| {
-            seconds.into_iter().zip(states).map(|(at, state)| Candidate { id: id(at), state }).collect()
+        let states = prop::collection::vec((state, prop::bool::weighted(0.2)), 60);
+        (seconds, states).prop_map(|(seconds, states)| {
+            let all = seconds.into_iter().zip(states);
+            all.map(|(at, (state, proven))| Candidate { id: id(at), state, proven }).collect()
         })
     }
 
@@ -207,13 +219,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_newest_good_one_and_the_last_one_always_stay(all in candidates(), policy in policies()) {
+        fn the_newest_good_one_the_newest_proven_one_and_the_last_one_always_stay(all in candidates(), policy in policies()) {
             let now = id(90_000_000).started_at();
             let decisions = decide(&all, policy, now);
             prop_assert_eq!(decisions.len(), all.len());
             let kept = |id: &BackupId| decisions.iter().any(|decision| decision.id == *id && decision.keep);
             let sealed = all.iter().filter(|one| !matches!(one.state, State::Unfinished(_)));
             if let Some(newest) = all.iter().filter(|one| one.state == State::Good).map(|one| &one.id).max() {
+                prop_assert!(kept(newest));
+            }
+            let proven = all.iter().filter(|one| one.state == State::Good && one.proven);
+            if let Some(newest) = proven.map(|one| &one.id).max() {
                 prop_assert!(kept(newest));
             }
             for one in sealed.filter(|one| one.state != State::Good) {
@@ -242,14 +258,15 @@ mod tests {
         fn no_rule_keeps_more_than_it_says(all in candidates(), policy in policies()) {
             let good: Vec<_> = all.into_iter().filter(|one| one.state == State::Good).collect();
             let kept = decide(&good, policy, Utc::now()).iter().filter(|decision| decision.keep).count();
-            prop_assert!(kept <= (policy.daily + policy.weekly + policy.monthly).max(1));
+            prop_assert!(kept <= (policy.daily + policy.weekly + policy.monthly).max(1) + 1, "one more, as it is proven");
         }
     }
 
     #[test]
     fn hourly_backups_of_a_year_leave_seven_days_five_weeks_and_twelve_months() {
-        let all: Vec<_> =
-            (0..24 * 400).map(|hour| Candidate { id: id(hour * 3_600), state: State::Good }).collect();
+        let all: Vec<_> = (0..24 * 400)
+            .map(|hour| Candidate { id: id(hour * 3_600), state: State::Good, proven: false })
+            .collect();
         let kept: Vec<_> =
             decide(&all, DEFAULT, Utc::now()).into_iter().filter(|decision| decision.keep).collect();
         let count = |word: &str| kept.iter().filter(|decision| decision.reason.contains(word)).count();

@@ -1,7 +1,8 @@
 //! `backup schedule`: a backup every night, in a container that has no cron.
 //!
-//! Each round is what infra/systemd/squall-backup.service does: create, drill, prune. A round that failed is told on standard
-//! error and by the health check, and the next one is tried all the same.
+//! Each round is what infra/systemd/squall-backup.service does: create, drill, prune. What was not made is not drilled; prune runs
+//! whatever happened, as it never removes the newest proven backup, and a store that fills up would end all later ones. A round
+//! that failed is told on standard error and by the health check, and the next one is tried all the same.
 
 use super::NEXT;
 use crate::{
@@ -42,7 +43,10 @@ pub struct TimeOfDay {
 const DAY: u64 = 86_400;
 /// How often a wait looks whether it should end.
 const PAUSE: Duration = Duration::from_millis(500);
-const ROUND: [&str; 3] = ["create", "drill", "prune"];
+const CREATE: &[&str] = &["create"];
+/// Where the key of encrypted backups is kept elsewhere, their bytes can be verified, and nothing more.
+const DRILL: &[&str] = &["drill", "--or-verify"];
+const PRUNE: &[&str] = &["prune"];
 
 impl TimeOfDay {
     fn parse(text: &str) -> Result<Self, String> {
@@ -76,39 +80,44 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     let stop = stop_signal()?;
     let mut wrong = None;
     if arguments.now {
-        wrong = round(world, &stop);
+        wrong = round(&stop, &mut |command| one(world, command));
     }
     while !stop.load(Ordering::Relaxed) {
         let next = arguments.at.next(now());
         eprintln!("the next backup is made in {} minutes", (next - now()).div_ceil(60));
         wait_until(next, &stop, wrong.as_deref())?;
         if !stop.load(Ordering::Relaxed) {
-            wrong = round(world, &stop);
+            wrong = round(&stop, &mut |command| one(world, command));
         }
     }
     Ok(())
 }
 
-/// The three commands in a row; what went wrong, if anything did.
-fn round(world: &World, stop: &AtomicBool) -> Option<String> {
-    for action in ROUND {
+/// The three commands; what went wrong, if anything did.
+fn round(stop: &AtomicBool, run: &mut dyn FnMut(&[&str]) -> Result<()>) -> Option<String> {
+    let mut wrong = Vec::new();
+    for command in [CREATE, DRILL, PRUNE] {
         if stop.load(Ordering::Relaxed) {
             return None;
         }
-        let done = one(world, action);
-        if let Err(error) = done {
-            let failure = Failure::from_error(error, &format!("backup {action}"));
+        // The newest backup is then one of another night, which was drilled then.
+        if command == DRILL && !wrong.is_empty() {
+            continue;
+        }
+        if let Err(error) = run(command) {
+            let tried = format!("backup {}", command[0]);
+            let failure = Failure::from_error(error, &tried);
             eprint!("{failure}");
-            return Some(format!("backup {action}: {}", failure.wrong()));
+            wrong.push(format!("{tried}: {}", failure.wrong()));
         }
     }
-    None
+    (!wrong.is_empty()).then(|| wrong.join("; "))
 }
 
 /// As a process of its own, so that each has its own log lines and memory.
-fn one(world: &World, action: &str) -> Result<()> {
+fn one(world: &World, command: &[&str]) -> Result<()> {
     let mut xtask = Command::new(env::current_exe()?);
-    xtask.args(["backup", action]);
+    xtask.arg("backup").args(command);
     world.run(xtask, NEXT)
 }
 
@@ -164,6 +173,38 @@ mod tests {
         assert_eq!(at.next(10 * DAY), 10 * DAY + 9000);
         assert_eq!(at.next(10 * DAY + 9000), 11 * DAY + 9000);
         assert_eq!(at.next(10 * DAY + 9001), 11 * DAY + 9000);
+    }
+
+    #[test]
+    fn a_round_prunes_whatever_happened_and_tells_all_that_did() {
+        for (fails, runs, told) in [
+            (&[][..], "create drill prune", None),
+            (&["drill"], "create drill prune", Some("backup drill: no")),
+            (&["create"], "create prune", Some("backup create: no")),
+            (&["drill", "prune"], "create drill prune", Some("backup drill: no; backup prune: no")),
+        ] {
+            let mut ran = Vec::new();
+            let wrong = round(&AtomicBool::new(false), &mut |command| {
+                ran.push(command[0].to_owned());
+                match fails.contains(&command[0]) {
+                    true => Err(Failure::new("trying", "no", "try again").into()),
+                    false => Ok(()),
+                }
+            });
+            assert_eq!((ran.join(" ").as_str(), wrong.as_deref()), (runs, told), "{fails:?}");
+        }
+    }
+
+    #[test]
+    fn a_round_is_what_the_service_of_systemd_does() {
+        let path =
+            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/systemd/squall-backup.service");
+        let unit = std::fs::read_to_string(path).unwrap();
+        let commands = unit.lines().filter(|line| line.starts_with("Exec"));
+        let wanted = [("ExecStart", CREATE), ("ExecStart", DRILL), ("ExecStopPost", PRUNE)];
+        let wanted =
+            wanted.map(|(when, words)| format!("{when}=/usr/local/bin/squall-backup {}", words.join(" ")));
+        assert_eq!(commands.collect::<Vec<_>>(), wanted);
     }
 
     #[test]

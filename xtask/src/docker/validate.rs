@@ -17,6 +17,8 @@ mod exceptions;
 mod finding;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod stack_tests;
 
 use crate::{failure::Failure, world::World};
 use anyhow::Result;

@@ -244,12 +244,15 @@ fn set(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// The names between `${` and `}`, without what stands behind them.
+/// The names between `${` and `}`, without what stands behind them, and those that are handed on as they are: `NAME:` on a line.
 fn variables(compose: &str) -> BTreeSet<String> {
     let starts = compose.match_indices("${").map(|(start, _)| &compose[start + 2..]);
     let name =
         |rest: &str| rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect::<String>();
-    starts.map(name).filter(|name| !name.is_empty()).collect()
+    let bare = compose.lines().filter_map(|line| line.trim().strip_suffix(':'));
+    let bare =
+        bare.filter(|name| name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_'));
+    starts.map(name).chain(bare.map(str::to_owned)).filter(|name| !name.is_empty()).collect()
 }
 
 /// The services, each after those it waits for.
@@ -363,11 +366,11 @@ mod tests {
     }
 
     #[test]
-    fn the_variables_of_a_file_are_found_inside_of_defaults_too() {
-        let text = "a: ${SQUALL_PUBLIC_URL:-http://127.0.0.1:${SQUALL_PORT:-8642}}\nb: ${A_1:?why}\n";
+    fn the_variables_of_a_file_are_found_inside_of_defaults_and_without_a_value_too() {
+        let text = "a: ${SQUALL_PUBLIC_URL:-http://127.0.0.1:${SQUALL_PORT:-8642}}\nb: ${A_1:?why}\n  AWS_REGION:\n  api:\n";
         assert_eq!(
             variables(text).into_iter().collect::<Vec<_>>(),
-            ["A_1", "SQUALL_PORT", "SQUALL_PUBLIC_URL"]
+            ["AWS_REGION", "A_1", "SQUALL_PORT", "SQUALL_PUBLIC_URL"]
         );
     }
 
