@@ -81,6 +81,12 @@ impl Engine {
         }
     }
 
+    /// One whose client is this script.
+    #[cfg(test)]
+    pub fn pretended(client: PathBuf) -> Self {
+        Self { client, processors: 2 }
+    }
+
     /// The engine, or a failure that says what lacks.
     pub fn need(tried: &str) -> Result<Self> {
         Self::find().map_err(|absent| absent.failure(tried).into())

@@ -142,11 +142,20 @@ impl ComposeStack {
         files::replace(&place(folder), &serde_json::to_string_pretty(self)?)
     }
 
+    /// It is down. Its volumes may still be there, and whoever deletes them has to know its name.
+    pub fn put_away(folder: &StateFolder) -> Result<()> {
+        unless_absent(std::fs::rename(place(folder), place_of_stopped(folder)))
+    }
+
+    /// The stack in containers that is down, with what it left.
+    pub fn stopped(folder: &StateFolder) -> Result<Option<Self>> {
+        let text = files::read_if_there(&place_of_stopped(folder))?;
+        Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+    }
+
+    /// Nothing of it is left.
     pub fn forget(folder: &StateFolder) -> Result<()> {
-        match std::fs::remove_file(place(folder)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
-            _ => Ok(()),
-        }
+        unless_absent(std::fs::remove_file(place_of_stopped(folder)))
     }
 
     /// `docker compose` for this stack.
@@ -299,6 +308,18 @@ fn place(folder: &StateFolder) -> PathBuf {
     folder.0.join("compose.json")
 }
 
+fn place_of_stopped(folder: &StateFolder) -> PathBuf {
+    folder.0.join("compose.stopped.json")
+}
+
+/// What is not there has not to be moved or removed.
+fn unless_absent(done: std::io::Result<()>) -> Result<()> {
+    match done {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
 /// The port of the edge: what a person set, what it has now, the usual one, or a free one.
 fn port(world: &World, engine: &Engine, before: Option<&ComposeStack>) -> Result<(u16, Option<String>)> {
     let usual = world.settings.ports.api;
@@ -340,8 +361,17 @@ impl ComposeStack {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
+
+    /// A stack of this name without services, as an older xtask could have written it down.
+    pub fn stack(project: &str) -> ComposeStack {
+        let written = serde_json::json!({
+            "project": project, "root": "/", "files": [], "profiles": [], "environment": {}, "remembered": {}, "services": [],
+            "url": "http://127.0.0.1:8642", "port": 8642, "secrets": "/secrets", "start_seconds": 1, "demo": false, "prod": false,
+        });
+        serde_json::from_value(written).unwrap()
+    }
 
     #[test]
     fn services_stand_after_what_they_wait_for_and_jobs_are_known_by_who_waits_for_their_end() {
