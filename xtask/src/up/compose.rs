@@ -7,6 +7,7 @@
 //! Deliberately absent: a supervisor. The engine restarts what crashes and keeps its logs.
 
 pub mod stack;
+mod variables;
 pub mod containers;
 pub mod volumes;
 mod images;

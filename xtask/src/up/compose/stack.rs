@@ -3,8 +3,12 @@
 //! What `up` decided is kept in the folder's compose.json, so that `ps`, `logs`, `restart`, `down`, `backup` and `migrate` ask
 //! Compose with the same words.
 
+use super::variables::{Said, set};
 use crate::{
-    docker::engine::{Engine, capture},
+    docker::{
+        engine::{Engine, capture},
+        images::Naming,
+    },
     failure::{Exit, Failure},
     files, ports,
     up::{
@@ -15,13 +19,7 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    env,
-    path::PathBuf,
-    process::Command,
-    time::Duration,
-};
+use std::{collections::BTreeMap, path::PathBuf, process::Command, time::Duration};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ComposeStack {
@@ -79,47 +77,68 @@ struct Condition {
     condition: String,
 }
 
+/// What decides besides the variables that a person set.
+#[derive(Debug, Clone, Copy)]
+struct Wish {
+    demo: bool,
+    prod: bool,
+    port: u16,
+    processors: u32,
+}
+
 const JOB_DONE: &str = "service_completed_successfully";
 
 impl ComposeStack {
     /// Decides everything; starts nothing.
     pub fn plan(world: &World, engine: &Engine, folder: &StateFolder, arguments: &Arguments) -> Result<Self> {
         let before = Self::load(folder)?;
-        let (port, remark) = port(world, engine, before.as_ref())?;
-        let demo = arguments.demo || before.as_ref().is_some_and(|before| before.demo);
+        let said = Said::here(before.as_ref().map(|before| before.remembered.clone()).unwrap_or_default());
+        let (port, remark) = port(world, engine, &said, before.as_ref())?;
+        let wish = Wish { demo: arguments.demo, prod: arguments.prod, port, processors: engine.processors };
+        let mut stack = Self::decide(world, folder, wish, &said, before.as_ref())?;
+        stack.remarks.extend(remark);
+        stack.services = stack.configured(engine)?;
+        Ok(stack)
+    }
+
+    /// All but the services, which Compose names.
+    fn decide(
+        world: &World,
+        folder: &StateFolder,
+        wish: Wish,
+        said: &Said,
+        before: Option<&Self>,
+    ) -> Result<Self> {
+        let Wish { port, .. } = wish;
+        let demo = wish.demo || before.is_some_and(|before| before.demo);
         // A running stack stays what it is: its database was made with that password.
-        let prod = arguments.prod || before.as_ref().is_some_and(|before| before.prod);
+        let prod = wish.prod || before.is_some_and(|before| before.prod);
+        let has_tls = prod && said.get("SQUALL_TLS_CERTIFICATE").is_some();
         let mut files = vec![world.root.join("compose.yaml")];
         files.extend(prod.then(|| world.root.join("infra/compose.prod.yaml")));
-        let has_tls = env::var_os("SQUALL_TLS_CERTIFICATE").is_some_and(|file| !file.is_empty());
-        files.extend((prod && has_tls).then(|| world.root.join("infra/compose.tls.yaml")));
-        let secrets = match env::var_os("SQUALL_SECRETS").filter(|folder| !folder.is_empty()) {
-            Some(folder) => std::path::absolute(folder)?,
-            None => folder.secret(""),
+        files.extend(has_tls.then(|| world.root.join("infra/compose.tls.yaml")));
+        let secrets = match (said.now("SQUALL_SECRETS"), before.filter(|before| before.prod)) {
+            (Some(folder), _) => std::path::absolute(folder)?,
+            (None, Some(before)) => before.secrets.clone(),
+            (None, None) => folder.secret(""),
         };
         let mut environment = BTreeMap::from([
             ("SQUALL_PORT".to_owned(), port.to_string()),
             ("SQUALL_SECRETS".to_owned(), secrets.display().to_string()),
         ]);
-        if set("SQUALL_CPUS").is_none() {
-            environment.insert("SQUALL_CPUS".into(), engine.processors.to_string());
+        if said.get("SQUALL_CPUS").is_none() {
+            environment.insert("SQUALL_CPUS".into(), wish.processors.to_string());
         }
-        let mut remembered = before.as_ref().map(|before| before.remembered.clone()).unwrap_or_default();
-        for name in
-            files.iter().flat_map(|file| variables(&std::fs::read_to_string(file).unwrap_or_default()))
-        {
-            if let Some(value) = set(&name).filter(|_| !environment.contains_key(&name)) {
-                remembered.insert(name, value);
-            }
-        }
-        let url = set("SQUALL_PUBLIC_URL").or_else(|| remembered.get("SQUALL_PUBLIC_URL").cloned());
-        let mut stack = Self {
-            project: project(world, folder),
+        let texts: Vec<_> =
+            files.iter().map(|file| std::fs::read_to_string(file).unwrap_or_default()).collect();
+        let url = said.get("SQUALL_PUBLIC_URL").map(str::to_owned);
+        Ok(Self {
+            project: project(world, folder, said, before),
             root: world.root.clone(),
             files,
             profiles: demo.then(|| "demo".to_owned()).into_iter().collect(),
             environment,
-            remembered,
+            remembered: said.of_files(texts.iter().map(String::as_str)),
             url: url.unwrap_or_else(|| format!("http://127.0.0.1:{port}")),
             port,
             secrets,
@@ -127,10 +146,23 @@ impl ComposeStack {
             start_seconds: world.settings.stack.start_seconds,
             demo,
             prod,
-            remarks: remark.into_iter().collect(),
-        };
-        stack.services = stack.configured(engine)?;
-        Ok(stack)
+            remarks: Vec::new(),
+        })
+    }
+
+    /// Whoever names a version means images that were built elsewhere.
+    pub fn is_built_here(&self) -> bool {
+        self.said("SQUALL_VERSION").is_none()
+    }
+
+    /// What the images of ours are called in this stack.
+    pub fn naming(&self) -> Naming {
+        Naming::of(|name| self.said(name))
+    }
+
+    /// What the shell says, else what the one said that started the stack.
+    fn said(&self, name: &str) -> Option<String> {
+        set(name).or_else(|| self.remembered.get(name).cloned())
     }
 
     /// The stack that `up` started in this folder, if it started one in containers.
@@ -178,7 +210,7 @@ impl ComposeStack {
 
     /// `docker compose run` for a job of this stack, with its image made; the words after it are the job's.
     pub fn job(&self, world: &World, engine: &Engine, service: &str) -> Result<Command> {
-        super::images::provide_for_job(world, engine, service)?;
+        super::images::provide_for_job(world, engine, self, service)?;
         let mut command = self.compose(engine)?;
         command.args(["--profile", "ops", "run", "--rm", "--no-TTY", "--no-deps", service]);
         Ok(command)
@@ -248,19 +280,6 @@ impl ComposeStack {
     }
 }
 
-/// A variable of this process; an empty one counts as not set.
-fn set(name: &str) -> Option<String> {
-    env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-/// The names between `${` and `}`, without what stands behind them.
-fn variables(compose: &str) -> BTreeSet<String> {
-    let starts = compose.match_indices("${").map(|(start, _)| &compose[start + 2..]);
-    let name =
-        |rest: &str| rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect::<String>();
-    starts.map(name).filter(|name| !name.is_empty()).collect()
-}
-
 /// The services, each after those it waits for.
 fn in_order(config: &Config) -> Vec<ComposeService> {
     let is_job = |name: &str| {
@@ -294,14 +313,13 @@ fn in_order(config: &Config) -> Vec<ComposeService> {
 }
 
 /// `squall` for the usual folder, so that plain `docker compose` means the same stack.
-fn project(world: &World, folder: &StateFolder) -> String {
-    if let Some(name) = set("COMPOSE_PROJECT_NAME") {
-        return name;
+fn project(world: &World, folder: &StateFolder, said: &Said, before: Option<&ComposeStack>) -> String {
+    match (said.now("COMPOSE_PROJECT_NAME"), before) {
+        (Some(name), _) => name.to_owned(),
+        (None, Some(before)) => before.project.clone(),
+        (None, None) if folder.0 == world.root.join("target/squall") => "squall".into(),
+        (None, None) => format!("squall-{}", &files::fingerprint(&folder.0)[..8]),
     }
-    if folder.0 == world.root.join("target/squall") {
-        return "squall".into();
-    }
-    format!("squall-{}", &files::fingerprint(&folder.0)[..8])
 }
 
 fn place(folder: &StateFolder) -> PathBuf {
@@ -321,9 +339,14 @@ fn unless_absent(done: std::io::Result<()>) -> Result<()> {
 }
 
 /// The port of the edge: what a person set, what it has now, the usual one, or a free one.
-fn port(world: &World, engine: &Engine, before: Option<&ComposeStack>) -> Result<(u16, Option<String>)> {
+fn port(
+    world: &World,
+    engine: &Engine,
+    said: &Said,
+    before: Option<&ComposeStack>,
+) -> Result<(u16, Option<String>)> {
     let usual = world.settings.ports.api;
-    if let Some(text) = set("SQUALL_PORT") {
+    if let Some(text) = said.get("SQUALL_PORT") {
         let tried = "choosing the port of the stack";
         let port = text.parse::<u16>().ok().filter(|port| *port > 0).ok_or_else(|| {
             let wrong = format!("SQUALL_PORT is {text:?}, which is no port");
@@ -393,12 +416,38 @@ pub mod tests {
     }
 
     #[test]
-    fn the_variables_of_a_file_are_found_inside_of_defaults_too() {
-        let text = "a: ${SQUALL_PUBLIC_URL:-http://127.0.0.1:${SQUALL_PORT:-8642}}\nb: ${A_1:?why}\n";
-        assert_eq!(
-            variables(text).into_iter().collect::<Vec<_>>(),
-            ["A_1", "SQUALL_PORT", "SQUALL_PUBLIC_URL"]
-        );
+    fn a_second_shell_that_says_less_decides_as_the_first_one_did() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned();
+        let (world, folder) = (World::new(root.clone()).unwrap(), StateFolder(root.join("target/nowhere")));
+        let wish = Wish { demo: false, prod: true, port: 8642, processors: 4 };
+        let variables = [
+            ("COMPOSE_PROJECT_NAME", "mine"),
+            ("SQUALL_CPUS", "1"),
+            ("SQUALL_IMAGES", "registry.example/squall"),
+            ("SQUALL_PUBLIC_URL", "https://squall.example"),
+            ("SQUALL_SECRETS", "/etc/squall"),
+            ("SQUALL_TLS_CERTIFICATE", "/etc/squall/tls.pem"),
+            ("SQUALL_VERSION", "1.4.0"),
+        ];
+        let first =
+            ComposeStack::decide(&world, &folder, wish, &Said::of(&variables, &BTreeMap::new()), None)
+                .unwrap();
+        // The second one says neither --prod nor any variable.
+        let bare = Wish { prod: false, ..wish };
+        let second =
+            ComposeStack::decide(&world, &folder, bare, &Said::of(&[], &first.remembered), Some(&first))
+                .unwrap();
+        assert_eq!(serde_json::to_value(&second).unwrap(), serde_json::to_value(&first).unwrap());
+        assert!(second.files.contains(&root.join("infra/compose.tls.yaml")));
+        assert_eq!(second.secrets, std::path::Path::new("/etc/squall"));
+        assert_eq!(second.environment.get("SQUALL_CPUS"), None);
+        assert!(!second.is_built_here());
+        let naming = second.naming();
+        assert_eq!((naming.prefix.as_str(), naming.tag.as_str()), ("registry.example/squall", "1.4.0"));
+        // What it does say is new.
+        let said = Said::of(&[("SQUALL_VERSION", "1.5.0")], &first.remembered);
+        let third = ComposeStack::decide(&world, &folder, bare, &said, Some(&first)).unwrap();
+        assert_eq!((third.naming().tag.as_str(), third.project.as_str()), ("1.5.0", "mine"));
     }
 
     #[test]
