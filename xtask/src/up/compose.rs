@@ -8,6 +8,7 @@
 
 pub mod stack;
 mod variables;
+mod published;
 pub mod containers;
 pub mod volumes;
 mod images;

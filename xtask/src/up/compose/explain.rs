@@ -1,10 +1,10 @@
 //! Why a stack of containers did not start, in a plain sentence with the next step.
 
-use super::{containers, stack::ComposeStack};
+use super::{containers, published, stack::ComposeStack};
 use crate::{
     docker::engine::{Engine, capture},
     failure::Failure,
-    files, ports,
+    files,
 };
 use anyhow::Result;
 use std::path::Path;
@@ -96,12 +96,8 @@ fn port_taken(stack: &ComposeStack, said: &str) -> Option<Failure> {
     if !is_taken {
         return None;
     }
-    let unseen = || {
-        let next = "end what has it (`docker ps` shows containers), or run `cargo xtask up` again, which takes a free port";
-        let wrong = format!("another process or container has the port {}", stack.port);
-        Failure::new(format!("starting edge on port {}", stack.port), wrong, next)
-    };
-    Some(ports::taken("edge", stack.port).unwrap_or_else(unseen))
+    let published = stack.published();
+    Some(published::taken(published, published.named_in(said), !stack.prod))
 }
 
 #[cfg(test)]

@@ -3,14 +3,17 @@
 //! What `up` decided is kept in the folder's compose.json, so that `ps`, `logs`, `restart`, `down`, `backup` and `migrate` ask
 //! Compose with the same words.
 
-use super::variables::{Said, set};
+use super::{
+    published::{self, Published, Wanted},
+    variables::{Said, set},
+};
 use crate::{
     docker::{
         engine::{Engine, capture},
         images::Naming,
     },
     failure::{Exit, Failure},
-    files, ports,
+    files,
     up::{
         Arguments,
         state::{Phase, State, StateFolder},
@@ -32,7 +35,10 @@ pub struct ComposeStack {
     /// What the files ask for and the shell had set when the stack was started; the shell of a later command may lack it.
     remembered: BTreeMap<String, String>,
     pub url: String,
-    pub port: u16,
+    /// For http; with TLS only to lead to https.
+    port: u16,
+    #[serde(default)]
+    tls_port: Option<u16>,
     pub secrets: PathBuf,
     pub services: Vec<ComposeService>,
     start_seconds: u64,
@@ -82,8 +88,9 @@ struct Condition {
 struct Wish {
     demo: bool,
     prod: bool,
-    port: u16,
     processors: u32,
+    /// The ports of this stack, if it runs.
+    running: Option<Published>,
 }
 
 const JOB_DONE: &str = "service_completed_successfully";
@@ -93,10 +100,22 @@ impl ComposeStack {
     pub fn plan(world: &World, engine: &Engine, folder: &StateFolder, arguments: &Arguments) -> Result<Self> {
         let before = Self::load(folder)?;
         let said = Said::here(before.as_ref().map(|before| before.remembered.clone()).unwrap_or_default());
-        let (port, remark) = port(world, engine, &said, before.as_ref())?;
-        let wish = Wish { demo: arguments.demo, prod: arguments.prod, port, processors: engine.processors };
+        let running = before.as_ref().filter(|before| before.runs(engine));
+        let wish = Wish {
+            demo: arguments.demo,
+            prod: arguments.prod,
+            processors: engine.processors,
+            running: running.map(Self::published),
+        };
         let mut stack = Self::decide(world, folder, wish, &said, before.as_ref())?;
-        stack.remarks.extend(remark);
+        if let Some(running) = running.filter(|running| running.project != stack.project) {
+            let wrong = format!(
+                "the stack of this folder runs as {}, and COMPOSE_PROJECT_NAME says {}",
+                running.project, stack.project
+            );
+            let next = "stop it with `cargo xtask down`, or name another stack with --state";
+            return Err(Failure::new("starting the stack in containers", wrong, next).into());
+        }
         stack.services = stack.configured(engine)?;
         Ok(stack)
     }
@@ -109,7 +128,6 @@ impl ComposeStack {
         said: &Said,
         before: Option<&Self>,
     ) -> Result<Self> {
-        let Wish { port, .. } = wish;
         let demo = wish.demo || before.is_some_and(|before| before.demo);
         // A running stack stays what it is: its database was made with that password.
         let prod = wish.prod || before.is_some_and(|before| before.prod);
@@ -122,16 +140,29 @@ impl ComposeStack {
             (None, Some(before)) => before.secrets.clone(),
             (None, None) => folder.secret(""),
         };
+        let usual = world.settings.ports.api;
+        let wanted = Wanted { prod, tls: has_tls, usual, running: wish.running };
+        let (published, remark) = published::choose(said, wanted)?;
+        let url = said.get("SQUALL_PUBLIC_URL").map(str::to_owned);
+        if let Some(url) = url.as_ref().filter(|url| has_tls && !url.starts_with("https://")) {
+            let wrong = format!("SQUALL_PUBLIC_URL is {url:?}, and the edge takes TLS");
+            let next = "set it to the https address that people open";
+            return Err(Failure::new("reading the address of the stack", wrong, next)
+                .exit(Exit::Usage)
+                .into());
+        }
         let mut environment = BTreeMap::from([
-            ("SQUALL_PORT".to_owned(), port.to_string()),
+            ("SQUALL_PORT".to_owned(), published.plain.to_string()),
             ("SQUALL_SECRETS".to_owned(), secrets.display().to_string()),
         ]);
+        if let Some(tls) = published.tls {
+            environment.insert("SQUALL_TLS_PORT".into(), tls.to_string());
+        }
         if said.get("SQUALL_CPUS").is_none() {
             environment.insert("SQUALL_CPUS".into(), wish.processors.to_string());
         }
         let texts: Vec<_> =
             files.iter().map(|file| std::fs::read_to_string(file).unwrap_or_default()).collect();
-        let url = said.get("SQUALL_PUBLIC_URL").map(str::to_owned);
         Ok(Self {
             project: project(world, folder, said, before),
             root: world.root.clone(),
@@ -139,15 +170,21 @@ impl ComposeStack {
             profiles: demo.then(|| "demo".to_owned()).into_iter().collect(),
             environment,
             remembered: said.of_files(texts.iter().map(String::as_str)),
-            url: url.unwrap_or_else(|| format!("http://127.0.0.1:{port}")),
-            port,
+            url: url.unwrap_or_else(|| published.url()),
+            port: published.plain,
+            tls_port: published.tls,
             secrets,
             services: Vec::new(),
             start_seconds: world.settings.stack.start_seconds,
             demo,
             prod,
-            remarks: Vec::new(),
+            remarks: remark.into_iter().collect(),
         })
+    }
+
+    /// Where the edge is reached.
+    pub fn published(&self) -> Published {
+        Published { plain: self.port, tls: self.tls_port }
     }
 
     /// Whoever names a version means images that were built elsewhere.
@@ -338,37 +375,6 @@ fn unless_absent(done: std::io::Result<()>) -> Result<()> {
     }
 }
 
-/// The port of the edge: what a person set, what it has now, the usual one, or a free one.
-fn port(
-    world: &World,
-    engine: &Engine,
-    said: &Said,
-    before: Option<&ComposeStack>,
-) -> Result<(u16, Option<String>)> {
-    let usual = world.settings.ports.api;
-    if let Some(text) = said.get("SQUALL_PORT") {
-        let tried = "choosing the port of the stack";
-        let port = text.parse::<u16>().ok().filter(|port| *port > 0).ok_or_else(|| {
-            let wrong = format!("SQUALL_PORT is {text:?}, which is no port");
-            Failure::new(tried, wrong, "set it to a number from 1 to 65535, or leave it out")
-                .exit(Exit::Usage)
-        })?;
-        let ours = before.is_some_and(|before| before.port == port && before.runs(engine));
-        if ours || ports::is_free(port) {
-            return Ok((port, None));
-        }
-        let by = ports::owner(port).map_or_else(|| "another process".to_owned(), |owner| owner.to_string());
-        let next = "end that process, or set SQUALL_PORT to another port; without it `cargo xtask up` takes a free one";
-        return Err(
-            Failure::new(tried, format!("{by} has the port {port} that SQUALL_PORT names"), next).into()
-        );
-    }
-    if let Some(before) = before.filter(|before| before.runs(engine)) {
-        return Ok((before.port, None));
-    }
-    ports::take("the stack", usual, &[])
-}
-
 impl ComposeStack {
     fn runs(&self, engine: &Engine) -> bool {
         super::containers::all(engine, &self.project).is_ok_and(|found| !found.is_empty())
@@ -419,7 +425,9 @@ pub mod tests {
     fn a_second_shell_that_says_less_decides_as_the_first_one_did() {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned();
         let (world, folder) = (World::new(root.clone()).unwrap(), StateFolder(root.join("target/nowhere")));
-        let wish = Wish { demo: false, prod: true, port: 8642, processors: 4 };
+        // Its ports are those of a stack that runs, whoever has them on this machine.
+        let running = Some(Published { plain: 80, tls: Some(443) });
+        let wish = Wish { demo: false, prod: true, processors: 4, running };
         let variables = [
             ("COMPOSE_PROJECT_NAME", "mine"),
             ("SQUALL_CPUS", "1"),
@@ -438,6 +446,12 @@ pub mod tests {
             ComposeStack::decide(&world, &folder, bare, &Said::of(&[], &first.remembered), Some(&first))
                 .unwrap();
         assert_eq!(serde_json::to_value(&second).unwrap(), serde_json::to_value(&first).unwrap());
+        assert_eq!(second.published(), Published { plain: 80, tls: Some(443) });
+        assert_eq!(
+            (second.environment["SQUALL_PORT"].as_str(), second.environment["SQUALL_TLS_PORT"].as_str()),
+            ("80", "443")
+        );
+        assert_eq!(second.url, "https://squall.example");
         assert!(second.files.contains(&root.join("infra/compose.tls.yaml")));
         assert_eq!(second.secrets, std::path::Path::new("/etc/squall"));
         assert_eq!(second.environment.get("SQUALL_CPUS"), None);
@@ -448,6 +462,20 @@ pub mod tests {
         let said = Said::of(&[("SQUALL_VERSION", "1.5.0")], &first.remembered);
         let third = ComposeStack::decide(&world, &folder, bare, &said, Some(&first)).unwrap();
         assert_eq!((third.naming().tag.as_str(), third.project.as_str()), ("1.5.0", "mine"));
+    }
+
+    #[test]
+    fn an_address_without_tls_is_refused_where_the_edge_takes_tls() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned();
+        let (world, folder) = (World::new(root.clone()).unwrap(), StateFolder(root.join("target/nowhere")));
+        let running = Some(Published { plain: 80, tls: Some(443) });
+        let wish = Wish { demo: false, prod: true, processors: 4, running };
+        let variables =
+            [("SQUALL_TLS_CERTIFICATE", "/tls.pem"), ("SQUALL_PUBLIC_URL", "http://squall.example")];
+        let said = Said::of(&variables, &BTreeMap::new());
+        let error = ComposeStack::decide(&world, &folder, wish, &said, None).unwrap_err();
+        let shown = Failure::from_error(error, "").to_string();
+        assert!(shown.contains("the edge takes TLS") && shown.contains("https address"), "{shown}");
     }
 
     #[test]
