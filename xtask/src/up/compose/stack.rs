@@ -5,6 +5,7 @@
 
 use super::{
     published::{self, Published, Wanted},
+    secrets,
     variables::{Said, set},
 };
 use crate::{
@@ -135,11 +136,13 @@ impl ComposeStack {
         let mut files = vec![world.root.join("compose.yaml")];
         files.extend(prod.then(|| world.root.join("infra/compose.prod.yaml")));
         files.extend(has_tls.then(|| world.root.join("infra/compose.tls.yaml")));
-        let secrets = match (said.now("SQUALL_SECRETS"), before.filter(|before| before.prod)) {
-            (Some(folder), _) => std::path::absolute(folder)?,
-            (None, Some(before)) => before.secrets.clone(),
-            (None, None) => folder.secret(""),
-        };
+        let project = project(world, folder, said, before);
+        let (secrets, remark_on_secrets) =
+            match (said.now("SQUALL_SECRETS"), before.filter(|before| before.prod)) {
+                (Some(folder), _) => (std::path::absolute(folder)?, None),
+                (None, Some(before)) => (before.secrets.clone(), None),
+                (None, None) => secrets::place(world, folder, &project),
+            };
         let usual = world.settings.ports.api;
         let wanted = Wanted { prod, tls: has_tls, usual, running: wish.running };
         let (published, remark) = published::choose(said, wanted)?;
@@ -164,7 +167,7 @@ impl ComposeStack {
         let texts: Vec<_> =
             files.iter().map(|file| std::fs::read_to_string(file).unwrap_or_default()).collect();
         Ok(Self {
-            project: project(world, folder, said, before),
+            project,
             root: world.root.clone(),
             files,
             profiles: demo.then(|| "demo".to_owned()).into_iter().collect(),
@@ -178,7 +181,7 @@ impl ComposeStack {
             start_seconds: world.settings.stack.start_seconds,
             demo,
             prod,
-            remarks: remark.into_iter().collect(),
+            remarks: remark.into_iter().chain(remark_on_secrets.filter(|_| prod)).collect(),
         })
     }
 
