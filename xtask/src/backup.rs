@@ -165,6 +165,7 @@ fn go_back(world: &World, moment: &str, passed: &Passed) -> Result<()> {
     }
     let folder = passed.place.folder(world)?;
     let _lock = folder.lock()?;
+    ComposeStack::refuse_where_it_ran_last(&folder, &tried)?;
     if folder.supervisor()?.is_some() {
         return Err(Failure::new(
             tried,

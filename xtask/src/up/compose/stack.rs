@@ -225,6 +225,31 @@ impl ComposeStack {
         Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
     }
 
+    /// For what exchanges the data folder of the native stack: the data of containers are elsewhere, and would stay what they are.
+    pub fn refuse_where_it_ran_last(folder: &StateFolder, tried: &str) -> Result<()> {
+        let written = |path: PathBuf| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+        let (stack, state) = match Self::load(folder)? {
+            Some(stack) => (stack, "runs"),
+            // The native stack writes its plan at each start.
+            None if written(place_of_stopped(folder)) > written(folder.plan()) => {
+                match Self::stopped(folder)? {
+                    Some(stack) => (stack, "ran last"),
+                    None => return Ok(()),
+                }
+            }
+            None => return Ok(()),
+        };
+        let wrong = format!(
+            "the stack of this folder {state} in containers (Compose project {}), whose data are in a volume; this command \
+             exchanges the data folder of the native stack",
+            stack.project
+        );
+        let next = "bring a whole backup back with `cargo xtask backup restore --replace`, while the stack is up; for a moment in between, \
+                    `squall-backup recover --to TIME --into FOLDER` prepares a data folder to start PostgreSQL on (docs/backups.md). If the \
+                    native database of this folder is meant, run `cargo xtask up --native` once and `cargo xtask down`, then this again";
+        Err(Failure::new(tried, wrong, next).into())
+    }
+
     /// Nothing of it is left.
     pub fn forget(folder: &StateFolder) -> Result<()> {
         unless_absent(std::fs::remove_file(place_of_stopped(folder)))
@@ -465,6 +490,28 @@ pub mod tests {
         let said = Said::of(&[("SQUALL_VERSION", "1.5.0")], &first.remembered);
         let third = ComposeStack::decide(&world, &folder, bare, &said, Some(&first)).unwrap();
         assert_eq!((third.naming().tag.as_str(), third.project.as_str()), ("1.5.0", "mine"));
+    }
+
+    #[test]
+    fn the_data_folder_is_not_exchanged_where_containers_ran_last() {
+        let folder =
+            StateFolder(std::env::temp_dir().join(format!("squall-ran-last-{}", std::process::id())));
+        let _ = std::fs::remove_dir_all(&folder.0);
+        let refused = || {
+            ComposeStack::refuse_where_it_ran_last(&folder, "going back")
+                .err()
+                .map(|error| Failure::from_error(error, "").to_string())
+        };
+        assert_eq!(refused(), None);
+        stack("squall").save(&folder).unwrap();
+        assert!(refused().unwrap().contains("runs in containers (Compose project squall)"));
+        ComposeStack::put_away(&folder).unwrap();
+        assert!(refused().unwrap().contains("ran last in containers"));
+        // A native start after it, told by the time of its plan.
+        let plan = std::fs::File::create(folder.plan()).unwrap();
+        plan.set_modified(std::time::SystemTime::now() + Duration::from_secs(60)).unwrap();
+        assert_eq!(refused(), None);
+        std::fs::remove_dir_all(&folder.0).unwrap();
     }
 
     #[test]
