@@ -52,7 +52,7 @@ pub struct Weighed {
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     let naming = Naming::here().tagged(arguments.tag.clone());
     let chosen = choose(&arguments.images)?;
-    let engine = Engine::find().map_err(|absent| absent.failure("building images").exit(Exit::NotRun))?;
+    let engine = Engine::for_step("building images")?;
     if !arguments.list {
         images(world, &engine, &chosen, &naming)?;
     }

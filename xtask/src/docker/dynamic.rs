@@ -12,7 +12,7 @@ use super::{
     engine::Engine,
     images::{Image, Naming},
 };
-use crate::failure::{Exit, Failure};
+use crate::failure::Failure;
 use anyhow::Result;
 use serde::Serialize;
 
@@ -39,7 +39,7 @@ pub struct Defect {
 pub fn run(arguments: &Arguments) -> Result<()> {
     let chosen = build::choose(&arguments.images)?;
     let tried = "probing the images";
-    let engine = Engine::find().map_err(|absent| absent.failure(tried).exit(Exit::NotRun))?;
+    let engine = Engine::for_step(tried)?;
     let naming = Naming::here();
     let lacking: Vec<_> =
         chosen.iter().filter(|image| !engine.has_image(&image.reference(&naming))).collect();

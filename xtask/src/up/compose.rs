@@ -234,7 +234,7 @@ pub fn take_down(engine: &Engine, stack: &ComposeStack, folder: &StateFolder, wo
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+    use std::{fs, path::Path};
 
     /// A client that writes down what it is asked, and answers as an engine with the volumes of a used stack does.
     fn pretended(folder: &Path) -> Engine {
@@ -244,8 +244,7 @@ mod tests {
              'volume ls') for role in backups demo postgres s3 watched; do printf 'squall_%s\\t%s\\n' $role $role; done;;\nesac\n",
             folder.display()
         );
-        fs::write(&client, script).unwrap();
-        fs::set_permissions(&client, fs::Permissions::from_mode(0o700)).unwrap();
+        process::write_script(&client, &script);
         Engine::pretended(client)
     }
 
