@@ -39,11 +39,25 @@ test('a new issue appears without a reload, and counts as it happens', async ({ 
 })
 
 test('a page whose stream is refused asks by itself', async ({ page, allow }) => {
-  allow(/ERR_FAILED.*\/api\/v1\/stream/)
-  await page.route('**/api/v1/stream', (route) => route.abort())
+  allow(/503.*\/api\/v1\/stream/)
+  await page.route('**/api/v1/stream', (route) => route.fulfill({ status: 503 }))
+  // The mark says the same before the stream was asked for.
+  const refused = page.waitForResponse('**/api/v1/stream')
   const message = `the ${word()} ${word()} has run dry`
   await page.goto('/issues')
-  await expect(page.getByText('Every 5 s')).toBeVisible()
+  await refused
+  await expect(page.getByText('Every 5 s', { exact: true })).toBeVisible()
+  await send(page, [{ level: 'error', message, service: 'live', logger: 'live.tests' }])
+  await expect(page.getByText(message)).toBeVisible()
+})
+
+test('a page whose stream cannot be reached asks by itself', async ({ page, allow }) => {
+  allow(/ERR_FAILED.*\/api\/v1\/stream/)
+  await page.route('**/api/v1/stream', (route) => route.abort())
+  const message = `the ${word()} ${word()} has gone away`
+  await page.goto('/issues')
+  // The browser itself tries again and again.
+  await expect(page.getByText('Reconnecting', { exact: true })).toBeVisible()
   await send(page, [{ level: 'error', message, service: 'live', logger: 'live.tests' }])
   await expect(page.getByText(message)).toBeVisible()
 })

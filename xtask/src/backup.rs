@@ -91,10 +91,7 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
         Action::List(passed) => engine(world, "list", passed, &[]),
         Action::Verify(passed) => engine(world, "verify", passed, &[]),
         Action::Prune(passed) => engine(world, "prune", passed, &[]),
-        Action::Restore { to: Some(moment), passed } => {
-            refuse_in_containers(world, passed, "restore --to", BY_VOLUME)?;
-            go_back(world, moment, passed)
-        }
+        Action::Restore { to: Some(moment), passed } => go_back(world, moment, passed),
         Action::Restore { to: None, passed } => engine(world, "restore", passed, &[]),
         Action::Drill(passed) => engine(world, "drill", passed, &[]),
         Action::Base(passed) => engine(world, "base", passed, &[]),
@@ -189,6 +186,7 @@ fn go_back(world: &World, moment: &str, passed: &Passed) -> Result<()> {
     }
     let folder = passed.place.folder(world)?;
     let _lock = folder.lock()?;
+    ComposeStack::refuse_where_it_ran_last(&folder, &tried)?;
     if folder.supervisor()?.is_some() {
         return Err(Failure::new(
             tried,

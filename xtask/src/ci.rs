@@ -12,6 +12,8 @@ pub mod graph;
 pub mod steps;
 mod report;
 mod run;
+#[cfg(test)]
+mod engine;
 
 use crate::{
     doctor,

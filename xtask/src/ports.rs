@@ -4,7 +4,8 @@ use crate::failure::{Failure, OrFail};
 use anyhow::Result;
 use std::{
     fs,
-    net::{Ipv4Addr, TcpListener},
+    io::ErrorKind,
+    net::{IpAddr, Ipv4Addr, TcpListener},
 };
 
 /// How many ports after a taken one are tried before any port will do.
@@ -26,6 +27,21 @@ pub fn any() -> Result<u16> {
 
 pub fn is_free(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+}
+
+/// Whether somebody listens there. A port that only root may open is not taken while nobody does: the engine may open it. Nor is one of
+/// an address that this machine does not have: the engine may be on another one.
+pub fn is_taken(address: IpAddr, port: u16) -> bool {
+    match TcpListener::bind((address, port)) {
+        Ok(_) => false,
+        Err(error) => match error.kind() {
+            ErrorKind::AddrInUse => true,
+            ErrorKind::PermissionDenied => {
+                tables().iter().any(|table| listening_inode(table, port).is_some())
+            }
+            _ => false,
+        },
+    }
 }
 
 /// The wanted port or another one, with a sentence about why it is another.
@@ -62,14 +78,18 @@ impl std::fmt::Display for Owner {
 
 /// Who listens on a port, where Linux lets us see it: own processes, or all of them for root.
 pub fn owner(port: u16) -> Option<Owner> {
-    let sockets =
-        ["/proc/net/tcp", "/proc/net/tcp6"].map(|path| fs::read_to_string(path).unwrap_or_default());
-    let inode = sockets.iter().find_map(|table| listening_inode(table, port))?;
+    let tables = tables();
+    let inode = tables.iter().find_map(|table| listening_inode(table, port))?;
     let link = format!("socket:[{inode}]");
     let processes = fs::read_dir("/proc").ok()?.flatten();
     let mut pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     let pid = pids.find(|pid| holds(*pid, &link))?;
     Some(Owner { pid, name: crate::process::name(pid).unwrap_or_else(|| "a process".into()) })
+}
+
+/// The sockets of this machine, where there is Linux.
+fn tables() -> [String; 2] {
+    ["/proc/net/tcp", "/proc/net/tcp6"].map(|path| fs::read_to_string(path).unwrap_or_default())
 }
 
 fn holds(pid: u32, link: &str) -> bool {
@@ -110,6 +130,17 @@ mod tests {
         if cfg!(target_os = "linux") {
             assert_eq!(owner(port).unwrap().pid, std::process::id());
         }
+    }
+
+    #[test]
+    fn a_port_is_taken_on_all_addresses_when_one_of_them_has_it() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        assert!(is_taken(Ipv4Addr::UNSPECIFIED.into(), port));
+        drop(listener);
+        assert!(!is_taken(Ipv4Addr::UNSPECIFIED.into(), port));
+        // Of TEST-NET-1, which no machine has.
+        assert!(!is_taken(Ipv4Addr::new(192, 0, 2, 1).into(), port));
     }
 
     #[test]

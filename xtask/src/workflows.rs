@@ -55,6 +55,11 @@ const SETUP_PYTHON: Pin = Pin {
 /// The Node.js and Python that the jobs run with; tools.toml says only the oldest that will do.
 const NODE: &str = "22";
 const PYTHON: &str = "3.12";
+/// Tests of the Rust code start these themselves. A runner has neither; .ci/run installs the same.
+const SERVERS: [&str; 2] = ["redis-server", "nginx-light"];
+const INSTALL: &str =
+    "sudo apt-get update --quiet && sudo apt-get install --yes --quiet --no-install-recommends";
+
 const JOBS: [(Job, &str, &str, u32); 5] = [
     (Job::Static, "static", "Formatting, lints, types, queries", 30),
     (Job::Rust, "rust", "Rust tests, migrations", 45),
@@ -113,9 +118,13 @@ fn job(tools: &Tools, job: Job, id: &str, name: &str, minutes: u32) -> String {
     let steps = || STEPS.iter().filter(move |step| step.job == job);
     let wheel = &tools.postgres.wheel;
     let cargo_home = ["~/.cargo/registry", "~/.cargo/git/db", "target", "xtask/target"];
-    let mut text = format!(
-        "  {id}:\n    name: {name}\n    runs-on: ubuntu-24.04\n    timeout-minutes: {minutes}\n    steps:\n"
-    );
+    let mut text =
+        format!("  {id}:\n    name: {name}\n    runs-on: ubuntu-24.04\n    timeout-minutes: {minutes}\n");
+    if job == Job::Docker {
+        // A runner has an engine; a job that skips all its steps would look as if they had passed.
+        text += "    env:\n      SQUALL_DOCKER: required\n";
+    }
+    text += "    steps:\n";
     text += &uses(&CHECKOUT, &[("persist-credentials", "false")]);
     text += &uses(
         &SETUP_NODE,
@@ -137,6 +146,9 @@ fn job(tools: &Tools, job: Job, id: &str, name: &str, minutes: u32) -> String {
     }
     let key = format!("tools-{}-{}-${{{{ hashFiles('xtask/tools.toml') }}}}", wheel.package, wheel.version);
     text += &uses(&CACHE, &[("path", "~/.cache/squall"), ("key", &key)]);
+    if job == Job::Rust {
+        text += &format!("      - run: {INSTALL} {}\n", SERVERS.join(" "));
+    }
     text += "      - run: cargo xtask doctor --fix\n";
     let ids: Vec<_> = steps().map(|step| step.id).collect();
     text + &format!("      - run: cargo xtask ci --keep-going {}\n", ids.join(" "))
@@ -165,11 +177,30 @@ mod tests {
     fn every_step_is_in_exactly_one_job_and_every_command_is_ours() {
         let text = ci(&Tools::read(&world()).unwrap());
         let runs: Vec<_> = text.lines().filter_map(|line| line.trim().strip_prefix("- run: ")).collect();
-        assert!(runs.iter().all(|run| run.starts_with("cargo xtask ")));
+        assert!(runs.iter().all(|run| run.starts_with("cargo xtask ") || run.starts_with(INSTALL)));
         for step in &STEPS {
             let jobs = runs.iter().filter(|run| run.split(' ').any(|word| word == step.id)).count();
             assert!(jobs >= 1, "{} is in no job", step.id);
         }
+    }
+
+    #[test]
+    fn the_job_that_tests_rust_has_the_servers_that_a_bare_machine_gets() {
+        let text = ci(&Tools::read(&world()).unwrap());
+        let (_, rust) = text.split_once("\n  rust:\n").unwrap();
+        let (rust, _) = rust.split_once("\n\n").unwrap();
+        let script = fs::read_to_string(world().root.join(".ci/run")).unwrap();
+        for server in SERVERS {
+            assert!(rust.contains(&format!(" {server}")), "{rust}");
+            assert!(script.contains(&format!("packages+=({server})")), "{server}");
+        }
+    }
+
+    #[test]
+    fn the_job_with_docker_does_not_pass_without_an_engine() {
+        let text = ci(&Tools::read(&world()).unwrap());
+        assert_eq!(text.matches("SQUALL_DOCKER: required").count(), 1);
+        assert!(text.find("SQUALL_DOCKER").unwrap() > text.find("\n  docker:\n").unwrap());
     }
 
     #[test]

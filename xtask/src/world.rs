@@ -205,7 +205,10 @@ pub fn squall_variables() -> BTreeMap<String, String> {
     let ours = |name: &str| {
         name == "REDIS_URL"
             || name.starts_with("SQUALL_")
-                && !matches!(name, "SQUALL_STATE" | "SQUALL_PG_BIN" | "SQUALL_CACHE" | "SQUALL_BIN")
+                && !matches!(
+                    name,
+                    "SQUALL_STATE" | "SQUALL_PG_BIN" | "SQUALL_CACHE" | "SQUALL_BIN" | "SQUALL_DOCKER"
+                )
     };
     let utf8 = env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));

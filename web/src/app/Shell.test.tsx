@@ -1,8 +1,13 @@
-import { screen, within } from '@testing-library/react'
+import { fireEvent, screen, waitFor, within } from '@testing-library/react'
 import { describe, expect, it, vi } from 'vitest'
 import { open, signedIn } from '@/test/app'
-import { user } from '@/test/fixtures'
-import { failure, never } from '@/test/server'
+import { page, user } from '@/test/fixtures'
+import { failure, type Handlers, never } from '@/test/server'
+
+const withIssues = (): Handlers => ({
+  ...signedIn(),
+  'GET /api/v1/issues': () => ({ ...page([]), total: { issues: 0, events: 0 } }),
+})
 
 describe('the shell', () => {
   it('names its landmarks, and skips to the page', async () => {
@@ -26,6 +31,33 @@ describe('the shell', () => {
     await person.keyboard('gs')
     expect(await screen.findByRole('heading', { level: 1, name: 'Sources' })).toBeVisible()
     expect(address()).toBe('/sources')
+  })
+
+  it('keeps what is typed after / until the search is there', async () => {
+    const { person, address } = open('/sources', withIssues())
+    await screen.findByRole('heading', { level: 1, name: 'Sources' })
+    await person.keyboard('/sigs{Backspace}ns')
+    const search = await screen.findByRole('searchbox')
+    expect(search).toHaveFocus()
+    await waitFor(() => expect(search).toHaveValue('signs'))
+    await waitFor(() => expect(address()).toBe('/issues?q=signs'))
+  })
+
+  it('does not wait for the search any more after Escape', async () => {
+    const { person, address } = open('/sources', withIssues())
+    await screen.findByRole('heading', { level: 1, name: 'Sources' })
+    await person.keyboard('/x{Escape}')
+    await person.keyboard('gs')
+    expect(await screen.findByRole('heading', { level: 1, name: 'Sources' })).toBeVisible()
+    expect(address()).toBe('/sources')
+  })
+
+  it('leaves the search on Escape with its words, which a browser would take away', async () => {
+    open('/issues?q=relay', withIssues())
+    const search = await screen.findByRole('searchbox')
+    search.focus()
+    const goesOn = fireEvent.keyDown(search, { key: 'Escape' })
+    expect([goesOn, document.activeElement]).toEqual([false, document.body])
   })
 
   it('signs out', async () => {

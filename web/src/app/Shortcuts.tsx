@@ -1,7 +1,8 @@
 import { useNavigate } from '@tanstack/react-router'
-import { Fragment, useEffect, useEffectEvent, useRef } from 'react'
+import { Fragment, useEffectEvent, useLayoutEffect, useRef } from 'react'
 import { Button } from '@/components/Button'
 import { Icon } from '@/components/Icon'
+import { type AwaitedSearch, awaitSearch } from './awaitedSearch'
 
 const HELP: [keys: string[], does: string][] = [
   [['/'], 'search issues'],
@@ -21,19 +22,21 @@ const PLACES = { o: '/', i: '/issues', s: '/sources' } as const
 export function Shortcuts() {
   const dialog = useRef<HTMLDialogElement>(null)
   const going = useRef(false)
+  const awaited = useRef<AwaitedSearch>(null)
   const navigate = useNavigate()
 
   const press = useEffectEvent((event: KeyboardEvent) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || dialog.current?.open)
       return
     if (isTyping(event.target)) {
-      if (event.key === 'Escape') (event.target as HTMLElement).blur()
+      if (event.key === 'Escape') leave(event.target as HTMLElement, event)
       return
     }
+    if (awaited.current?.takes(event.key)) return event.preventDefault()
     const place = going.current ? PLACES[event.key as keyof typeof PLACES] : undefined
     going.current = event.key === 'g'
     if (place) void navigate({ to: place })
-    else if (event.key === '/') void search()
+    else if (event.key === '/') search()
     else if (event.key === 'j') moveRow(1)
     else if (event.key === 'k') moveRow(-1)
     else if (event.key === '?') dialog.current?.showModal()
@@ -41,15 +44,22 @@ export function Shortcuts() {
     event.preventDefault()
   })
 
-  async function search() {
-    if (!document.querySelector('[data-search]')) await navigate({ to: '/issues' })
-    focusSearch()
+  /** Where the page has none, on the page that has one: its code may be on its way, and what is typed meanwhile is kept. */
+  function search() {
+    awaited.current = awaitSearch()
+    if (awaited.current.isThere) return
+    const { giveUp } = awaited.current
+    navigate({ to: '/issues' }).catch(giveUp)
   }
 
-  useEffect(() => {
+  // Before the page is painted: who sees it may press a key.
+  useLayoutEffect(() => {
     const listen = (event: KeyboardEvent) => press(event)
     document.addEventListener('keydown', listen)
-    return () => document.removeEventListener('keydown', listen)
+    return () => {
+      document.removeEventListener('keydown', listen)
+      awaited.current?.giveUp()
+    }
   }, [])
 
   return (
@@ -84,19 +94,16 @@ function isTyping(target: EventTarget | null): boolean {
   )
 }
 
+/** A browser empties a search on Escape; to leave it is no wish to lose what was found. */
+function leave(field: HTMLElement, event: KeyboardEvent): void {
+  if (field.matches('[data-search]')) event.preventDefault()
+  field.blur()
+}
+
 function moveRow(by: 1 | -1): void {
   const rows = [...document.querySelectorAll<HTMLElement>('[data-row]')]
   const current = rows.indexOf(document.activeElement as HTMLElement)
   const next = rows[current === -1 ? 0 : Math.min(rows.length - 1, Math.max(0, current + by))]
   next?.focus()
   next?.scrollIntoView({ block: 'nearest' })
-}
-
-/** The page that was just opened may need a few frames until its search is there. */
-function focusSearch(frames = 30): void {
-  const search = document.querySelector<HTMLInputElement>('[data-search]')
-  if (search) {
-    search.focus()
-    search.select()
-  } else if (frames > 0) requestAnimationFrame(() => focusSearch(frames - 1))
 }

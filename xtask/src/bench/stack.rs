@@ -5,7 +5,7 @@ use crate::{
         build::weigh,
         context::pack,
         engine::Engine,
-        images::{IMAGES, named, usual_tag},
+        images::{IMAGES, Naming, named},
     },
     failure::Failure,
     process::children_cpu_seconds,
@@ -133,7 +133,7 @@ impl Bench<'_> {
         self.memory_of_containers(&engine)?;
         self.xtask(&["down"])?;
         for image in IMAGES.iter().filter(|image| image.usual) {
-            let Ok(weighed) = weigh(&engine, image, &usual_tag()) else { continue };
+            let Ok(weighed) = weigh(&engine, image, &Naming::here()) else { continue };
             let goal = weighed.budget_megabytes.map_or("–".to_owned(), |budget| format!("≤ {budget} MB"));
             let above = if image.budget.is_some_and(|budget| budget.above.is_some()) {
                 ", above its base"

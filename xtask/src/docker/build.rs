@@ -5,7 +5,7 @@
 use super::{
     context::{self, MADE},
     engine::Engine,
-    images::{self, IMAGES, Image},
+    images::{self, IMAGES, Image, Naming},
 };
 use crate::{
     failure::{Exit, Failure},
@@ -50,13 +50,13 @@ pub struct Weighed {
 }
 
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
-    let tag = arguments.tag.clone().unwrap_or_else(images::usual_tag);
+    let naming = Naming::here().tagged(arguments.tag.clone());
     let chosen = choose(&arguments.images)?;
-    let engine = Engine::find().map_err(|absent| absent.failure("building images").exit(Exit::NotRun))?;
+    let engine = Engine::for_step("building images")?;
     if !arguments.list {
-        images(world, &engine, &chosen, &tag)?;
+        images(world, &engine, &chosen, &naming)?;
     }
-    let weighed = chosen.iter().filter_map(|image| weigh(&engine, image, &tag).ok()).collect::<Vec<_>>();
+    let weighed = chosen.iter().filter_map(|image| weigh(&engine, image, &naming).ok()).collect::<Vec<_>>();
     match arguments.json {
         true => println!("{}", serde_json::to_string_pretty(&weighed)?),
         false => print!("{}", table(&weighed)),
@@ -65,11 +65,11 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
 }
 
 /// Builds them, with the client's own output on the terminal.
-pub fn images(world: &World, engine: &Engine, chosen: &[Image], tag: &str) -> Result<()> {
+pub fn images(world: &World, engine: &Engine, chosen: &[Image], naming: &Naming) -> Result<()> {
     let builder = engine.builder()?;
     for image in chosen {
         let began = Instant::now();
-        let reference = image.reference(tag);
+        let reference = image.reference(naming);
         eprintln!("building {reference}");
         let next = "mend what the builder names above; where a base image cannot be pulled, `cargo xtask docker base-images` makes a stand-in";
         world.run(command(world, &builder, image, &reference)?, next)?;
@@ -118,12 +118,11 @@ fn source_stamp(world: &World, image: &Image) -> Result<String> {
 }
 
 /// The images that are not there, or were made from other sources.
-pub fn stale(world: &World, engine: &Engine, images: &[Image]) -> Result<Vec<Image>> {
+pub fn stale(world: &World, engine: &Engine, images: &[Image], naming: &Naming) -> Result<Vec<Image>> {
     let format = format!("{{{{index .Config.Labels \"{SOURCE}\"}}}}");
-    let tag = images::usual_tag();
     let mut stale = Vec::new();
     for image in images {
-        let made_from = engine.ask(&["image", "inspect", "--format", &format, &image.reference(&tag)]).ok();
+        let made_from = engine.ask(&["image", "inspect", "--format", &format, &image.reference(naming)]).ok();
         if made_from.is_none_or(|label| label.trim() != source_stamp(world, image).unwrap_or_default()) {
             stale.push(*image);
         }
@@ -172,8 +171,8 @@ pub fn choose(names: &[String]) -> Result<Vec<Image>> {
     names.iter().map(found).collect()
 }
 
-pub fn weigh(engine: &Engine, image: &Image, tag: &str) -> Result<Weighed> {
-    let reference = image.reference(tag);
+pub fn weigh(engine: &Engine, image: &Image, naming: &Naming) -> Result<Weighed> {
+    let reference = image.reference(naming);
     let size = |name: &str| -> Result<u64> {
         let text = engine.ask(&["image", "inspect", "--format", "{{.Size}}", name])?;
         text.trim().parse().with_context(|| format!("reading the size of {name}"))

@@ -10,9 +10,9 @@ mod start;
 use super::{
     build,
     engine::Engine,
-    images::{self, Image},
+    images::{Image, Naming},
 };
-use crate::failure::{Exit, Failure};
+use crate::failure::Failure;
 use anyhow::Result;
 use serde::Serialize;
 
@@ -39,14 +39,15 @@ pub struct Defect {
 pub fn run(arguments: &Arguments) -> Result<()> {
     let chosen = build::choose(&arguments.images)?;
     let tried = "probing the images";
-    let engine = Engine::find().map_err(|absent| absent.failure(tried).exit(Exit::NotRun))?;
-    let tag = images::usual_tag();
-    let lacking: Vec<_> = chosen.iter().filter(|image| !engine.has_image(&image.reference(&tag))).collect();
+    let engine = Engine::for_step(tried)?;
+    let naming = Naming::here();
+    let lacking: Vec<_> =
+        chosen.iter().filter(|image| !engine.has_image(&image.reference(&naming))).collect();
     if let [first, ..] = lacking[..] {
-        let wrong = format!("there is no image {}", first.reference(&tag));
+        let wrong = format!("there is no image {}", first.reference(&naming));
         return Err(Failure::new(tried, wrong, "make it with `cargo xtask docker build`").into());
     }
-    let defects = check(&engine, &chosen, &tag)?;
+    let defects = check(&engine, &chosen, &naming)?;
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&defects)?);
     } else {
@@ -73,12 +74,12 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 }
 
 /// Everything that is wrong with these images, as they are on this machine.
-pub fn check(engine: &Engine, chosen: &[Image], tag: &str) -> Result<Vec<Defect>> {
+pub fn check(engine: &Engine, chosen: &[Image], naming: &Naming) -> Result<Vec<Defect>> {
     let mut defects = Vec::new();
     for image in chosen {
-        eprintln!("looking into {}", image.reference(tag));
-        defects.extend(layers::check(engine, image, tag)?);
+        eprintln!("looking into {}", image.reference(naming));
+        defects.extend(layers::check(engine, image, naming)?);
     }
-    defects.extend(start::check(engine, chosen, tag)?);
+    defects.extend(start::check(engine, chosen, naming)?);
     Ok(defects)
 }

@@ -81,9 +81,21 @@ impl Engine {
         }
     }
 
+    /// One whose client is this script.
+    #[cfg(test)]
+    pub fn pretended(client: PathBuf) -> Self {
+        Self { client, processors: 2 }
+    }
+
     /// The engine, or a failure that says what lacks.
     pub fn need(tried: &str) -> Result<Self> {
         Self::find().map_err(|absent| absent.failure(tried).into())
+    }
+
+    /// The engine, for a step of CI: without one the step has not run, unless SQUALL_DOCKER=required says that there has to be one.
+    pub fn for_step(tried: &str) -> Result<Self> {
+        let exit = without_engine(std::env::var("SQUALL_DOCKER").ok().as_deref());
+        Self::find().map_err(|absent| absent.failure(tried).exit(exit).into())
     }
 
     /// `docker` with these arguments. It ends when we do.
@@ -162,6 +174,10 @@ impl Engine {
     }
 }
 
+fn without_engine(wish: Option<&str>) -> Exit {
+    if wish == Some("required") { Exit::ToolMissing } else { Exit::NotRun }
+}
+
 impl Absent {
     /// The sentence, with what a person can do.
     pub fn failure(&self, tried: &str) -> Failure {
@@ -204,4 +220,16 @@ pub fn capture(mut command: Command) -> Result<String> {
     }
     let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
     anyhow::bail!("{} ended with {}: {said}", show(&command), output.status)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_without_an_engine_is_skipped_unless_one_is_required() {
+        assert_eq!(without_engine(None), Exit::NotRun);
+        assert_eq!(without_engine(Some("")), Exit::NotRun);
+        assert_eq!(without_engine(Some("required")), Exit::ToolMissing);
+    }
 }

@@ -78,9 +78,8 @@ impl Image {
     }
 
     /// `squall/api:local`, as compose.yaml names it.
-    pub fn reference(&self, tag: &str) -> String {
-        let prefix = std::env::var("SQUALL_IMAGES").ok().filter(|prefix| !prefix.is_empty());
-        format!("{}/{}:{tag}", prefix.as_deref().unwrap_or("squall"), self.name)
+    pub fn reference(&self, naming: &Naming) -> String {
+        format!("{}/{}:{}", naming.prefix, self.name, naming.tag)
     }
 }
 
@@ -88,7 +87,26 @@ pub fn named(name: &str) -> Option<Image> {
     IMAGES.iter().find(|image| image.name == name).copied()
 }
 
-/// The tag that a build gets when none is named, and that compose.yaml asks for.
-pub fn usual_tag() -> String {
-    std::env::var("SQUALL_VERSION").ok().filter(|tag| !tag.is_empty()).unwrap_or_else(|| "local".into())
+/// What images of ours are called, beside their own name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Naming {
+    pub prefix: String,
+    pub tag: String,
+}
+
+impl Naming {
+    /// As compose.yaml asks for them, by SQUALL_IMAGES and SQUALL_VERSION.
+    pub fn of(said: impl Fn(&str) -> Option<String>) -> Self {
+        let word = |name, usual: &str| said(name).unwrap_or_else(|| usual.to_owned());
+        Self { prefix: word("SQUALL_IMAGES", "squall"), tag: word("SQUALL_VERSION", "local") }
+    }
+
+    /// That of this process's environment.
+    pub fn here() -> Self {
+        Self::of(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+    }
+
+    pub fn tagged(self, tag: Option<String>) -> Self {
+        Self { tag: tag.unwrap_or(self.tag), ..self }
+    }
 }

@@ -106,7 +106,23 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
 fn judge(project: &Project, settings: &Settings, is_whole: bool, asks_compose: bool) -> Result<Report> {
     let mut report = Report::default();
     let mut findings = Vec::new();
-    let models = models(project, asks_compose, &mut findings, &mut report.unchecked);
+    let models = models(project, &mut findings);
+    // Each question costs Compose a tenth of a second of starting up: they are asked at once, while we do what needs no answer.
+    let asked: Vec<_> = models
+        .iter()
+        .filter(|_| asks_compose)
+        .map(|model| client::Question::of(model).start(project.root.clone()))
+        .collect();
+    if is_whole {
+        measure(project, settings, &mut report)?;
+    }
+    for dockerfile in project.dockerfiles.all() {
+        let broken = rules::hadolint::check(&dockerfile.parsed);
+        findings.extend(broken.into_iter().map(|(line, rule)| Finding::new(rule, &dockerfile.path, line)));
+    }
+    let mut answers = asked.into_iter().map(|thread| thread.join().unwrap_or(client::Answer::Absent));
+    let answers = models.iter().map(|_| answers.next().unwrap_or(client::Answer::Absent)).collect();
+    let models = as_compose_reads(project, models, answers, &mut findings, &mut report.unchecked);
     let surroundings = services::Surroundings {
         root: &project.root,
         dockerfiles: &project.dockerfiles,
@@ -139,8 +155,6 @@ fn judge(project: &Project, settings: &Settings, is_whole: bool, asks_compose: b
             is_shipped: !is_aside,
         };
         findings.extend(images::check(path, &dockerfile.parsed, &around));
-        let broken = rules::hadolint::check(&dockerfile.parsed);
-        findings.extend(broken.into_iter().map(|(line, rule)| Finding::new(rule, path, line)));
     }
     report.files = project
         .dockerfiles
@@ -148,10 +162,7 @@ fn judge(project: &Project, settings: &Settings, is_whole: bool, asks_compose: b
         .map(|file| file.path.clone())
         .chain(project.composes.iter().map(|source| source.path.clone()))
         .collect();
-    report.findings = excuse(project, findings);
-    if is_whole {
-        measure(project, settings, &mut report)?;
-    }
+    report.findings.extend(excuse(project, findings));
     if !report.files.is_empty() {
         report.unchecked.push(
             "sizes, layers, start, health and stop of the built images: `cargo xtask docker probe` does, with an engine".to_owned(),
@@ -161,12 +172,7 @@ fn judge(project: &Project, settings: &Settings, is_whole: bool, asks_compose: b
 }
 
 /// The base on its own, and with each file that is laid over it.
-fn models(
-    project: &Project,
-    asks_compose: bool,
-    findings: &mut Vec<Finding>,
-    unchecked: &mut Vec<String>,
-) -> Vec<Model> {
+fn models(project: &Project, findings: &mut Vec<Finding>) -> Vec<Model> {
     let name = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
     let is_base = |path: &str| {
         matches!(
@@ -185,21 +191,17 @@ fn models(
             Err(faults) => findings.extend(faults),
         }
     }
-    if models.is_empty() {
-        return models;
-    }
-    let mut answers: Vec<_> = models.iter().map(|_| client::Answer::Absent).collect();
-    if asks_compose {
-        // Each question costs Compose a tenth of a second of starting up, so they are asked at once.
-        std::thread::scope(|scope| {
-            let root = project.root.as_path();
-            let asked: Vec<_> = models.iter().map(client::Question::of).collect();
-            let asked: Vec<_> =
-                asked.into_iter().map(|question| scope.spawn(move || question.ask(root))).collect();
-            answers =
-                asked.into_iter().map(|thread| thread.join().unwrap_or(client::Answer::Absent)).collect();
-        });
-    }
+    models
+}
+
+/// The models as Compose reads them, where it answered.
+fn as_compose_reads(
+    project: &Project,
+    models: Vec<Model>,
+    answers: Vec<client::Answer>,
+    findings: &mut Vec<Finding>,
+    unchecked: &mut Vec<String>,
+) -> Vec<Model> {
     if answers.iter().any(|answer| matches!(answer, client::Answer::Absent)) {
         unchecked.push("whether Compose itself accepts the files: `docker compose` does not answer, so they were read by xtask alone".to_owned());
     }

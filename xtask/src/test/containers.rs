@@ -8,7 +8,7 @@ use crate::{
     build,
     docker::engine::Engine,
     doctor,
-    failure::{Exit, Failure},
+    failure::Failure,
     http, ports,
     up::{compose::stack::ComposeStack, state::StateFolder},
     world::World,
@@ -20,7 +20,7 @@ use xshell::cmd;
 const TRIED: &str = "testing the stack in containers";
 
 pub fn run(world: &World, arguments: &[String]) -> Result<()> {
-    let engine = Engine::find().map_err(|absent| absent.failure(TRIED).exit(Exit::NotRun))?;
+    let engine = Engine::for_step(TRIED)?;
     let folder = StateFolder(world.build_folder().join("squall-containers"));
     let stack = Stack { world, watched: folder.0.join("watched"), port: ports::any()?, folder };
     stack.xtask(&["down", "--delete-data"])?;

@@ -7,7 +7,10 @@
 //! Deliberately absent: a supervisor. The engine restarts what crashes and keeps its logs.
 
 pub mod stack;
+mod variables;
+mod published;
 pub mod containers;
+pub mod volumes;
 mod images;
 mod secrets;
 mod explain;
@@ -59,7 +62,7 @@ pub fn up(world: &World, arguments: &Arguments, folder: &StateFolder) -> Result<
     let started = start(&engine, &stack, folder, &stop);
     if let Err(error) = started {
         if !ran_before {
-            take_down(&engine, &stack, folder, world, false)?;
+            take_down(&engine, &stack, folder, world)?;
         }
         return Err(error);
     }
@@ -70,7 +73,7 @@ pub fn up(world: &World, arguments: &Arguments, folder: &StateFolder) -> Result<
     }
     eprintln!("Ctrl-C stops it.");
     show_changes(&engine, &stack, &stop)?;
-    take_down(&engine, &stack, folder, world, false)?;
+    take_down(&engine, &stack, folder, world)?;
     eprintln!("stopped");
     Ok(())
 }
@@ -219,20 +222,49 @@ fn show_changes(engine: &Engine, stack: &ComposeStack, stop: &AtomicBool) -> Res
     Ok(())
 }
 
-/// Ends and removes the containers and networks, of every profile; volumes only when told to.
-pub fn take_down(
-    engine: &Engine,
-    stack: &ComposeStack,
-    folder: &StateFolder,
-    world: &World,
-    volumes_too: bool,
-) -> Result<()> {
+/// Ends and removes the containers and networks, of every profile. Volumes stay.
+pub fn take_down(engine: &Engine, stack: &ComposeStack, folder: &StateFolder, world: &World) -> Result<()> {
     let grace = world.settings.stack.stop_seconds.max(30).to_string();
     let mut command = stack.compose(engine)?;
     command.args(["--profile", "*", "down", "--remove-orphans", "--timeout", &grace]);
-    if volumes_too {
-        command.arg("--volumes");
-    }
     crate::docker::engine::capture(command)?;
-    ComposeStack::forget(folder)
+    ComposeStack::put_away(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{fs, path::Path};
+
+    /// A client that writes down what it is asked, and answers as an engine with the volumes of a used stack does.
+    fn pretended(folder: &Path) -> Engine {
+        let client = folder.join("docker");
+        let script = format!(
+            "#!/bin/sh\necho \"$*\" >>{}/asked\ncase \"$1 $2\" in\n'compose version') echo 2.40.3;;\n\
+             'volume ls') for role in backups demo postgres s3 watched; do printf 'squall_%s\\t%s\\n' $role $role; done;;\nesac\n",
+            folder.display()
+        );
+        process::write_script(&client, &script);
+        Engine::pretended(client)
+    }
+
+    #[test]
+    fn deleting_the_data_of_a_stack_keeps_its_backups_and_works_after_it_was_stopped() {
+        let folder = StateFolder(std::env::temp_dir().join(format!("squall-down-{}", std::process::id())));
+        let _ = fs::remove_dir_all(&folder.0);
+        fs::create_dir_all(&folder.0).unwrap();
+        let engine = pretended(&folder.0);
+        let world = World::new(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()).unwrap();
+        stack::tests::stack("squall").save(&folder).unwrap();
+        let stack = ComposeStack::load(&folder).unwrap().unwrap();
+        take_down(&engine, &stack, &folder, &world).unwrap();
+        assert!(ComposeStack::load(&folder).unwrap().is_none());
+        let left = ComposeStack::stopped(&folder).unwrap().unwrap();
+        let sorted = volumes::delete_data(&engine, &left.project).unwrap();
+        assert_eq!(sorted.kept, ["squall_backups", "squall_s3"]);
+        let asked = fs::read_to_string(folder.0.join("asked")).unwrap();
+        assert!(asked.contains(" down ") && !asked.contains("--volumes"), "{asked}");
+        assert!(asked.ends_with("volume rm squall_demo squall_postgres squall_watched\n"), "{asked}");
+        fs::remove_dir_all(&folder.0).unwrap();
+    }
 }

@@ -2,18 +2,18 @@
 
 use super::{
     Place,
-    compose::{self, stack::ComposeStack},
+    compose::{self, stack::ComposeStack, volumes},
     plan::{data_of, postgres_home},
     service::Plan,
     state::StateFolder,
 };
-use crate::{docker::engine::Engine, world::World};
+use crate::{docker::engine::Engine, failure::Failure, world::World};
 use anyhow::{Context, Result};
 use std::{fs, io::ErrorKind, path::Path, time::Duration};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Deletes the database, the logs and the secrets of this stack, too.
+    /// Deletes the data of this stack, too: database, demo, logs, secrets in its folder. Backups are kept.
     #[arg(long)]
     delete_data: bool,
     #[command(flatten)]
@@ -27,29 +27,50 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
         return Ok(());
     }
     let _lock = folder.lock()?;
-    if let Some(stack) = ComposeStack::load(&folder)? {
-        return containers(world, &folder, &stack, arguments.delete_data);
-    }
-    let ran = folder.stop(Duration::from_secs(world.settings.stack.stop_seconds))?;
+    let in_containers = ComposeStack::load(&folder)?;
+    let ran = match &in_containers {
+        Some(stack) => stop_containers(world, &folder, stack)?,
+        None => folder.stop(Duration::from_secs(world.settings.stack.stop_seconds))?,
+    };
     println!("{}", if ran { "stopped" } else { "nothing runs" });
     if arguments.delete_data {
+        // Of containers that an earlier `down` ended, too. The secrets in the folder go last: while the database is there they are needed.
+        if let Some(stack) = in_containers.or(ComposeStack::stopped(&folder)?) {
+            delete_volumes(&folder, &stack)?;
+        }
         delete_data(&folder)?;
         println!("deleted the data of the stack in {}", folder.0.display());
     }
     Ok(())
 }
 
-/// The same for a stack in containers; its data are in volumes.
-fn containers(world: &World, folder: &StateFolder, stack: &ComposeStack, delete_data: bool) -> Result<()> {
+/// Whether there was anything to stop.
+fn stop_containers(world: &World, folder: &StateFolder, stack: &ComposeStack) -> Result<bool> {
     let engine = Engine::need("stopping the stack in containers")?;
     let ran = !compose::containers::all(&engine, &stack.project)?.is_empty();
-    compose::take_down(&engine, stack, folder, world, delete_data)?;
-    println!("{}", if ran { "stopped" } else { "nothing runs" });
-    if delete_data {
-        self::delete_data(folder)?;
-        println!("deleted the volumes of {} and the data in {}", stack.project, folder.0.display());
+    compose::take_down(&engine, stack, folder, world)?;
+    Ok(ran)
+}
+
+/// The data of a stack in containers are in volumes.
+fn delete_volumes(folder: &StateFolder, stack: &ComposeStack) -> Result<()> {
+    let tried = format!("deleting the volumes of {}, which ran in containers", stack.project);
+    let engine = Engine::find().map_err(|absent| {
+        let next = format!(
+            "start the engine and run the command again; where there will be none, delete {} by hand",
+            folder.0.display()
+        );
+        let failure = absent.failure(&tried);
+        Failure::new(tried.clone(), failure.wrong(), next).exit(failure.exit)
+    })?;
+    let sorted = volumes::delete_data(&engine, &stack.project)?;
+    if !sorted.data.is_empty() {
+        println!("deleted the volumes {}", sorted.data.join(", "));
     }
-    Ok(())
+    if let Some(kept) = sorted.told_kept() {
+        println!("{kept}");
+    }
+    ComposeStack::forget(folder)
 }
 
 /// Deletes what xtask has made in a state folder and nothing else: `--state` may name any folder.

@@ -62,6 +62,21 @@ describe('the stream of a tab', () => {
     expect(stale).toHaveBeenCalledTimes(2)
   })
 
+  it('takes failures that follow each other for one interruption', () => {
+    const stream = stubStream()
+    const { stale } = keep()
+    stream.open()
+    for (let failures = 0; failures < 3; failures++) {
+      stream.interrupt()
+      vi.advanceTimersByTime(PATIENCE_MS / 2)
+    }
+    expect(stale).toHaveBeenCalledTimes(2)
+    stream.open()
+    stream.interrupt()
+    vi.advanceTimersByTime(PATIENCE_MS)
+    expect(stale).toHaveBeenCalledTimes(3)
+  })
+
   it('asks again later when it is refused, and less and less often', () => {
     const stream = stubStream()
     keep()

@@ -25,15 +25,16 @@ export function keepStream({ told, stale }: Listener): () => void {
   if (typeof EventSource === 'undefined') return () => {}
   let source: EventSource | undefined
   let timer: ReturnType<typeof setTimeout> | undefined
+  let patience: ReturnType<typeof setTimeout> | undefined
   let retry: number = RETRY_MS[0]
 
   function open() {
-    clearTimeout(timer)
+    calm()
     source?.close()
     source = new EventSource('/api/v1/stream')
     let isFirst = true
     source.onopen = () => {
-      clearTimeout(timer)
+      calm()
       retry = RETRY_MS[0]
       setLiveState('live')
       // What was read before the stream began may have changed since. Later the server knows what was missed.
@@ -47,16 +48,24 @@ export function keepStream({ told, stale }: Listener): () => void {
   }
 
   /** The browser reconnects by itself, unless the server refused: then we ask again later, and pages poll. */
-  function interrupted() {
+  /** Nothing is waited for any more. */
+  function calm() {
     clearTimeout(timer)
+    clearTimeout(patience)
+    patience = undefined
+  }
+
+  function interrupted() {
     if (source?.readyState === EventSource.CLOSED) {
+      calm()
       const wait = retry
       retry = Math.min(retry * 2, RETRY_MS[1])
       timer = setTimeout(open, wait)
       return leave('off')
     }
     setLiveState('reconnecting')
-    timer = setTimeout(() => leave('reconnecting'), PATIENCE_MS)
+    // Counted from the first: the browser tries every few seconds, and each failure is told again.
+    patience ??= setTimeout(() => leave('reconnecting'), PATIENCE_MS)
   }
 
   /** Pages begin to poll with their next answer. */
@@ -66,7 +75,7 @@ export function keepStream({ told, stale }: Listener): () => void {
   }
 
   function close() {
-    clearTimeout(timer)
+    calm()
     source?.close()
     source = undefined
     setLiveState('off')

@@ -1,7 +1,11 @@
 //! What an image is made of: its size, its layers and what lies in them, its user.
 
 use super::Defect;
-use crate::docker::{build, engine::Engine, images::Image};
+use crate::docker::{
+    build,
+    engine::Engine,
+    images::{Image, Naming},
+};
 use anyhow::{Context, Result};
 use serde::Deserialize;
 use std::{
@@ -42,8 +46,8 @@ struct Root {
     layers: Vec<String>,
 }
 
-pub fn check(engine: &Engine, image: &Image, tag: &str) -> Result<Vec<Defect>> {
-    let reference = image.reference(tag);
+pub fn check(engine: &Engine, image: &Image, naming: &Naming) -> Result<Vec<Defect>> {
+    let reference = image.reference(naming);
     let inspected = inspect(engine, &reference)?;
     let base = match base_of(image) {
         Some(base) => inspect(engine, base).map(|base| base.root.layers).unwrap_or_default(),
@@ -52,7 +56,7 @@ pub fn check(engine: &Engine, image: &Image, tag: &str) -> Result<Vec<Defect>> {
     let own = inspected.root.layers.iter().filter(|layer| !base.contains(layer)).count();
     let defect = |rule, what: String, fix| Defect { image: image.name, rule, what, fix };
     let mut defects = Vec::new();
-    let weighed = build::weigh(engine, image, tag)?;
+    let weighed = build::weigh(engine, image, naming)?;
     if let Some(budget) = weighed.budget_megabytes.filter(|budget| weighed.counted_bytes > budget * 1_000_000)
     {
         let what = format!("it weighs {} and may weigh {budget} MB", build::megabytes(weighed.counted_bytes));

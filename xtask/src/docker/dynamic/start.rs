@@ -4,7 +4,7 @@ use super::Defect;
 use crate::{
     docker::{
         engine::{Engine, capture},
-        images::Image,
+        images::{Image, Naming},
     },
     http,
     process::wait_until,
@@ -45,7 +45,7 @@ const WAYS: [Way; 6] = [
     Way { name: "ops", command: &["migrate", "status"], answers: None, environment: &[], ends: true, tmpfs: &["/tmp:uid=65532,gid=65532,mode=0700"] },
 ];
 
-pub fn check(engine: &Engine, chosen: &[Image], tag: &str) -> Result<Vec<Defect>> {
+pub fn check(engine: &Engine, chosen: &[Image], naming: &Naming) -> Result<Vec<Defect>> {
     let ways =
         || WAYS.iter().filter_map(|way| Some((way, chosen.iter().find(|image| image.name == way.name)?)));
     if ways().next().is_none() {
@@ -55,10 +55,10 @@ pub fn check(engine: &Engine, chosen: &[Image], tag: &str) -> Result<Vec<Defect>
     place.database()?;
     let mut defects = Vec::new();
     for (way, image) in ways() {
-        eprintln!("starting {}", image.reference(tag));
+        eprintln!("starting {}", image.reference(naming));
         let fault = match way.ends {
-            true => place.job(way, &image.reference(tag))?,
-            false => place.service(way, &image.reference(tag))?,
+            true => place.job(way, &image.reference(naming))?,
+            false => place.service(way, &image.reference(naming))?,
         };
         defects.extend(fault.map(|(rule, what, fix)| Defect { image: image.name, rule, what, fix }));
     }

@@ -129,7 +129,7 @@ pub fn state(stack: &ComposeStack, found: &[Container], began: Instant, before: 
             name: name.clone(),
             phase,
             process: None,
-            port: (name == "edge" && phase != Phase::Waiting).then_some(stack.port),
+            port: (name == "edge" && phase != Phase::Waiting).then_some(stack.published().front()),
             restarts: container.restart_count,
             since: 0,
             stamp: container.id.clone(),

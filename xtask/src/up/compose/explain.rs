@@ -1,10 +1,10 @@
 //! Why a stack of containers did not start, in a plain sentence with the next step.
 
-use super::{containers, stack::ComposeStack};
+use super::{containers, published, stack::ComposeStack};
 use crate::{
     docker::engine::{Engine, capture},
     failure::Failure,
-    files, ports,
+    files,
 };
 use anyhow::Result;
 use std::path::Path;
@@ -19,12 +19,17 @@ struct Known {
     next: &'static str,
 }
 
+/// The backup comes first. It is in another volume, which `--delete-data` keeps.
+const NEXT_OTHER_VERSION: &str = "first make a backup with the version of Squall that made the volume: `cargo xtask up` and `cargo xtask backup create` \
+                                  there, then `cargo xtask down`; after that, here: `cargo xtask down --delete-data`, which deletes the old database and \
+                                  keeps the backups, `cargo xtask up`, and `cargo xtask backup restore --replace` (docs/backups.md)";
+
 #[rustfmt::skip]
 const KNOWN: [Known; 8] = [
     Known { says: "database files are incompatible with server", wrong: "the volume holds a database of another major version of PostgreSQL",
-        next: "start it once with the PostgreSQL that made it and take a backup, then restore that into a new volume (docs/backups.md); `cargo xtask down --delete-data` deletes the old one" },
+        next: NEXT_OTHER_VERSION },
     Known { says: "in 18+, these Docker images are configured to store database data in", wrong: "the volume holds a database of a PostgreSQL before 18",
-        next: "start it once with the PostgreSQL that made it and take a backup, then restore that into a new volume (docs/backups.md); `cargo xtask down --delete-data` deletes the old one" },
+        next: NEXT_OTHER_VERSION },
     Known { says: "password authentication failed", wrong: "the database was made with another password",
         next: "put back the password it was made with (SQUALL_SECRETS names the folder), or change it with `alter role`; docs/docker.md says how" },
     Known { says: "needed more memory than it may have", wrong: "its limit is too low for what it does",
@@ -91,17 +96,23 @@ fn port_taken(stack: &ComposeStack, said: &str) -> Option<Failure> {
     if !is_taken {
         return None;
     }
-    let unseen = || {
-        let next = "end what has it (`docker ps` shows containers), or run `cargo xtask up` again, which takes a free port";
-        let wrong = format!("another process or container has the port {}", stack.port);
-        Failure::new(format!("starting edge on port {}", stack.port), wrong, next)
-    };
-    Some(ports::taken("edge", stack.port).unwrap_or_else(unseen))
+    let published = stack.published();
+    Some(published::taken(published, published.named_in(said), !stack.prod))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_volume_of_another_version_is_deleted_only_after_a_backup() {
+        for known in KNOWN.iter().filter(|known| known.wrong.contains("the volume holds a database")) {
+            let at =
+                |words: &str| known.next.find(words).unwrap_or_else(|| panic!("{words}: {}", known.next));
+            assert!(at("backup create") < at("down --delete-data"));
+            assert!(at("down --delete-data") < at("backup restore --replace"));
+        }
+    }
 
     #[test]
     fn every_known_line_has_a_sentence_and_a_next_step() {

@@ -6,7 +6,7 @@ use crate::{
     docker::{
         build,
         engine::Engine,
-        images::{self, Image},
+        images::{self, Image, Naming},
     },
     failure::{Failure, OrFail},
     world::World,
@@ -15,7 +15,7 @@ use anyhow::Result;
 use std::collections::BTreeSet;
 
 pub fn provide(world: &World, engine: &Engine, stack: &ComposeStack) -> Result<()> {
-    let built_here = built_here();
+    let built_here = stack.is_built_here();
     let ours: Vec<Image> = stack
         .services
         .iter()
@@ -38,26 +38,23 @@ pub fn provide(world: &World, engine: &Engine, stack: &ComposeStack) -> Result<(
         let next = if images_of_ours.contains(image) { NEXT_OURS } else { NEXT_BASE };
         pull(world, engine, image, next)?;
     }
-    build(world, engine, &build::stale(world, engine, &ours)?)
+    let naming = stack.naming();
+    build(world, engine, &build::stale(world, engine, &ours, &naming)?, &naming)
 }
 
 /// The same for a job that the stack itself does not run.
-pub fn provide_for_job(world: &World, engine: &Engine, name: &str) -> Result<()> {
-    let image = images::named(name).filter(|_| built_here());
-    let stale = build::stale(world, engine, &image.into_iter().collect::<Vec<_>>())?;
-    build(world, engine, &stale)
+pub fn provide_for_job(world: &World, engine: &Engine, stack: &ComposeStack, name: &str) -> Result<()> {
+    let image = images::named(name).filter(|_| stack.is_built_here());
+    let naming = stack.naming();
+    let stale = build::stale(world, engine, &image.into_iter().collect::<Vec<_>>(), &naming)?;
+    build(world, engine, &stale, &naming)
 }
 
-fn build(world: &World, engine: &Engine, stale: &[Image]) -> Result<()> {
+fn build(world: &World, engine: &Engine, stale: &[Image], naming: &Naming) -> Result<()> {
     for base in build::bases(world, stale)? {
         pull(world, engine, &base, NEXT_BASE)?;
     }
-    build::images(world, engine, stale, &images::usual_tag())
-}
-
-/// Whoever names a version means images that were built elsewhere.
-fn built_here() -> bool {
-    std::env::var_os("SQUALL_VERSION").is_none_or(|version| version.is_empty())
+    build::images(world, engine, stale, naming)
 }
 
 const NEXT_BASE: &str = "connect this machine to the registry, or run `cargo xtask docker base-images` once as root, which makes \

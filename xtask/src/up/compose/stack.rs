@@ -3,10 +3,18 @@
 //! What `up` decided is kept in the folder's compose.json, so that `ps`, `logs`, `restart`, `down`, `backup` and `migrate` ask
 //! Compose with the same words.
 
+use super::{
+    published::{self, Published, Wanted},
+    secrets,
+    variables::{Said, set},
+};
 use crate::{
-    docker::engine::{Engine, capture},
+    docker::{
+        engine::{Engine, capture},
+        images::Naming,
+    },
     failure::{Exit, Failure},
-    files, ports,
+    files,
     up::{
         Arguments,
         state::{Phase, State, StateFolder},
@@ -15,13 +23,7 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    env,
-    path::PathBuf,
-    process::Command,
-    time::Duration,
-};
+use std::{collections::BTreeMap, path::PathBuf, process::Command, time::Duration};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ComposeStack {
@@ -34,7 +36,10 @@ pub struct ComposeStack {
     /// What the files ask for and the shell had set when the stack was started; the shell of a later command may lack it.
     remembered: BTreeMap<String, String>,
     pub url: String,
-    pub port: u16,
+    /// For http; with TLS only to lead to https.
+    port: u16,
+    #[serde(default)]
+    tls_port: Option<u16>,
     pub secrets: PathBuf,
     pub services: Vec<ComposeService>,
     start_seconds: u64,
@@ -79,58 +84,125 @@ struct Condition {
     condition: String,
 }
 
+/// What decides besides the variables that a person set.
+#[derive(Debug, Clone, Copy)]
+struct Wish {
+    demo: bool,
+    prod: bool,
+    processors: u32,
+    /// The ports of this stack, if it runs.
+    running: Option<Published>,
+}
+
 const JOB_DONE: &str = "service_completed_successfully";
 
 impl ComposeStack {
     /// Decides everything; starts nothing.
     pub fn plan(world: &World, engine: &Engine, folder: &StateFolder, arguments: &Arguments) -> Result<Self> {
         let before = Self::load(folder)?;
-        let (port, remark) = port(world, engine, before.as_ref())?;
-        let demo = arguments.demo || before.as_ref().is_some_and(|before| before.demo);
+        let said = Said::here(before.as_ref().map(|before| before.remembered.clone()).unwrap_or_default());
+        let running = before.as_ref().filter(|before| before.runs(engine));
+        let wish = Wish {
+            demo: arguments.demo,
+            prod: arguments.prod,
+            processors: engine.processors,
+            running: running.map(Self::published),
+        };
+        let mut stack = Self::decide(world, folder, wish, &said, before.as_ref())?;
+        if let Some(running) = running.filter(|running| running.project != stack.project) {
+            let wrong = format!(
+                "the stack of this folder runs as {}, and COMPOSE_PROJECT_NAME says {}",
+                running.project, stack.project
+            );
+            let next = "stop it with `cargo xtask down`, or name another stack with --state";
+            return Err(Failure::new("starting the stack in containers", wrong, next).into());
+        }
+        stack.services = stack.configured(engine)?;
+        Ok(stack)
+    }
+
+    /// All but the services, which Compose names.
+    fn decide(
+        world: &World,
+        folder: &StateFolder,
+        wish: Wish,
+        said: &Said,
+        before: Option<&Self>,
+    ) -> Result<Self> {
+        let demo = wish.demo || before.is_some_and(|before| before.demo);
         // A running stack stays what it is: its database was made with that password.
-        let prod = arguments.prod || before.as_ref().is_some_and(|before| before.prod);
+        let prod = wish.prod || before.is_some_and(|before| before.prod);
+        let has_tls = prod && said.get("SQUALL_TLS_CERTIFICATE").is_some();
         let mut files = vec![world.root.join("compose.yaml")];
         files.extend(prod.then(|| world.root.join("infra/compose.prod.yaml")));
-        let has_tls = env::var_os("SQUALL_TLS_CERTIFICATE").is_some_and(|file| !file.is_empty());
-        files.extend((prod && has_tls).then(|| world.root.join("infra/compose.tls.yaml")));
-        let secrets = match env::var_os("SQUALL_SECRETS").filter(|folder| !folder.is_empty()) {
-            Some(folder) => std::path::absolute(folder)?,
-            None => folder.secret(""),
-        };
+        files.extend(has_tls.then(|| world.root.join("infra/compose.tls.yaml")));
+        let project = project(world, folder, said, before);
+        let (secrets, remark_on_secrets) =
+            match (said.now("SQUALL_SECRETS"), before.filter(|before| before.prod)) {
+                (Some(folder), _) => (std::path::absolute(folder)?, None),
+                (None, Some(before)) => (before.secrets.clone(), None),
+                (None, None) => secrets::place(world, folder, &project),
+            };
+        let usual = world.settings.ports.api;
+        let wanted = Wanted { prod, tls: has_tls, usual, running: wish.running };
+        let (published, remark) = published::choose(said, wanted)?;
+        let url = said.get("SQUALL_PUBLIC_URL").map(str::to_owned);
+        if let Some(url) = url.as_ref().filter(|url| has_tls && !url.starts_with("https://")) {
+            let wrong = format!("SQUALL_PUBLIC_URL is {url:?}, and the edge takes TLS");
+            let next = "set it to the https address that people open";
+            return Err(Failure::new("reading the address of the stack", wrong, next)
+                .exit(Exit::Usage)
+                .into());
+        }
         let mut environment = BTreeMap::from([
-            ("SQUALL_PORT".to_owned(), port.to_string()),
+            ("SQUALL_PORT".to_owned(), published.plain.to_string()),
             ("SQUALL_SECRETS".to_owned(), secrets.display().to_string()),
         ]);
-        if set("SQUALL_CPUS").is_none() {
-            environment.insert("SQUALL_CPUS".into(), engine.processors.to_string());
+        if let Some(tls) = published.tls {
+            environment.insert("SQUALL_TLS_PORT".into(), tls.to_string());
         }
-        let mut remembered = before.as_ref().map(|before| before.remembered.clone()).unwrap_or_default();
-        for name in
-            files.iter().flat_map(|file| variables(&std::fs::read_to_string(file).unwrap_or_default()))
-        {
-            if let Some(value) = set(&name).filter(|_| !environment.contains_key(&name)) {
-                remembered.insert(name, value);
-            }
+        if said.get("SQUALL_CPUS").is_none() {
+            environment.insert("SQUALL_CPUS".into(), wish.processors.to_string());
         }
-        let url = set("SQUALL_PUBLIC_URL").or_else(|| remembered.get("SQUALL_PUBLIC_URL").cloned());
-        let mut stack = Self {
-            project: project(world, folder),
+        let texts: Vec<_> =
+            files.iter().map(|file| std::fs::read_to_string(file).unwrap_or_default()).collect();
+        Ok(Self {
+            project,
             root: world.root.clone(),
             files,
             profiles: demo.then(|| "demo".to_owned()).into_iter().collect(),
             environment,
-            remembered,
-            url: url.unwrap_or_else(|| format!("http://127.0.0.1:{port}")),
-            port,
+            remembered: said.of_files(texts.iter().map(String::as_str)),
+            url: url.unwrap_or_else(|| published.url()),
+            port: published.plain,
+            tls_port: published.tls,
             secrets,
             services: Vec::new(),
             start_seconds: world.settings.stack.start_seconds,
             demo,
             prod,
-            remarks: remark.into_iter().collect(),
-        };
-        stack.services = stack.configured(engine)?;
-        Ok(stack)
+            remarks: remark.into_iter().chain(remark_on_secrets.filter(|_| prod)).collect(),
+        })
+    }
+
+    /// Where the edge is reached.
+    pub fn published(&self) -> Published {
+        Published { plain: self.port, tls: self.tls_port }
+    }
+
+    /// Whoever names a version means images that were built elsewhere.
+    pub fn is_built_here(&self) -> bool {
+        self.said("SQUALL_VERSION").is_none()
+    }
+
+    /// What the images of ours are called in this stack.
+    pub fn naming(&self) -> Naming {
+        Naming::of(|name| self.said(name))
+    }
+
+    /// What the shell says, else what the one said that started the stack.
+    fn said(&self, name: &str) -> Option<String> {
+        set(name).or_else(|| self.remembered.get(name).cloned())
     }
 
     /// The stack that `up` started in this folder, if it started one in containers.
@@ -142,11 +214,45 @@ impl ComposeStack {
         files::replace(&place(folder), &serde_json::to_string_pretty(self)?)
     }
 
+    /// It is down. Its volumes may still be there, and whoever deletes them has to know its name.
+    pub fn put_away(folder: &StateFolder) -> Result<()> {
+        unless_absent(std::fs::rename(place(folder), place_of_stopped(folder)))
+    }
+
+    /// The stack in containers that is down, with what it left.
+    pub fn stopped(folder: &StateFolder) -> Result<Option<Self>> {
+        let text = files::read_if_there(&place_of_stopped(folder))?;
+        Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+    }
+
+    /// For what exchanges the data folder of the native stack: the data of containers are elsewhere, and would stay what they are.
+    pub fn refuse_where_it_ran_last(folder: &StateFolder, tried: &str) -> Result<()> {
+        let written = |path: PathBuf| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+        let (stack, state) = match Self::load(folder)? {
+            Some(stack) => (stack, "runs"),
+            // The native stack writes its plan at each start.
+            None if written(place_of_stopped(folder)) > written(folder.plan()) => {
+                match Self::stopped(folder)? {
+                    Some(stack) => (stack, "ran last"),
+                    None => return Ok(()),
+                }
+            }
+            None => return Ok(()),
+        };
+        let wrong = format!(
+            "the stack of this folder {state} in containers (Compose project {}), whose data are in a volume; this command \
+             exchanges the data folder of the native stack",
+            stack.project
+        );
+        let next = "bring a whole backup back with `cargo xtask backup restore --replace`, while the stack is up; for a moment in between, \
+                    `docker compose run --rm --no-deps recover --to TIME` fills a volume to start the database on (docs/backups.md). If the \
+                    native database of this folder is meant, run `cargo xtask up --native` once and `cargo xtask down`, then this again";
+        Err(Failure::new(tried, wrong, next).into())
+    }
+
+    /// Nothing of it is left.
     pub fn forget(folder: &StateFolder) -> Result<()> {
-        match std::fs::remove_file(place(folder)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
-            _ => Ok(()),
-        }
+        unless_absent(std::fs::remove_file(place_of_stopped(folder)))
     }
 
     /// `docker compose` for this stack.
@@ -169,7 +275,7 @@ impl ComposeStack {
 
     /// `docker compose run` for a job of this stack, with its image made; the words after it are the job's.
     pub fn job(&self, world: &World, engine: &Engine, service: &str) -> Result<Command> {
-        super::images::provide_for_job(world, engine, service)?;
+        super::images::provide_for_job(world, engine, self, service)?;
         let mut command = self.compose(engine)?;
         command.args(["--profile", "ops", "run", "--rm", "--no-TTY", "--no-deps", service]);
         Ok(command)
@@ -239,22 +345,6 @@ impl ComposeStack {
     }
 }
 
-/// A variable of this process; an empty one counts as not set.
-fn set(name: &str) -> Option<String> {
-    env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-/// The names between `${` and `}`, without what stands behind them, and those that are handed on as they are: `NAME:` on a line.
-fn variables(compose: &str) -> BTreeSet<String> {
-    let starts = compose.match_indices("${").map(|(start, _)| &compose[start + 2..]);
-    let name =
-        |rest: &str| rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect::<String>();
-    let bare = compose.lines().filter_map(|line| line.trim().strip_suffix(':'));
-    let bare =
-        bare.filter(|name| name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_'));
-    starts.map(name).chain(bare.map(str::to_owned)).filter(|name| !name.is_empty()).collect()
-}
-
 /// The services, each after those it waits for.
 fn in_order(config: &Config) -> Vec<ComposeService> {
     let is_job = |name: &str| {
@@ -288,44 +378,29 @@ fn in_order(config: &Config) -> Vec<ComposeService> {
 }
 
 /// `squall` for the usual folder, so that plain `docker compose` means the same stack.
-fn project(world: &World, folder: &StateFolder) -> String {
-    if let Some(name) = set("COMPOSE_PROJECT_NAME") {
-        return name;
+fn project(world: &World, folder: &StateFolder, said: &Said, before: Option<&ComposeStack>) -> String {
+    match (said.now("COMPOSE_PROJECT_NAME"), before) {
+        (Some(name), _) => name.to_owned(),
+        (None, Some(before)) => before.project.clone(),
+        (None, None) if folder.0 == world.root.join("target/squall") => "squall".into(),
+        (None, None) => format!("squall-{}", &files::fingerprint(&folder.0)[..8]),
     }
-    if folder.0 == world.root.join("target/squall") {
-        return "squall".into();
-    }
-    format!("squall-{}", &files::fingerprint(&folder.0)[..8])
 }
 
 fn place(folder: &StateFolder) -> PathBuf {
     folder.0.join("compose.json")
 }
 
-/// The port of the edge: what a person set, what it has now, the usual one, or a free one.
-fn port(world: &World, engine: &Engine, before: Option<&ComposeStack>) -> Result<(u16, Option<String>)> {
-    let usual = world.settings.ports.api;
-    if let Some(text) = set("SQUALL_PORT") {
-        let tried = "choosing the port of the stack";
-        let port = text.parse::<u16>().ok().filter(|port| *port > 0).ok_or_else(|| {
-            let wrong = format!("SQUALL_PORT is {text:?}, which is no port");
-            Failure::new(tried, wrong, "set it to a number from 1 to 65535, or leave it out")
-                .exit(Exit::Usage)
-        })?;
-        let ours = before.is_some_and(|before| before.port == port && before.runs(engine));
-        if ours || ports::is_free(port) {
-            return Ok((port, None));
-        }
-        let by = ports::owner(port).map_or_else(|| "another process".to_owned(), |owner| owner.to_string());
-        let next = "end that process, or set SQUALL_PORT to another port; without it `cargo xtask up` takes a free one";
-        return Err(
-            Failure::new(tried, format!("{by} has the port {port} that SQUALL_PORT names"), next).into()
-        );
+fn place_of_stopped(folder: &StateFolder) -> PathBuf {
+    folder.0.join("compose.stopped.json")
+}
+
+/// What is not there has not to be moved or removed.
+fn unless_absent(done: std::io::Result<()>) -> Result<()> {
+    match done {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
     }
-    if let Some(before) = before.filter(|before| before.runs(engine)) {
-        return Ok((before.port, None));
-    }
-    ports::take("the stack", usual, &[])
 }
 
 impl ComposeStack {
@@ -343,8 +418,17 @@ impl ComposeStack {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
+
+    /// A stack of this name without services, as an older xtask could have written it down.
+    pub fn stack(project: &str) -> ComposeStack {
+        let written = serde_json::json!({
+            "project": project, "root": "/", "files": [], "profiles": [], "environment": {}, "remembered": {}, "services": [],
+            "url": "http://127.0.0.1:8642", "port": 8642, "secrets": "/secrets", "start_seconds": 1, "demo": false, "prod": false,
+        });
+        serde_json::from_value(written).unwrap()
+    }
 
     #[test]
     fn services_stand_after_what_they_wait_for_and_jobs_are_known_by_who_waits_for_their_end() {
@@ -366,12 +450,82 @@ mod tests {
     }
 
     #[test]
-    fn the_variables_of_a_file_are_found_inside_of_defaults_and_without_a_value_too() {
-        let text = "a: ${SQUALL_PUBLIC_URL:-http://127.0.0.1:${SQUALL_PORT:-8642}}\nb: ${A_1:?why}\n  AWS_REGION:\n  api:\n";
+    fn a_second_shell_that_says_less_decides_as_the_first_one_did() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned();
+        let (world, folder) = (World::new(root.clone()).unwrap(), StateFolder(root.join("target/nowhere")));
+        // Its ports are those of a stack that runs, whoever has them on this machine.
+        let running = Some(Published { plain: 80, tls: Some(443) });
+        let wish = Wish { demo: false, prod: true, processors: 4, running };
+        let variables = [
+            ("COMPOSE_PROJECT_NAME", "mine"),
+            ("SQUALL_CPUS", "1"),
+            ("SQUALL_IMAGES", "registry.example/squall"),
+            ("SQUALL_PUBLIC_URL", "https://squall.example"),
+            ("SQUALL_SECRETS", "/etc/squall"),
+            ("SQUALL_TLS_CERTIFICATE", "/etc/squall/tls.pem"),
+            ("SQUALL_VERSION", "1.4.0"),
+        ];
+        let first =
+            ComposeStack::decide(&world, &folder, wish, &Said::of(&variables, &BTreeMap::new()), None)
+                .unwrap();
+        // The second one says neither --prod nor any variable.
+        let bare = Wish { prod: false, ..wish };
+        let second =
+            ComposeStack::decide(&world, &folder, bare, &Said::of(&[], &first.remembered), Some(&first))
+                .unwrap();
+        assert_eq!(serde_json::to_value(&second).unwrap(), serde_json::to_value(&first).unwrap());
+        assert_eq!(second.published(), Published { plain: 80, tls: Some(443) });
         assert_eq!(
-            variables(text).into_iter().collect::<Vec<_>>(),
-            ["AWS_REGION", "A_1", "SQUALL_PORT", "SQUALL_PUBLIC_URL"]
+            (second.environment["SQUALL_PORT"].as_str(), second.environment["SQUALL_TLS_PORT"].as_str()),
+            ("80", "443")
         );
+        assert_eq!(second.url, "https://squall.example");
+        assert!(second.files.contains(&root.join("infra/compose.tls.yaml")));
+        assert_eq!(second.secrets, std::path::Path::new("/etc/squall"));
+        assert_eq!(second.environment.get("SQUALL_CPUS"), None);
+        assert!(!second.is_built_here());
+        let naming = second.naming();
+        assert_eq!((naming.prefix.as_str(), naming.tag.as_str()), ("registry.example/squall", "1.4.0"));
+        // What it does say is new.
+        let said = Said::of(&[("SQUALL_VERSION", "1.5.0")], &first.remembered);
+        let third = ComposeStack::decide(&world, &folder, bare, &said, Some(&first)).unwrap();
+        assert_eq!((third.naming().tag.as_str(), third.project.as_str()), ("1.5.0", "mine"));
+    }
+
+    #[test]
+    fn the_data_folder_is_not_exchanged_where_containers_ran_last() {
+        let folder =
+            StateFolder(std::env::temp_dir().join(format!("squall-ran-last-{}", std::process::id())));
+        let _ = std::fs::remove_dir_all(&folder.0);
+        let refused = || {
+            ComposeStack::refuse_where_it_ran_last(&folder, "going back")
+                .err()
+                .map(|error| Failure::from_error(error, "").to_string())
+        };
+        assert_eq!(refused(), None);
+        stack("squall").save(&folder).unwrap();
+        assert!(refused().unwrap().contains("runs in containers (Compose project squall)"));
+        ComposeStack::put_away(&folder).unwrap();
+        assert!(refused().unwrap().contains("ran last in containers"));
+        // A native start after it, told by the time of its plan.
+        let plan = std::fs::File::create(folder.plan()).unwrap();
+        plan.set_modified(std::time::SystemTime::now() + Duration::from_secs(60)).unwrap();
+        assert_eq!(refused(), None);
+        std::fs::remove_dir_all(&folder.0).unwrap();
+    }
+
+    #[test]
+    fn an_address_without_tls_is_refused_where_the_edge_takes_tls() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned();
+        let (world, folder) = (World::new(root.clone()).unwrap(), StateFolder(root.join("target/nowhere")));
+        let running = Some(Published { plain: 80, tls: Some(443) });
+        let wish = Wish { demo: false, prod: true, processors: 4, running };
+        let variables =
+            [("SQUALL_TLS_CERTIFICATE", "/tls.pem"), ("SQUALL_PUBLIC_URL", "http://squall.example")];
+        let said = Said::of(&variables, &BTreeMap::new());
+        let error = ComposeStack::decide(&world, &folder, wish, &said, None).unwrap_err();
+        let shown = Failure::from_error(error, "").to_string();
+        assert!(shown.contains("the edge takes TLS") && shown.contains("https address"), "{shown}");
     }
 
     #[test]

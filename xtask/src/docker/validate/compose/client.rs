@@ -5,8 +5,10 @@ use super::{
     yaml::{Key, Node, Place, Value},
 };
 use std::{
-    path::Path,
+    env,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
+    thread::{self, JoinHandle},
 };
 
 #[derive(Debug)]
@@ -32,10 +34,25 @@ impl Question {
         Self { files: model.files.clone(), wanted: wanted.collect() }
     }
 
-    /// What a person set on this machine must not change the answer, so the environment is empty but for what Compose itself needs.
-    pub fn ask(&self, root: &Path) -> Answer {
-        let mut command = Command::new("docker");
-        command.arg("compose").current_dir(root).stdin(Stdio::null());
+    /// Asks while the caller does something else.
+    pub fn start(self, root: PathBuf) -> JoinHandle<Answer> {
+        thread::spawn(move || self.ask(&root))
+    }
+
+    fn ask(&self, root: &Path) -> Answer {
+        // The client starts a plugin twice, once to hear its name: asked itself it answers in half the time.
+        let alone = folders().iter().map(|folder| folder.join("docker-compose")).find(|path| path.is_file());
+        alone.and_then(|path| self.ask_of(Command::new(path), root)).unwrap_or_else(|| {
+            let mut docker = Command::new("docker");
+            docker.arg("compose");
+            self.ask_of(docker, root).unwrap_or(Answer::Absent)
+        })
+    }
+
+    /// Nothing when it cannot be started. What a person set on this machine must not change the answer, so the environment is empty but
+    /// for what Compose itself needs.
+    fn ask_of(&self, mut command: Command, root: &Path) -> Option<Answer> {
+        command.current_dir(root).stdin(Stdio::null());
         for file in &self.files {
             command.args(["-f", file]);
         }
@@ -44,15 +61,26 @@ impl Question {
             matches!(name.to_str(), Some("PATH" | "HOME" | "DOCKER_CONFIG" | "XDG_CONFIG_HOME"))
         });
         command.env_clear().envs(kept).envs(self.wanted.iter().map(|name| (name, PLACEHOLDER)));
-        let Ok(output) = command.output() else { return Answer::Absent };
+        let output = command.output().ok()?;
         if !output.status.success() {
-            return refusal(&String::from_utf8_lossy(&output.stderr));
+            return Some(refusal(&String::from_utf8_lossy(&output.stderr)));
         }
-        match serde_json::from_slice(&output.stdout) {
+        Some(match serde_json::from_slice(&output.stdout) {
             Ok(read) => Answer::Read(read),
             Err(error) => Answer::Refused(format!("its answer is no JSON: {error}")),
-        }
+        })
     }
+}
+
+/// Where the docker client looks for plugins, in its order.
+fn folders() -> Vec<PathBuf> {
+    let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let own = set("DOCKER_CONFIG").or_else(|| Some(set("HOME")?.join(".docker")));
+    let of_all = ["/usr/local/lib", "/usr/local/libexec", "/usr/lib", "/usr/libexec"];
+    own.map(|own| own.join("cli-plugins"))
+        .into_iter()
+        .chain(of_all.map(|folder| Path::new(folder).join("docker/cli-plugins")))
+        .collect()
 }
 
 /// A docker without Compose refuses its words, which says nothing of the files. To ask it first would cost a second start.
