@@ -80,7 +80,12 @@ describe('the list of issues', () => {
   })
 
   it('moves with j and k, and / leads to the search', async () => {
-    const { person } = open('/issues', { ...signedIn(), 'GET /api/v1/issues': () => found() })
+    const { person } = open('/issues', {
+      ...signedIn(),
+      'GET /api/v1/issues': () => found(),
+      // A row that keeps the focus for a moment has its page fetched.
+      'GET /api/v1/issues/{id}': never,
+    })
     const first = await screen.findByRole('link', { name: /^payment/ })
     await person.keyboard('j')
     expect(first).toHaveFocus()
