@@ -65,7 +65,9 @@ test('a page whose stream cannot be reached asks by itself', async ({ page, allo
 test('the status page says who is told', async ({ page }) => {
   await page.goto('/status')
   await expect(
-    page.getByText(/^(Not configured: rate limits and live updates work inside|Redis answers: rate limits and live updates are shared)/),
+    page.getByText(
+      /^(Not configured: rate limits and live updates work inside|Redis answers: rate limits and live updates are shared)/,
+    ),
   ).toBeVisible()
   await expect(page.getByText(/told what changes\.$/)).toBeVisible()
 })
