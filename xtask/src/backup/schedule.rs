@@ -2,7 +2,8 @@
 //!
 //! Each round is what infra/systemd/squall-backup.service does: create, drill, prune. What was not made is not drilled; prune runs
 //! whatever happened, as it never removes the newest proven backup, and a store that fills up would end all later ones. A round
-//! that failed is told on standard error and by the health check, and the next one is tried all the same.
+//! that failed is told on standard error, and the age of the newest proven backup by a metric; the next one is tried all the same.
+//! The health check says that the schedule is alive and no more: a stack whose last night went wrong must still start.
 
 use super::NEXT;
 use crate::{
@@ -29,7 +30,7 @@ pub struct Arguments {
     /// Makes the first backup at once.
     #[arg(long)]
     now: bool,
-    /// Says whether the last round went well, and ends: the health check of a container.
+    /// Says whether a schedule runs here, and ends: the health check of a container.
     #[arg(long)]
     check: bool,
 }
@@ -69,8 +70,6 @@ impl TimeOfDay {
 struct Beat {
     /// Seconds since 1970 when the schedule last looked at its clock.
     alive: u64,
-    /// What went wrong in the last round.
-    wrong: Option<String>,
 }
 
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
@@ -78,40 +77,37 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
         return check();
     }
     let stop = stop_signal()?;
-    let mut wrong = None;
+    beat()?;
     if arguments.now {
-        wrong = round(&stop, &mut |command| one(world, command));
+        round(&stop, &mut |command| one(world, command));
     }
     while !stop.load(Ordering::Relaxed) {
         let next = arguments.at.next(now());
         eprintln!("the next backup is made in {} minutes", (next - now()).div_ceil(60));
-        wait_until(next, &stop, wrong.as_deref())?;
+        wait_until(next, &stop)?;
         if !stop.load(Ordering::Relaxed) {
-            wrong = round(&stop, &mut |command| one(world, command));
+            round(&stop, &mut |command| one(world, command));
         }
     }
     Ok(())
 }
 
-/// The three commands; what went wrong, if anything did.
-fn round(stop: &AtomicBool, run: &mut dyn FnMut(&[&str]) -> Result<()>) -> Option<String> {
-    let mut wrong = Vec::new();
+/// The three commands. What goes wrong is told, and does not keep the rest from being done.
+fn round(stop: &AtomicBool, run: &mut dyn FnMut(&[&str]) -> Result<()>) {
+    let mut was_made = true;
     for command in [CREATE, DRILL, PRUNE] {
         if stop.load(Ordering::Relaxed) {
-            return None;
+            return;
         }
         // The newest backup is then one of another night, which was drilled then.
-        if command == DRILL && !wrong.is_empty() {
+        if command == DRILL && !was_made {
             continue;
         }
         if let Err(error) = run(command) {
-            let tried = format!("backup {}", command[0]);
-            let failure = Failure::from_error(error, &tried);
-            eprint!("{failure}");
-            wrong.push(format!("{tried}: {}", failure.wrong()));
+            was_made &= command != CREATE;
+            eprint!("{}", Failure::from_error(error, &format!("backup {}", command[0])));
         }
     }
-    (!wrong.is_empty()).then(|| wrong.join("; "))
 }
 
 /// As a process of its own, so that each has its own log lines and memory.
@@ -121,33 +117,36 @@ fn one(world: &World, command: &[&str]) -> Result<()> {
     world.run(xtask, NEXT)
 }
 
-fn wait_until(moment: u64, stop: &AtomicBool, wrong: Option<&str>) -> Result<()> {
+fn beat() -> Result<()> {
+    files::replace(&place(), &serde_json::to_string(&Beat { alive: now() })?)
+}
+
+fn wait_until(moment: u64, stop: &AtomicBool) -> Result<()> {
     let mut told = 0;
     while now() < moment && !stop.load(Ordering::Relaxed) {
         // Once a minute is enough for a check that tolerates five.
         if now() >= told + 60 {
             told = now();
-            let beat = Beat { alive: told, wrong: wrong.map(str::to_owned) };
-            files::replace(&place(), &serde_json::to_string(&beat)?)?;
+            beat()?;
         }
         std::thread::sleep(PAUSE);
     }
     Ok(())
 }
 
-/// A round may take hours, and the last beat before it says how the one before went.
+/// Nobody looks at the clock while a round is under way, and one may take hours.
 const LONGEST_ROUND: u64 = 6 * 3600;
 
 fn check() -> Result<()> {
-    let tried = "asking the schedule how its last round went";
+    let tried = "asking whether the schedule runs";
     let next = "read its log: `docker compose logs backup`";
     let beat = files::read_if_there(&place())?.and_then(|text| serde_json::from_str::<Beat>(&text).ok());
     let wrong = match beat {
-        None => Some("no schedule runs, or its first round is under way".to_owned()),
+        None => Some("no schedule runs here"),
         Some(beat) if now().saturating_sub(beat.alive) > LONGEST_ROUND => {
-            Some("it has not looked at its clock for hours".into())
+            Some("it has not looked at its clock for hours")
         }
-        Some(beat) => beat.wrong,
+        Some(_) => None,
     };
     match wrong {
         None => Ok(()),
@@ -176,22 +175,22 @@ mod tests {
     }
 
     #[test]
-    fn a_round_prunes_whatever_happened_and_tells_all_that_did() {
-        for (fails, runs, told) in [
-            (&[][..], "create drill prune", None),
-            (&["drill"], "create drill prune", Some("backup drill: no")),
-            (&["create"], "create prune", Some("backup create: no")),
-            (&["drill", "prune"], "create drill prune", Some("backup drill: no; backup prune: no")),
+    fn a_round_prunes_whatever_happened_and_drills_what_was_made() {
+        for (fails, runs) in [
+            (&[][..], "create drill prune"),
+            (&["drill"], "create drill prune"),
+            (&["create"], "create prune"),
+            (&["drill", "prune"], "create drill prune"),
         ] {
             let mut ran = Vec::new();
-            let wrong = round(&AtomicBool::new(false), &mut |command| {
+            round(&AtomicBool::new(false), &mut |command| {
                 ran.push(command[0].to_owned());
                 match fails.contains(&command[0]) {
                     true => Err(Failure::new("trying", "no", "try again").into()),
                     false => Ok(()),
                 }
             });
-            assert_eq!((ran.join(" ").as_str(), wrong.as_deref()), (runs, told), "{fails:?}");
+            assert_eq!(ran.join(" "), runs, "{fails:?}");
         }
     }
 

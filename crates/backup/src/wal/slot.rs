@@ -24,13 +24,18 @@ pub async fn serves(request: &Request<'_>) -> Result<bool> {
             let segment_bytes = u64::try_from(slot.try_get::<i64, _>("segment_bytes")?)?;
             let (from, to) =
                 (slot.try_get::<String, _>("held_from")?, slot.try_get::<String, _>("written_to")?);
-            let number = |name: &str| segment::number(name, segment_bytes);
-            let held = number(&from)..=number(&to);
-            spool_fits(request, |name| held.contains(&number(name))).await?
+            spool_fits(request, |name| is_held(name, &from, &to, segment_bytes)).await?
         }
     };
     connection.close().await.context("leaving the server")?;
     Ok(serves)
+}
+
+/// Whether the server still has a segment. One of a later timeline is not its own, whatever its number: the server was
+/// recovered, wrote on, and was exchanged for what it was before.
+fn is_held(name: &str, from: &str, to: &str, segment_bytes: u64) -> bool {
+    let number = |name: &str| segment::number(name, segment_bytes);
+    (number(from)..=number(to)).contains(&number(name)) && segment::timeline(name) <= segment::timeline(to)
 }
 
 /// Makes the slot, unless it is there. It holds back what follows the last checkpoint at once, and not only what is
@@ -73,3 +78,18 @@ select coalesce(wal_status = 'lost', false) or restart_lsn is null as is_lost,
     (select setting::bigint from pg_settings where name = 'wal_segment_size') as segment_bytes
 from pg_replication_slots
 where slot_name = $1";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_is_held_by_its_number_and_by_a_timeline_that_the_server_has() {
+        let (from, to) = ("000000020000000000000005", "000000020000000000000008");
+        let is_held = |name: &str| is_held(name, from, to, 16 * 1024 * 1024);
+        assert!(is_held("000000020000000000000006"));
+        assert!(is_held("000000010000000000000006"), "the timeline it came from");
+        assert!(!is_held("000000030000000000000006"), "that of a recovery it was not");
+        assert!(!is_held("000000020000000000000004") && !is_held("000000020000000000000009"));
+    }
+}

@@ -187,3 +187,17 @@ fn storage_in_production_refuses_the_secret_that_everybody_knows() {
     let production = stack(&["compose.yaml", "infra/compose.prod.yaml"]);
     assert_eq!(variable(&production, "s3", "ROOT_SECRET_KEY"), "");
 }
+
+#[test]
+fn a_file_system_in_memory_ends_before_the_memory_of_its_container_does() {
+    for (files, least) in [(&["compose.yaml"][..], 8), (&["compose.yaml", "infra/compose.test.yaml"], 9)] {
+        let model = stack(files);
+        let mounts = model.services.iter().filter_map(|service| service.node.get("tmpfs"));
+        let options: Vec<_> =
+            mounts.flat_map(|mounts| mounts.texts()).filter_map(|text| text.text()).collect();
+        assert!(options.len() >= least, "{options:?}");
+        for options in options {
+            assert!(options.contains("size="), "{options}");
+        }
+    }
+}
