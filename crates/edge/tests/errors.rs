@@ -179,6 +179,12 @@ fn what_the_api_answers_passes_as_it_is_with_each_header_once() {
     is_failure(&edge.get("/api/v1/issues"), 502, "api_unreachable");
 }
 
+/// Swagger UI's files are held and answered packed.
+fn unpacked(answer: &Answer) -> String {
+    assert_eq!(answer.header("Content-Encoding"), Some("gzip"));
+    std::io::read_to_string(flate2::read::GzDecoder::new(answer.body.as_slice())).unwrap()
+}
+
 #[test]
 fn swagger_ui_has_nothing_inline_but_the_style_that_its_policy_knows() {
     let database = Database::new();
@@ -192,9 +198,9 @@ fn swagger_ui_has_nothing_inline_but_the_style_that_its_policy_knows() {
         "{policy}"
     );
     assert!(policy.contains("script-src 'self';") && !policy.contains("unsafe"), "{policy}");
-    let html = page.text();
+    let html = unpacked(&page);
     assert!(!html.contains("<style") && !html.contains("style=") && !html.contains("<script>"), "{html}");
-    let preset = edge.get("/api/docs/swagger-ui-standalone-preset.js").text();
+    let preset = unpacked(&edge.get("/api/docs/swagger-ui-standalone-preset.js"));
     let logo = r#"createElement("style",null,".logo_small_svg__cls-2{fill:#fff}.logo_small_svg__cls-3{fill:#85ea2d}")"#;
     assert_eq!(preset.matches(r#"createElement("style""#).count(), 1);
     assert!(
