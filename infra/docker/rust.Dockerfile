@@ -105,17 +105,21 @@ COPY docs docs
 COPY web/openapi.json web/openapi.json
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,id=squall-test,target=/usr/share/squall/target,sharing=locked \
-    cargo test --locked --no-run --package squall-api 2>&1 | tee /tmp/compiled \
-    && mkdir -p /out/tests /out/target/debug \
-    && cp target/debug/squall-api /out/target/debug/ \
+    target="$(rustc --print host-tuple)" \
+    && export RUSTFLAGS='-C target-feature=+crt-static' \
+    && cargo test --locked --no-run --target "$target" --package squall-api 2>&1 | tee /tmp/compiled \
+    && mkdir -p /out/tests "/out/target/$target/debug" \
+    && cp "target/$target/debug/squall-api" "/out/target/$target/debug/" \
     && sed -n 's/.*Executable .*(\(.*\))$/\1/p' /tmp/compiled | xargs -I{} cp {} /out/tests/ \
     && test -n "$(ls /out/tests)"
 
-FROM debian:bookworm-slim AS api-test
+# Some of the tests start a Redis of their own.
+FROM redis:7.2-alpine AS api-test
 LABEL org.opencontainers.image.title="Squall api tests" \
       org.opencontainers.image.description="The tests of the api, for a stack in containers." \
       org.opencontainers.image.licenses="Apache-2.0 OR MIT"
 WORKDIR /usr/share/squall/api
+COPY docs/configuration.md /usr/share/squall/docs/configuration.md
 COPY --from=build-test /usr/share/squall/api /usr/share/squall/api
 COPY --from=build-test /out/tests /tests
 # A test runs the program itself, where cargo put it.

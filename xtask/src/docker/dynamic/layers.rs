@@ -110,7 +110,7 @@ fn base_of(image: &Image) -> Option<&'static str> {
     match image.name {
         "edge" => Some("nginx:1.28-alpine-slim"),
         "ops" => Some(POSTGRES),
-        "api-test" => Some("debian:bookworm-slim"),
+        "api-test" => Some("redis:7.2-alpine"),
         _ => None,
     }
 }
