@@ -7,6 +7,7 @@
 //! Deliberately absent: a supervisor. The engine restarts what crashes and keeps its logs.
 
 pub mod stack;
+mod kept;
 mod variables;
 mod published;
 pub mod containers;

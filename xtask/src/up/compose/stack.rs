@@ -205,56 +205,6 @@ impl ComposeStack {
         set(name).or_else(|| self.remembered.get(name).cloned())
     }
 
-    /// The stack that `up` started in this folder, if it started one in containers.
-    pub fn load(folder: &StateFolder) -> Result<Option<Self>> {
-        Ok(files::read_if_there(&place(folder))?.and_then(|text| serde_json::from_str(&text).ok()))
-    }
-
-    pub fn save(&self, folder: &StateFolder) -> Result<()> {
-        files::replace(&place(folder), &serde_json::to_string_pretty(self)?)
-    }
-
-    /// It is down. Its volumes may still be there, and whoever deletes them has to know its name.
-    pub fn put_away(folder: &StateFolder) -> Result<()> {
-        unless_absent(std::fs::rename(place(folder), place_of_stopped(folder)))
-    }
-
-    /// The stack in containers that is down, with what it left.
-    pub fn stopped(folder: &StateFolder) -> Result<Option<Self>> {
-        let text = files::read_if_there(&place_of_stopped(folder))?;
-        Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
-    }
-
-    /// For what exchanges the data folder of the native stack: the data of containers are elsewhere, and would stay what they are.
-    pub fn refuse_where_it_ran_last(folder: &StateFolder, tried: &str) -> Result<()> {
-        let written = |path: PathBuf| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
-        let (stack, state) = match Self::load(folder)? {
-            Some(stack) => (stack, "runs"),
-            // The native stack writes its plan at each start.
-            None if written(place_of_stopped(folder)) > written(folder.plan()) => {
-                match Self::stopped(folder)? {
-                    Some(stack) => (stack, "ran last"),
-                    None => return Ok(()),
-                }
-            }
-            None => return Ok(()),
-        };
-        let wrong = format!(
-            "the stack of this folder {state} in containers (Compose project {}), whose data are in a volume; this command \
-             exchanges the data folder of the native stack",
-            stack.project
-        );
-        let next = "bring a whole backup back with `cargo xtask backup restore --replace`, while the stack is up; for a moment in between, \
-                    `docker compose run --rm --no-deps recover --to TIME` fills a volume to start the database on (docs/backups.md). If the \
-                    native database of this folder is meant, run `cargo xtask up --native` once and `cargo xtask down`, then this again";
-        Err(Failure::new(tried, wrong, next).into())
-    }
-
-    /// Nothing of it is left.
-    pub fn forget(folder: &StateFolder) -> Result<()> {
-        unless_absent(std::fs::remove_file(place_of_stopped(folder)))
-    }
-
     /// `docker compose` for this stack.
     pub fn compose(&self, engine: &Engine) -> Result<Command> {
         let mut command = engine.compose()?.command();
@@ -327,6 +277,18 @@ impl ComposeStack {
         Ok(text("email").zip(text("password")))
     }
 
+    fn runs(&self, engine: &Engine) -> bool {
+        super::containers::all(engine, &self.project).is_ok_and(|found| !found.is_empty())
+    }
+
+    /// What a container of this service is when it does what it should.
+    pub fn good_phase(&self, name: &str) -> Phase {
+        match self.service(name).is_some_and(|service| service.is_job) {
+            true => Phase::Done,
+            false => Phase::Healthy,
+        }
+    }
+
     /// What Compose makes of the files: the services in an order in which they can start.
     fn configured(&self, engine: &Engine) -> Result<Vec<ComposeService>> {
         let mut command = self.compose(engine)?;
@@ -384,36 +346,6 @@ fn project(world: &World, folder: &StateFolder, said: &Said, before: Option<&Com
         (None, Some(before)) => before.project.clone(),
         (None, None) if folder.0 == world.root.join("target/squall") => "squall".into(),
         (None, None) => format!("squall-{}", &files::fingerprint(&folder.0)[..8]),
-    }
-}
-
-fn place(folder: &StateFolder) -> PathBuf {
-    folder.0.join("compose.json")
-}
-
-fn place_of_stopped(folder: &StateFolder) -> PathBuf {
-    folder.0.join("compose.stopped.json")
-}
-
-/// What is not there has not to be moved or removed.
-fn unless_absent(done: std::io::Result<()>) -> Result<()> {
-    match done {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
-        _ => Ok(()),
-    }
-}
-
-impl ComposeStack {
-    fn runs(&self, engine: &Engine) -> bool {
-        super::containers::all(engine, &self.project).is_ok_and(|found| !found.is_empty())
-    }
-
-    /// What a container of this service is when it does what it should.
-    pub fn good_phase(&self, name: &str) -> Phase {
-        match self.service(name).is_some_and(|service| service.is_job) {
-            true => Phase::Done,
-            false => Phase::Healthy,
-        }
     }
 }
 
@@ -490,28 +422,6 @@ pub mod tests {
         let said = Said::of(&[("SQUALL_VERSION", "1.5.0")], &first.remembered);
         let third = ComposeStack::decide(&world, &folder, bare, &said, Some(&first)).unwrap();
         assert_eq!((third.naming().tag.as_str(), third.project.as_str()), ("1.5.0", "mine"));
-    }
-
-    #[test]
-    fn the_data_folder_is_not_exchanged_where_containers_ran_last() {
-        let folder =
-            StateFolder(std::env::temp_dir().join(format!("squall-ran-last-{}", std::process::id())));
-        let _ = std::fs::remove_dir_all(&folder.0);
-        let refused = || {
-            ComposeStack::refuse_where_it_ran_last(&folder, "going back")
-                .err()
-                .map(|error| Failure::from_error(error, "").to_string())
-        };
-        assert_eq!(refused(), None);
-        stack("squall").save(&folder).unwrap();
-        assert!(refused().unwrap().contains("runs in containers (Compose project squall)"));
-        ComposeStack::put_away(&folder).unwrap();
-        assert!(refused().unwrap().contains("ran last in containers"));
-        // A native start after it, told by the time of its plan.
-        let plan = std::fs::File::create(folder.plan()).unwrap();
-        plan.set_modified(std::time::SystemTime::now() + Duration::from_secs(60)).unwrap();
-        assert_eq!(refused(), None);
-        std::fs::remove_dir_all(&folder.0).unwrap();
     }
 
     #[test]
