@@ -7,7 +7,7 @@
 //! Deliberately absent: a supervisor. The engine restarts what crashes and keeps its logs.
 
 pub mod stack;
-mod kept;
+pub mod kept;
 mod variables;
 mod published;
 pub mod containers;
@@ -63,7 +63,7 @@ pub fn up(world: &World, arguments: &Arguments, folder: &StateFolder) -> Result<
     let started = start(&engine, &stack, folder, &stop);
     if let Err(error) = started {
         if !ran_before {
-            take_down(&engine, &stack, folder, world)?;
+            take_down(&engine, &stack, folder)?;
         }
         return Err(error);
     }
@@ -74,7 +74,7 @@ pub fn up(world: &World, arguments: &Arguments, folder: &StateFolder) -> Result<
     }
     eprintln!("Ctrl-C stops it.");
     show_changes(&engine, &stack, &stop)?;
-    take_down(&engine, &stack, folder, world)?;
+    take_down(&engine, &stack, folder)?;
     eprintln!("stopped");
     Ok(())
 }
@@ -224,10 +224,10 @@ fn show_changes(engine: &Engine, stack: &ComposeStack, stop: &AtomicBool) -> Res
 }
 
 /// Ends and removes the containers and networks, of every profile. Volumes stay.
-pub fn take_down(engine: &Engine, stack: &ComposeStack, folder: &StateFolder, world: &World) -> Result<()> {
-    let grace = world.settings.stack.stop_seconds.max(30).to_string();
+pub fn take_down(engine: &Engine, stack: &ComposeStack, folder: &StateFolder) -> Result<()> {
     let mut command = stack.compose(engine)?;
-    command.args(["--profile", "*", "down", "--remove-orphans", "--timeout", &grace]);
+    // Each service has its own time to end, in its `stop_grace_period`.
+    command.args(["--profile", "*", "down", "--remove-orphans"]);
     crate::docker::engine::capture(command)?;
     ComposeStack::put_away(folder)
 }
@@ -255,16 +255,15 @@ mod tests {
         let _ = fs::remove_dir_all(&folder.0);
         fs::create_dir_all(&folder.0).unwrap();
         let engine = pretended(&folder.0);
-        let world = World::new(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()).unwrap();
         stack::tests::stack("squall").save(&folder).unwrap();
         let stack = ComposeStack::load(&folder).unwrap().unwrap();
-        take_down(&engine, &stack, &folder, &world).unwrap();
+        take_down(&engine, &stack, &folder).unwrap();
         assert!(ComposeStack::load(&folder).unwrap().is_none());
         let left = ComposeStack::stopped(&folder).unwrap().unwrap();
         let sorted = volumes::delete_data(&engine, &left.project).unwrap();
         assert_eq!(sorted.kept, ["squall_backups", "squall_s3"]);
         let asked = fs::read_to_string(folder.0.join("asked")).unwrap();
-        assert!(asked.contains(" down ") && !asked.contains("--volumes"), "{asked}");
+        assert!(asked.contains(" down --remove-orphans\n") && !asked.contains("--volumes"), "{asked}");
         assert!(asked.ends_with("volume rm squall_demo squall_postgres squall_watched\n"), "{asked}");
         fs::remove_dir_all(&folder.0).unwrap();
     }

@@ -5,6 +5,22 @@ use crate::{failure::Failure, files, up::state::StateFolder};
 use anyhow::Result;
 use std::path::PathBuf;
 
+/// A stack in containers that is down, with its volumes.
+#[derive(Debug)]
+pub enum Left {
+    RanLast(ComposeStack),
+    /// A native stack was started in the same folder after it: whoever speaks of the stack means that one.
+    Superseded(ComposeStack),
+}
+
+impl Left {
+    pub fn stack(&self) -> &ComposeStack {
+        match self {
+            Self::RanLast(stack) | Self::Superseded(stack) => stack,
+        }
+    }
+}
+
 impl ComposeStack {
     /// The stack that `up` started in this folder, if it started one in containers.
     pub fn load(folder: &StateFolder) -> Result<Option<Self>> {
@@ -26,19 +42,27 @@ impl ComposeStack {
         Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
     }
 
+    /// The stack in containers that is down, and whether a native one was started after it.
+    pub fn left(folder: &StateFolder) -> Result<Option<Left>> {
+        let Some(stack) = Self::stopped(folder)? else { return Ok(None) };
+        let written = |path: PathBuf| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+        // The native stack writes its plan at each start.
+        let ran_last = !stack.superseded && written(place_of_stopped(folder)) > written(folder.plan());
+        Ok(Some(if ran_last { Left::RanLast(stack) } else { Left::Superseded(stack) }))
+    }
+
+    /// Keeps in mind that a native stack ran after it, whose plan is about to go with its data.
+    pub fn supersede(mut self, folder: &StateFolder) -> Result<()> {
+        self.superseded = true;
+        files::replace(&place_of_stopped(folder), &serde_json::to_string_pretty(&self)?)
+    }
+
     /// For what exchanges the data folder of the native stack: the data of containers are elsewhere, and would stay what they are.
     pub fn refuse_where_it_ran_last(folder: &StateFolder, tried: &str) -> Result<()> {
-        let written = |path: PathBuf| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
-        let (stack, state) = match Self::load(folder)? {
-            Some(stack) => (stack, "runs"),
-            // The native stack writes its plan at each start.
-            None if written(place_of_stopped(folder)) > written(folder.plan()) => {
-                match Self::stopped(folder)? {
-                    Some(stack) => (stack, "ran last"),
-                    None => return Ok(()),
-                }
-            }
-            None => return Ok(()),
+        let (stack, state) = match (Self::load(folder)?, Self::left(folder)?) {
+            (Some(stack), _) => (stack, "runs"),
+            (None, Some(Left::RanLast(stack))) => (stack, "ran last"),
+            (None, Some(Left::Superseded(_)) | None) => return Ok(()),
         };
         let wrong = format!(
             "the stack of this folder {state} in containers (Compose project {}), whose data are in a volume; this command \

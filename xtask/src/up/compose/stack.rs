@@ -45,6 +45,9 @@ pub struct ComposeStack {
     start_seconds: u64,
     demo: bool,
     pub prod: bool,
+    /// A native stack ran in the same folder after it was stopped.
+    #[serde(default)]
+    pub superseded: bool,
     #[serde(skip)]
     pub remarks: Vec<String>,
 }
@@ -181,6 +184,7 @@ impl ComposeStack {
             start_seconds: world.settings.stack.start_seconds,
             demo,
             prod,
+            superseded: false,
             remarks: remark.into_iter().chain(remark_on_secrets.filter(|_| prod)).collect(),
         })
     }
