@@ -31,9 +31,11 @@ impl ComposeStack {
         files::replace(&place(folder), &serde_json::to_string_pretty(self)?)
     }
 
-    /// It is down. Its volumes may still be there, and whoever deletes them has to know its name.
+    /// It is down. Its volumes may still be there, and whoever deletes them has to know its name; what was said to it is forgotten.
     pub fn put_away(folder: &StateFolder) -> Result<()> {
-        unless_absent(std::fs::rename(place(folder), place_of_stopped(folder)))
+        let Some(stack) = Self::load(folder)? else { return Ok(()) };
+        files::replace(&place_of_stopped(folder), &serde_json::to_string_pretty(&stack.without_words())?)?;
+        unless_absent(std::fs::remove_file(place(folder)))
     }
 
     /// The stack in containers that is down, with what it left.

@@ -6,7 +6,7 @@
 use super::{
     published::{self, Published, Wanted},
     secrets,
-    variables::{Said, set},
+    variables::{PROFILES, Said, is_said},
 };
 use crate::{
     docker::{
@@ -23,7 +23,12 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, path::PathBuf, process::Command, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    process::Command,
+    time::Duration,
+};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ComposeStack {
@@ -33,8 +38,12 @@ pub struct ComposeStack {
     files: Vec<PathBuf>,
     profiles: Vec<String>,
     environment: BTreeMap<String, String>,
-    /// What the files ask for and the shell had set when the stack was started; the shell of a later command may lack it.
+    /// What the files ask for and the shell had set when the stack was started; the shell of a later command may lack it. Without
+    /// secrets, and without what `.env` says.
     remembered: BTreeMap<String, String>,
+    /// What the files cannot be read without, wherever it was said; nothing is decided by it.
+    #[serde(default)]
+    required: BTreeMap<String, String>,
     pub url: String,
     /// For http; with TLS only to lead to https.
     port: u16,
@@ -102,16 +111,19 @@ const JOB_DONE: &str = "service_completed_successfully";
 impl ComposeStack {
     /// Decides everything; starts nothing.
     pub fn plan(world: &World, engine: &Engine, folder: &StateFolder, arguments: &Arguments) -> Result<Self> {
-        let before = Self::load(folder)?;
-        let said = Said::here(before.as_ref().map(|before| before.remembered.clone()).unwrap_or_default());
-        let running = before.as_ref().filter(|before| before.runs(engine));
+        let kept = Self::load(folder)?;
+        let running = kept.as_ref().filter(|kept| kept.runs(engine));
+        // What was said to a stack that is down is forgotten, but not where its volumes are.
+        let said =
+            Said::here(&world.root, running.map(|running| running.remembered.clone()).unwrap_or_default());
+        let stopped = Self::stopped(folder)?;
         let wish = Wish {
             demo: arguments.demo,
             prod: arguments.prod,
             processors: engine.processors,
             running: running.map(Self::published),
         };
-        let mut stack = Self::decide(world, folder, wish, &said, before.as_ref())?;
+        let mut stack = Self::decide(world, folder, wish, &said, kept.as_ref().or(stopped.as_ref()))?;
         if let Some(running) = running.filter(|running| running.project != stack.project) {
             let wrong = format!(
                 "the stack of this folder runs as {}, and COMPOSE_PROJECT_NAME says {}",
@@ -132,20 +144,22 @@ impl ComposeStack {
         said: &Said,
         before: Option<&Self>,
     ) -> Result<Self> {
-        let demo = wish.demo || before.is_some_and(|before| before.demo);
         // A running stack stays what it is: its database was made with that password.
-        let prod = wish.prod || before.is_some_and(|before| before.prod);
+        let running = before.filter(|_| wish.running.is_some());
+        let demo = wish.demo || running.is_some_and(|running| running.demo);
+        let prod = wish.prod || running.is_some_and(|running| running.prod);
         let has_tls = prod && said.get("SQUALL_TLS_CERTIFICATE").is_some();
         let mut files = vec![world.root.join("compose.yaml")];
         files.extend(prod.then(|| world.root.join("infra/compose.prod.yaml")));
         files.extend(has_tls.then(|| world.root.join("infra/compose.tls.yaml")));
         let project = project(world, folder, said, before);
-        let (secrets, remark_on_secrets) =
-            match (said.now("SQUALL_SECRETS"), before.filter(|before| before.prod)) {
-                (Some(folder), _) => (std::path::absolute(folder)?, None),
-                (None, Some(before)) => (before.secrets.clone(), None),
-                (None, None) => secrets::place(world, folder, &project),
-            };
+        // One that is down may have been moved: its secrets are where they were, or where they belong.
+        let made_before = before.filter(|it| it.prod && (running.is_some() || secrets::are_in(&it.secrets)));
+        let (secrets, remark_on_secrets) = match (said.now("SQUALL_SECRETS"), made_before) {
+            (Some(folder), _) => (std::path::absolute(folder)?, None),
+            (None, Some(before)) => (before.secrets.clone(), None),
+            (None, None) => secrets::place(world, folder, &project),
+        };
         let usual = world.settings.ports.api;
         let wanted = Wanted { prod, tls: has_tls, usual, running: wish.running };
         let (published, remark) = published::choose(said, wanted)?;
@@ -169,13 +183,19 @@ impl ComposeStack {
         }
         let texts: Vec<_> =
             files.iter().map(|file| std::fs::read_to_string(file).unwrap_or_default()).collect();
+        let texts = || texts.iter().map(String::as_str);
+        let (remembered, left_out) = said.of_files(texts());
+        let named = said.get(PROFILES).into_iter().flat_map(|names| names.split(',')).map(str::trim);
+        let profiles: BTreeSet<_> =
+            named.filter(|name| !name.is_empty()).chain(demo.then_some("demo")).collect();
         Ok(Self {
             project,
             root: world.root.clone(),
             files,
-            profiles: demo.then(|| "demo".to_owned()).into_iter().collect(),
+            profiles: profiles.into_iter().map(str::to_owned).collect(),
             environment,
-            remembered: said.of_files(texts.iter().map(String::as_str)),
+            remembered,
+            required: said.required(texts()),
             url: url.unwrap_or_else(|| published.url()),
             port: published.plain,
             tls_port: published.tls,
@@ -185,7 +205,10 @@ impl ComposeStack {
             demo,
             prod,
             superseded: false,
-            remarks: remark.into_iter().chain(remark_on_secrets.filter(|_| prod)).collect(),
+            remarks: [remark, remark_on_secrets.filter(|_| prod), remark_on_left_out(&left_out)]
+                .into_iter()
+                .flatten()
+                .collect(),
         })
     }
 
@@ -206,7 +229,14 @@ impl ComposeStack {
 
     /// What the shell says, else what the one said that started the stack.
     fn said(&self, name: &str) -> Option<String> {
-        set(name).or_else(|| self.remembered.get(name).cloned())
+        let said = if is_said(name) { std::env::var(name).ok() } else { self.remembered.get(name).cloned() };
+        said.filter(|value| !value.is_empty())
+    }
+
+    /// What is left of it when it is down: where its volumes and secrets are, and nothing that a shell said.
+    pub fn without_words(self) -> Self {
+        let (remembered, required) = (BTreeMap::new(), BTreeMap::new());
+        Self { remembered, required, profiles: Vec::new(), ..self }
     }
 
     /// `docker compose` for this stack.
@@ -216,12 +246,14 @@ impl ComposeStack {
         self.files.iter().for_each(|file| {
             command.arg("--file").arg(file);
         });
+        // One flag, and Compose ignores COMPOSE_PROFILES: those of the variable are among them.
         self.profiles.iter().for_each(|profile| {
             command.args(["--profile", profile]);
         });
         command
             .args(["--ansi", "never", "--progress", "plain"])
-            .envs(self.remembered.iter().filter(|(name, _)| set(name).is_none()))
+            .envs(self.required.iter().filter(|(name, _)| self.said(name).is_none()))
+            .envs(self.remembered.iter().filter(|(name, _)| !is_said(name)))
             .envs(&self.environment)
             .current_dir(&self.root);
         Ok(command)
@@ -343,6 +375,19 @@ fn in_order(config: &Config) -> Vec<ComposeService> {
     ordered
 }
 
+/// What the shell alone says and nobody writes down, a later command has to be told again.
+fn remark_on_left_out(names: &[String]) -> Option<String> {
+    let (are, them) = match names {
+        [] => return None,
+        [_] => ("is a secret: it is", "it"),
+        _ => ("are secrets: they are", "them"),
+    };
+    Some(format!(
+        "{} {are} not kept for later commands; put {them} into .env, or set {them} in each shell that starts, restarts or backs up the stack",
+        names.join(", ")
+    ))
+}
+
 /// `squall` for the usual folder, so that plain `docker compose` means the same stack.
 fn project(world: &World, folder: &StateFolder, said: &Said, before: Option<&ComposeStack>) -> String {
     match (said.now("COMPOSE_PROJECT_NAME"), before) {
@@ -426,6 +471,34 @@ pub mod tests {
         let said = Said::of(&[("SQUALL_VERSION", "1.5.0")], &first.remembered);
         let third = ComposeStack::decide(&world, &folder, bare, &said, Some(&first)).unwrap();
         assert_eq!((third.naming().tag.as_str(), third.project.as_str()), ("1.5.0", "mine"));
+    }
+
+    #[test]
+    fn of_a_stack_that_is_down_only_its_name_is_remembered() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned();
+        let (world, folder) = (World::new(root.clone()).unwrap(), StateFolder(root.join("target/nowhere")));
+        let running = Some(Published { plain: 80, tls: None });
+        let wish = Wish { demo: true, prod: true, processors: 4, running };
+        let variables = [
+            ("COMPOSE_PROJECT_NAME", "mine"),
+            ("COMPOSE_PROFILES", "storage, dev"),
+            ("SQUALL_PUBLIC_URL", "https://squall.example"),
+            ("SQUALL_SECRETS", "/etc/squall-of-nobody"),
+        ];
+        let first =
+            ComposeStack::decide(&world, &folder, wish, &Said::of(&variables, &BTreeMap::new()), None)
+                .unwrap();
+        assert_eq!(first.profiles, ["demo", "dev", "storage"]);
+        // Its containers are gone: another shell starts it from nothing, on the same volumes.
+        let (said, bare) = (
+            Said::of(&[("SQUALL_PORT", "18642")], &BTreeMap::new()),
+            Wish { demo: false, prod: false, processors: 4, running: None },
+        );
+        let second = ComposeStack::decide(&world, &folder, bare, &said, Some(&first)).unwrap();
+        assert_eq!((second.project.as_str(), second.prod, second.demo), ("mine", false, false));
+        assert!(second.profiles.is_empty() && second.required.is_empty(), "{second:?}");
+        assert_eq!(second.remembered.into_keys().collect::<Vec<_>>(), ["SQUALL_PORT"]);
+        assert_ne!(second.secrets, first.secrets);
     }
 
     #[test]
