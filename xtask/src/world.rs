@@ -303,7 +303,17 @@ mod tests {
         fs::write(folder.join("compose.yaml"), compose).unwrap();
         fs::write(folder.join(".env"), written()).unwrap();
         let mut command = Command::new("docker");
-        command.args(["compose", "config", "--format", "json"]).current_dir(&folder);
+        command.args([
+            "compose",
+            "--file",
+            "compose.yaml",
+            "--env-file",
+            ".env",
+            "config",
+            "--format",
+            "json",
+        ]);
+        command.current_dir(&folder);
         READ.iter().for_each(|(_, name, _)| {
             command.env_remove(name);
         });
