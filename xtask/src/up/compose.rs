@@ -1,8 +1,8 @@
 //! The stack in containers: the same commands, the same lines, the same kind of answer as the native one.
 //!
 //! The flow: choose files and port ([`stack`]) → see that every image is there ([`images`]) → make the secrets ([`secrets`]) →
-//! `docker compose up` → look at the containers until all are healthy ([`containers`]) → say where it is, or which one is not
-//! and why ([`explain`]). What was started and did not become healthy is taken down again.
+//! migrate what runs already ([`migration`]) → `docker compose up` → look at the containers until all are healthy ([`containers`]) →
+//! say where it is, or which one is not and why ([`explain`]). What was started and did not become healthy is taken down again.
 //!
 //! Deliberately absent: a supervisor. The engine restarts what crashes and keeps its logs.
 
@@ -14,6 +14,7 @@ pub mod containers;
 pub mod volumes;
 mod images;
 mod secrets;
+mod migration;
 mod explain;
 
 use super::{
@@ -58,7 +59,9 @@ pub fn up(world: &World, arguments: &Arguments, folder: &StateFolder) -> Result<
         secrets::make(&stack.secrets)?;
     }
     let stop = stop_signal()?;
-    let ran_before = !containers::all(&engine, &stack.project)?.is_empty();
+    let found = containers::all(&engine, &stack.project)?;
+    migration::ahead(&engine, &stack, &found, &stop)?;
+    let ran_before = !found.is_empty();
     stack.save(folder)?;
     let started = start(&engine, &stack, folder, &stop);
     if let Err(error) = started {

@@ -88,6 +88,23 @@ pub fn compose(stack: &ComposeStack, log: &Path) -> Failure {
     }
 }
 
+/// The last words of a migration that was tried before anything was replaced.
+pub fn migration(said: &str) -> Failure {
+    let lines: Vec<_> = said.trim_end().lines().collect();
+    let lines = lines[lines.len().saturating_sub(LAST_LINES)..].join("\n");
+    let known = KNOWN.iter().find(|known| lines.contains(known.says));
+    let wrong = known.map_or_else(String::new, |known| format!("{}. ", known.wrong));
+    let next =
+        known.map_or("mend what the last lines name, then run `cargo xtask up` again", |known| known.next);
+    Failure::new(
+        "migrating the database of the stack that runs",
+        format!(
+            "{wrong}The migration ended with an error, and nothing was replaced: what ran runs on. Its last lines:\n{lines}"
+        ),
+        next,
+    )
+}
+
 /// The engine says which port, the machine who has it.
 fn port_taken(stack: &ComposeStack, said: &str) -> Option<Failure> {
     let is_taken = ["port is already allocated", "address already in use"].iter().any(|it| said.contains(it));
