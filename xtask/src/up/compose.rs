@@ -8,6 +8,7 @@
 
 pub mod stack;
 pub mod kept;
+mod services;
 mod variables;
 mod published;
 pub mod containers;

@@ -6,6 +6,7 @@
 use super::{
     published::{self, Published, Wanted},
     secrets,
+    services::{ComposeService, Config, in_order},
     variables::{PROFILES, Said, is_said},
 };
 use crate::{
@@ -61,41 +62,6 @@ pub struct ComposeStack {
     pub remarks: Vec<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ComposeService {
-    pub name: String,
-    pub image: String,
-    /// The target of the Dockerfile, for an image of ours.
-    pub target: Option<String>,
-    /// Others wait for its good end: it runs once.
-    pub is_job: bool,
-    needs: Vec<String>,
-}
-
-/// What `docker compose config --format json` prints, as far as we read it.
-#[derive(Deserialize)]
-struct Config {
-    services: BTreeMap<String, ConfigService>,
-}
-
-#[derive(Deserialize)]
-struct ConfigService {
-    image: Option<String>,
-    build: Option<ConfigBuild>,
-    #[serde(default)]
-    depends_on: BTreeMap<String, Condition>,
-}
-
-#[derive(Deserialize)]
-struct ConfigBuild {
-    target: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Condition {
-    condition: String,
-}
-
 /// What decides besides the variables that a person set.
 #[derive(Debug, Clone, Copy)]
 struct Wish {
@@ -105,8 +71,6 @@ struct Wish {
     /// The ports of this stack, if it runs.
     running: Option<Published>,
 }
-
-const JOB_DONE: &str = "service_completed_successfully";
 
 impl ComposeStack {
     /// Decides everything; starts nothing.
@@ -343,38 +307,6 @@ impl ComposeStack {
     }
 }
 
-/// The services, each after those it waits for.
-fn in_order(config: &Config) -> Vec<ComposeService> {
-    let is_job = |name: &str| {
-        let waits =
-            |service: &ConfigService| service.depends_on.get(name).is_some_and(|it| it.condition == JOB_DONE);
-        config.services.values().any(waits)
-    };
-    let mut waiting: Vec<_> = config
-        .services
-        .iter()
-        .map(|(name, service)| ComposeService {
-            name: name.clone(),
-            image: service.image.clone().unwrap_or_default(),
-            target: service.build.as_ref().and_then(|build| build.target.clone()),
-            is_job: is_job(name),
-            needs: service.depends_on.keys().cloned().collect(),
-        })
-        .collect();
-    let mut ordered: Vec<ComposeService> = Vec::new();
-    while !waiting.is_empty() {
-        let placed = |name: &String| ordered.iter().any(|service| service.name == *name);
-        let known = |name: &String| config.services.contains_key(name);
-        // Compose has refused circles; the first is taken if it has not.
-        let next = waiting
-            .iter()
-            .position(|it| it.needs.iter().all(|need| placed(need) || !known(need)))
-            .unwrap_or(0);
-        ordered.push(waiting.remove(next));
-    }
-    ordered
-}
-
 /// What the shell alone says and nobody writes down, a later command has to be told again.
 fn remark_on_left_out(names: &[String]) -> Option<String> {
     let (are, them) = match names {
@@ -409,25 +341,6 @@ pub mod tests {
             "url": "http://127.0.0.1:8642", "port": 8642, "secrets": "/secrets", "start_seconds": 1, "demo": false, "prod": false,
         });
         serde_json::from_value(written).unwrap()
-    }
-
-    #[test]
-    fn services_stand_after_what_they_wait_for_and_jobs_are_known_by_who_waits_for_their_end() {
-        let text = r#"{"services": {
-            "api": {"image": "squall/api:local", "build": {"context": ".", "target": "api"},
-                    "depends_on": {"migrate": {"condition": "service_completed_successfully"}}},
-            "migrate": {"image": "m", "depends_on": {"postgres": {"condition": "service_healthy"}}},
-            "postgres": {"image": "p"},
-            "worker": {"image": "w", "depends_on": {"gone": {"condition": "service_healthy"}}}
-        }}"#;
-        let services = in_order(&serde_json::from_str(text).unwrap());
-        let names: Vec<_> = services.iter().map(|service| service.name.as_str()).collect();
-        assert_eq!(names, ["postgres", "migrate", "api", "worker"]);
-        assert_eq!(
-            services.iter().filter(|service| service.is_job).map(|it| &it.name).collect::<Vec<_>>(),
-            ["migrate"]
-        );
-        assert_eq!(services[2].target.as_deref(), Some("api"));
     }
 
     #[test]
