@@ -220,25 +220,110 @@ pub fn env_file(root: &Path) -> BTreeMap<String, String> {
     parse_env_file(&fs::read_to_string(root.join(".env")).unwrap_or_default())
 }
 
-/// `NAME=value` a line; comments, blank lines and quotes as Compose reads them.
+/// `NAME=value` a line, as Compose reads it. What it fills in from other variables (`${NAME}`) stays as it is written.
 fn parse_env_file(text: &str) -> BTreeMap<String, String> {
     let lines = text.lines().map(str::trim).filter(|line| !line.starts_with('#'));
-    let pairs = lines.filter_map(|line| line.trim_start_matches("export ").split_once('='));
-    pairs
-        .map(|(name, value)| (name.trim().to_owned(), value.trim().trim_matches(['"', '\'']).to_owned()))
-        .collect()
+    let pairs = lines.filter_map(|line| line.trim_start_matches("export ").split_once(['=', ':']));
+    pairs.map(|(name, value)| (name.trim().to_owned(), env_value(value.trim()))).collect()
+}
+
+/// A comment begins behind a blank, or behind the closing quote. Between double quotes a backslash says how to read what follows.
+fn env_value(text: &str) -> String {
+    if let Some((quoted, _)) = text.strip_prefix('\'').and_then(|rest| rest.split_once('\'')) {
+        return quoted.to_owned();
+    }
+    if let Some(quoted) = text.strip_prefix('"').and_then(double_quoted) {
+        return quoted;
+    }
+    text.split(" #").next().unwrap_or_default().trim_end().to_owned()
+}
+
+/// What stands before the closing quote, if there is one.
+fn double_quoted(text: &str) -> Option<String> {
+    let (mut value, mut letters) = (String::new(), text.chars());
+    loop {
+        match letters.next()? {
+            '"' => return Some(value),
+            '\\' => match letters.next()? {
+                'n' => value.push('\n'),
+                'r' => value.push('\r'),
+                't' => value.push('\t'),
+                escaped @ ('"' | '\\' | '$') => value.push(escaped),
+                other => value.extend(['\\', other]),
+            },
+            letter => value.push(letter),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// A line of `.env`, and what Compose 2.40.3 makes of it.
+    const READ: [(&str, &str, &str); 16] = [
+        ("A=plain # comment", "A", "plain"),
+        ("B=no#comment", "B", "no#comment"),
+        ("C=\"quoted # not\" # comment", "C", "quoted # not"),
+        ("D='single # not' # comment", "D", "single # not"),
+        ("E=", "E", ""),
+        ("F= # only comment", "F", "# only comment"),
+        ("G=\" in ner \"", "G", " in ner "),
+        (r#"H="a\"b\nc""#, "H", "a\"b\nc"),
+        (r"I='a\nb'", "I", r"a\nb"),
+        ("J=it's", "J", "it's"),
+        ("export K=exported", "K", "exported"),
+        ("  L = spaced", "L", "spaced"),
+        ("M=tab\t# c", "M", "tab\t# c"),
+        ("N=a=b", "N", "a=b"),
+        ("O: colon", "O", "colon"),
+        (r"P=a\nb", "P", r"a\nb"),
+    ];
+
+    fn written() -> String {
+        let lines: Vec<_> = READ.iter().map(|(line, ..)| *line).collect();
+        format!("# comment\n\n{}\nnonsense\n", lines.join("\n"))
+    }
+
     #[test]
     fn an_env_file_is_read_as_compose_reads_it() {
-        let variables = parse_env_file("# comment\n\nSQUALL_LOG=debug\nexport A = 'b c'\nnonsense\n");
-        assert_eq!(variables.len(), 2);
-        assert_eq!(variables["SQUALL_LOG"], "debug");
-        assert_eq!(variables["A"], "b c");
+        let variables = parse_env_file(&written());
+        assert_eq!(variables.len(), READ.len());
+        for (line, name, expected) in READ {
+            assert_eq!(variables[name], expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn compose_itself_reads_that_file_so_where_it_is_there() {
+        let folder = env::temp_dir().join(format!("squall-env-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let asked: String = READ.iter().map(|(_, name, _)| format!("      {name}: ${{{name}-}}\n")).collect();
+        let compose = format!("services:\n  a:\n    image: a\n    environment:\n{asked}");
+        fs::write(folder.join("compose.yaml"), compose).unwrap();
+        fs::write(folder.join(".env"), written()).unwrap();
+        let mut command = Command::new("docker");
+        command.args([
+            "compose",
+            "--file",
+            "compose.yaml",
+            "--env-file",
+            ".env",
+            "config",
+            "--format",
+            "json",
+        ]);
+        command.current_dir(&folder);
+        READ.iter().for_each(|(_, name, _)| {
+            command.env_remove(name);
+        });
+        let output = command.output();
+        fs::remove_dir_all(&folder).unwrap();
+        let Some(output) = output.ok().filter(|output| output.status.success()) else { return };
+        let config: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        for (line, name, expected) in READ {
+            assert_eq!(config["services"]["a"]["environment"][name], expected, "{line}");
+        }
     }
 
     #[test]

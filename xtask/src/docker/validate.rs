@@ -20,6 +20,8 @@ mod tests;
 #[cfg(test)]
 mod stack_tests;
 
+pub use rules::{hadolint::is_secret, images::holds_password};
+
 use crate::{failure::Failure, world::World};
 use anyhow::Result;
 use compose::{Model, client};

@@ -1,18 +1,21 @@
 //! The stack in containers: the same commands, the same lines, the same kind of answer as the native one.
 //!
 //! The flow: choose files and port ([`stack`]) → see that every image is there ([`images`]) → make the secrets ([`secrets`]) →
-//! `docker compose up` → look at the containers until all are healthy ([`containers`]) → say where it is, or which one is not
-//! and why ([`explain`]). What was started and did not become healthy is taken down again.
+//! migrate what runs already ([`migration`]) → `docker compose up` → look at the containers until all are healthy ([`containers`]) →
+//! say where it is, or which one is not and why ([`explain`]). What was started and did not become healthy is taken down again.
 //!
 //! Deliberately absent: a supervisor. The engine restarts what crashes and keeps its logs.
 
 pub mod stack;
+pub mod kept;
+mod services;
 mod variables;
 mod published;
 pub mod containers;
 pub mod volumes;
 mod images;
 mod secrets;
+mod migration;
 mod explain;
 
 use super::{
@@ -57,12 +60,14 @@ pub fn up(world: &World, arguments: &Arguments, folder: &StateFolder) -> Result<
         secrets::make(&stack.secrets)?;
     }
     let stop = stop_signal()?;
-    let ran_before = !containers::all(&engine, &stack.project)?.is_empty();
+    let found = containers::all(&engine, &stack.project)?;
+    migration::ahead(&engine, &stack, &found, &stop)?;
+    let ran_before = !found.is_empty();
     stack.save(folder)?;
     let started = start(&engine, &stack, folder, &stop);
     if let Err(error) = started {
         if !ran_before {
-            take_down(&engine, &stack, folder, world)?;
+            take_down(&engine, &stack, folder)?;
         }
         return Err(error);
     }
@@ -73,7 +78,7 @@ pub fn up(world: &World, arguments: &Arguments, folder: &StateFolder) -> Result<
     }
     eprintln!("Ctrl-C stops it.");
     show_changes(&engine, &stack, &stop)?;
-    take_down(&engine, &stack, folder, world)?;
+    take_down(&engine, &stack, folder)?;
     eprintln!("stopped");
     Ok(())
 }
@@ -223,10 +228,10 @@ fn show_changes(engine: &Engine, stack: &ComposeStack, stop: &AtomicBool) -> Res
 }
 
 /// Ends and removes the containers and networks, of every profile. Volumes stay.
-pub fn take_down(engine: &Engine, stack: &ComposeStack, folder: &StateFolder, world: &World) -> Result<()> {
-    let grace = world.settings.stack.stop_seconds.max(30).to_string();
+pub fn take_down(engine: &Engine, stack: &ComposeStack, folder: &StateFolder) -> Result<()> {
     let mut command = stack.compose(engine)?;
-    command.args(["--profile", "*", "down", "--remove-orphans", "--timeout", &grace]);
+    // Each service has its own time to end, in its `stop_grace_period`.
+    command.args(["--profile", "*", "down", "--remove-orphans"]);
     crate::docker::engine::capture(command)?;
     ComposeStack::put_away(folder)
 }
@@ -254,16 +259,15 @@ mod tests {
         let _ = fs::remove_dir_all(&folder.0);
         fs::create_dir_all(&folder.0).unwrap();
         let engine = pretended(&folder.0);
-        let world = World::new(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()).unwrap();
         stack::tests::stack("squall").save(&folder).unwrap();
         let stack = ComposeStack::load(&folder).unwrap().unwrap();
-        take_down(&engine, &stack, &folder, &world).unwrap();
+        take_down(&engine, &stack, &folder).unwrap();
         assert!(ComposeStack::load(&folder).unwrap().is_none());
         let left = ComposeStack::stopped(&folder).unwrap().unwrap();
         let sorted = volumes::delete_data(&engine, &left.project).unwrap();
         assert_eq!(sorted.kept, ["squall_backups", "squall_s3"]);
         let asked = fs::read_to_string(folder.0.join("asked")).unwrap();
-        assert!(asked.contains(" down ") && !asked.contains("--volumes"), "{asked}");
+        assert!(asked.contains(" down --remove-orphans\n") && !asked.contains("--volumes"), "{asked}");
         assert!(asked.ends_with("volume rm squall_demo squall_postgres squall_watched\n"), "{asked}");
         fs::remove_dir_all(&folder.0).unwrap();
     }

@@ -2,7 +2,7 @@
 
 use super::{
     Place,
-    compose::{self, stack::ComposeStack, volumes},
+    compose::{self, kept::Left, stack::ComposeStack, volumes},
     plan::{data_of, postgres_home},
     service::Plan,
     state::StateFolder,
@@ -29,15 +29,19 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     let _lock = folder.lock()?;
     let in_containers = ComposeStack::load(&folder)?;
     let ran = match &in_containers {
-        Some(stack) => stop_containers(world, &folder, stack)?,
+        Some(stack) => stop_containers(&folder, stack)?,
         None => folder.stop(Duration::from_secs(world.settings.stack.stop_seconds))?,
     };
     println!("{}", if ran { "stopped" } else { "nothing runs" });
     if arguments.delete_data {
-        // Of containers that an earlier `down` ended, too. The secrets in the folder go last: while the database is there they are needed.
-        if let Some(stack) = in_containers.or(ComposeStack::stopped(&folder)?) {
-            delete_volumes(&folder, &stack)?;
+        // Of containers that an earlier `down` ended, too.
+        match ComposeStack::left(&folder)? {
+            Some(Left::RanLast(stack)) => delete_volumes(&folder, &stack)?,
+            Some(Left::Superseded(stack)) if in_containers.is_some() => delete_volumes(&folder, &stack)?,
+            Some(Left::Superseded(stack)) => keep_volumes(&folder, stack)?,
+            None => {}
         }
+        // The secrets in the folder go last: while the database is there they are needed.
         delete_data(&folder)?;
         println!("deleted the data of the stack in {}", folder.0.display());
     }
@@ -45,10 +49,10 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
 }
 
 /// Whether there was anything to stop.
-fn stop_containers(world: &World, folder: &StateFolder, stack: &ComposeStack) -> Result<bool> {
+fn stop_containers(folder: &StateFolder, stack: &ComposeStack) -> Result<bool> {
     let engine = Engine::need("stopping the stack in containers")?;
     let ran = !compose::containers::all(&engine, &stack.project)?.is_empty();
-    compose::take_down(&engine, stack, folder, world)?;
+    compose::take_down(&engine, stack, folder)?;
     Ok(ran)
 }
 
@@ -73,12 +77,24 @@ fn delete_volumes(folder: &StateFolder, stack: &ComposeStack) -> Result<()> {
     ComposeStack::forget(folder)
 }
 
+/// The native stack was meant, and containers ran in the same folder before it: their data stay, and so does what leads to them.
+fn keep_volumes(folder: &StateFolder, stack: ComposeStack) -> Result<()> {
+    let project = &stack.project;
+    println!(
+        "kept the volumes of the stack that ran in containers before (`docker volume ls --filter label=com.docker.compose.project={project}` \
+         names them); to delete them, `docker volume rm NAME`, or `cargo xtask up --docker` and then `cargo xtask down --delete-data`"
+    );
+    stack.supersede(folder)
+}
+
 /// Deletes what xtask has made in a state folder and nothing else: `--state` may name any folder.
 pub fn delete_data(folder: &StateFolder) -> Result<()> {
     if let Some(home) = data_of(Plan::read(&folder.plan())?.as_ref()).and_then(Path::parent) {
         remove(home)?;
     }
     remove(&postgres_home(folder)?)?;
+    // A database that stays in a volume is opened with the password that is there.
+    let opens_a_volume = matches!(ComposeStack::left(folder)?, Some(left) if left.stack().prod && left.stack().secrets == folder.secret(""));
     for made in [
         "postgres",
         "logs",
@@ -89,7 +105,9 @@ pub fn delete_data(folder: &StateFolder) -> Result<()> {
         "build-failed",
         "supervisor.lock",
     ] {
-        remove(&folder.0.join(made))?;
+        if made != "secrets" || !opens_a_volume {
+            remove(&folder.0.join(made))?;
+        }
     }
     Ok(())
 }
@@ -101,5 +119,43 @@ fn remove(path: &Path) -> Result<()> {
             Err(error).with_context(|| format!("deleting {}", path.display()))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{compose::stack::tests::stack, *};
+
+    #[test]
+    fn the_volumes_of_containers_stay_where_a_native_stack_ran_after_them() {
+        let folder = StateFolder(std::env::temp_dir().join(format!("squall-native-{}", std::process::id())));
+        let _ = fs::remove_dir_all(&folder.0);
+        fs::create_dir_all(folder.0.join("secrets")).unwrap();
+        // One whose database has its password in this folder.
+        let containers = {
+            let mut stack = stack("squall");
+            (stack.prod, stack.secrets) = (true, folder.secret(""));
+            stack
+        };
+        containers.save(&folder).unwrap();
+        ComposeStack::put_away(&folder).unwrap();
+        assert!(matches!(ComposeStack::left(&folder).unwrap(), Some(Left::RanLast(_))));
+        Plan::default().write(&folder.plan()).unwrap();
+        let plan = fs::File::options().append(true).open(folder.plan()).unwrap();
+        plan.set_modified(std::time::SystemTime::now() + Duration::from_secs(60)).unwrap();
+        // A second time its plan is gone, with its data.
+        for _ in 0..2 {
+            let left = ComposeStack::left(&folder).unwrap();
+            let Some(Left::Superseded(stack)) = left else { panic!("{left:?}") };
+            keep_volumes(&folder, stack).unwrap();
+            delete_data(&folder).unwrap();
+            assert!(!folder.plan().exists());
+        }
+        assert!(folder.0.join("secrets").exists());
+        // Started once more, they are meant again.
+        containers.save(&folder).unwrap();
+        ComposeStack::put_away(&folder).unwrap();
+        assert!(matches!(ComposeStack::left(&folder).unwrap(), Some(Left::RanLast(_))));
+        fs::remove_dir_all(&folder.0).unwrap();
     }
 }

@@ -17,6 +17,9 @@ const HOPELESS_RESTARTS: u32 = 3;
 #[serde(rename_all = "PascalCase")]
 pub struct Container {
     pub id: String,
+    /// The id of the image that it was made of.
+    #[serde(default)]
+    pub image: String,
     config: ContainerConfig,
     state: ContainerState,
     #[serde(default)]
@@ -92,6 +95,10 @@ impl Container {
             }
             _ => Phase::Failed,
         }
+    }
+
+    pub fn is_healthy(&self) -> bool {
+        self.phase(false) == Phase::Healthy
     }
 
     /// Why it is in its phase, where that needs saying.

@@ -25,7 +25,7 @@ const NEXT_OTHER_VERSION: &str = "first make a backup with the version of Squall
                                   keeps the backups, `cargo xtask up`, and `cargo xtask backup restore --replace` (docs/backups.md)";
 
 #[rustfmt::skip]
-const KNOWN: [Known; 8] = [
+const KNOWN: [Known; 7] = [
     Known { says: "database files are incompatible with server", wrong: "the volume holds a database of another major version of PostgreSQL",
         next: NEXT_OTHER_VERSION },
     Known { says: "in 18+, these Docker images are configured to store database data in", wrong: "the volume holds a database of a PostgreSQL before 18",
@@ -38,8 +38,6 @@ const KNOWN: [Known; 8] = [
         next: "free some: `docker system df` shows what is large, `docker image prune` removes images that nothing uses; then run the command again" },
     Known { says: "Range of CPUs is from", wrong: "the stack may use more processors than this machine has",
         next: "set SQUALL_CPUS to a number that is not larger, or leave it out" },
-    Known { says: "start_interval", wrong: "this Docker engine is too old for a health check of the Compose files",
-        next: "update Docker to version 25 or newer" },
     Known { says: "could not find an available, non-overlapping IPv4 address pool", wrong: "the engine has no addresses left for another network",
         next: "remove networks that nothing uses with `docker network prune`, then run the command again" },
 ];
@@ -88,6 +86,23 @@ pub fn compose(stack: &ComposeStack, log: &Path) -> Failure {
         Some(known) => Failure::new(tried, format!("{}:\n{lines}", known.wrong), known.next),
         None => Failure::new(tried, lines, "mend what Compose names, then run `cargo xtask up` again"),
     }
+}
+
+/// The last words of a migration that was tried before anything was replaced.
+pub fn migration(said: &str) -> Failure {
+    let lines: Vec<_> = said.trim_end().lines().collect();
+    let lines = lines[lines.len().saturating_sub(LAST_LINES)..].join("\n");
+    let known = KNOWN.iter().find(|known| lines.contains(known.says));
+    let wrong = known.map_or_else(String::new, |known| format!("{}. ", known.wrong));
+    let next =
+        known.map_or("mend what the last lines name, then run `cargo xtask up` again", |known| known.next);
+    Failure::new(
+        "migrating the database of the stack that runs",
+        format!(
+            "{wrong}The migration ended with an error, and nothing was replaced: what ran runs on. Its last lines:\n{lines}"
+        ),
+        next,
+    )
 }
 
 /// The engine says which port, the machine who has it.

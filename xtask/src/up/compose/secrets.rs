@@ -19,12 +19,11 @@ const SECRETS: [&str; 1] = ["database_password"];
 /// The folder where nobody named one, with a sentence where it is not the usual one.
 pub fn place(world: &World, folder: &StateFolder, project: &str) -> (PathBuf, Option<String>) {
     let (usual, old) = (usual(world, folder, project), folder.secret(""));
-    let holds = |place: &Path| SECRETS.iter().any(|name| place.join(name).exists());
-    if usual == old || !holds(&old) {
+    if usual == old || !are_in(&old) {
         return (usual, None);
     }
     let (old_place, usual_place) = (old.display(), usual.display());
-    if holds(&usual) {
+    if are_in(&usual) {
         let remark = format!("the secrets in {usual_place} are used, not those in {old_place}");
         return (usual, Some(remark));
     }
@@ -35,6 +34,10 @@ pub fn place(world: &World, folder: &StateFolder, project: &str) -> (PathBuf, Op
         moved.join(" ")
     );
     (old, Some(remark))
+}
+
+pub fn are_in(place: &Path) -> bool {
+    SECRETS.iter().any(|name| place.join(name).exists())
 }
 
 /// `./secrets`, as infra/compose.prod.yaml has it. A stack whose folder was named has its own.

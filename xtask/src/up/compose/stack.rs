@@ -6,7 +6,8 @@
 use super::{
     published::{self, Published, Wanted},
     secrets,
-    variables::{Said, set},
+    services::{ComposeService, Config, in_order},
+    variables::{PROFILES, Said, is_said},
 };
 use crate::{
     docker::{
@@ -23,7 +24,12 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, path::PathBuf, process::Command, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    process::Command,
+    time::Duration,
+};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ComposeStack {
@@ -33,8 +39,12 @@ pub struct ComposeStack {
     files: Vec<PathBuf>,
     profiles: Vec<String>,
     environment: BTreeMap<String, String>,
-    /// What the files ask for and the shell had set when the stack was started; the shell of a later command may lack it.
+    /// What the files ask for and the shell had set when the stack was started; the shell of a later command may lack it. Without
+    /// secrets, and without what `.env` says.
     remembered: BTreeMap<String, String>,
+    /// What the files cannot be read without, wherever it was said; nothing is decided by it.
+    #[serde(default)]
+    required: BTreeMap<String, String>,
     pub url: String,
     /// For http; with TLS only to lead to https.
     port: u16,
@@ -45,43 +55,11 @@ pub struct ComposeStack {
     start_seconds: u64,
     demo: bool,
     pub prod: bool,
+    /// A native stack ran in the same folder after it was stopped.
+    #[serde(default)]
+    pub superseded: bool,
     #[serde(skip)]
     pub remarks: Vec<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ComposeService {
-    pub name: String,
-    pub image: String,
-    /// The target of the Dockerfile, for an image of ours.
-    pub target: Option<String>,
-    /// Others wait for its good end: it runs once.
-    pub is_job: bool,
-    needs: Vec<String>,
-}
-
-/// What `docker compose config --format json` prints, as far as we read it.
-#[derive(Deserialize)]
-struct Config {
-    services: BTreeMap<String, ConfigService>,
-}
-
-#[derive(Deserialize)]
-struct ConfigService {
-    image: Option<String>,
-    build: Option<ConfigBuild>,
-    #[serde(default)]
-    depends_on: BTreeMap<String, Condition>,
-}
-
-#[derive(Deserialize)]
-struct ConfigBuild {
-    target: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Condition {
-    condition: String,
 }
 
 /// What decides besides the variables that a person set.
@@ -94,21 +72,22 @@ struct Wish {
     running: Option<Published>,
 }
 
-const JOB_DONE: &str = "service_completed_successfully";
-
 impl ComposeStack {
     /// Decides everything; starts nothing.
     pub fn plan(world: &World, engine: &Engine, folder: &StateFolder, arguments: &Arguments) -> Result<Self> {
-        let before = Self::load(folder)?;
-        let said = Said::here(before.as_ref().map(|before| before.remembered.clone()).unwrap_or_default());
-        let running = before.as_ref().filter(|before| before.runs(engine));
+        let kept = Self::load(folder)?;
+        let running = kept.as_ref().filter(|kept| kept.runs(engine));
+        // What was said to a stack that is down is forgotten, but not where its volumes are.
+        let said =
+            Said::here(&world.root, running.map(|running| running.remembered.clone()).unwrap_or_default());
+        let stopped = Self::stopped(folder)?;
         let wish = Wish {
             demo: arguments.demo,
             prod: arguments.prod,
             processors: engine.processors,
             running: running.map(Self::published),
         };
-        let mut stack = Self::decide(world, folder, wish, &said, before.as_ref())?;
+        let mut stack = Self::decide(world, folder, wish, &said, kept.as_ref().or(stopped.as_ref()))?;
         if let Some(running) = running.filter(|running| running.project != stack.project) {
             let wrong = format!(
                 "the stack of this folder runs as {}, and COMPOSE_PROJECT_NAME says {}",
@@ -129,20 +108,22 @@ impl ComposeStack {
         said: &Said,
         before: Option<&Self>,
     ) -> Result<Self> {
-        let demo = wish.demo || before.is_some_and(|before| before.demo);
         // A running stack stays what it is: its database was made with that password.
-        let prod = wish.prod || before.is_some_and(|before| before.prod);
+        let running = before.filter(|_| wish.running.is_some());
+        let demo = wish.demo || running.is_some_and(|running| running.demo);
+        let prod = wish.prod || running.is_some_and(|running| running.prod);
         let has_tls = prod && said.get("SQUALL_TLS_CERTIFICATE").is_some();
         let mut files = vec![world.root.join("compose.yaml")];
         files.extend(prod.then(|| world.root.join("infra/compose.prod.yaml")));
         files.extend(has_tls.then(|| world.root.join("infra/compose.tls.yaml")));
         let project = project(world, folder, said, before);
-        let (secrets, remark_on_secrets) =
-            match (said.now("SQUALL_SECRETS"), before.filter(|before| before.prod)) {
-                (Some(folder), _) => (std::path::absolute(folder)?, None),
-                (None, Some(before)) => (before.secrets.clone(), None),
-                (None, None) => secrets::place(world, folder, &project),
-            };
+        // One that is down may have been moved: its secrets are where they were, or where they belong.
+        let made_before = before.filter(|it| it.prod && (running.is_some() || secrets::are_in(&it.secrets)));
+        let (secrets, remark_on_secrets) = match (said.now("SQUALL_SECRETS"), made_before) {
+            (Some(folder), _) => (std::path::absolute(folder)?, None),
+            (None, Some(before)) => (before.secrets.clone(), None),
+            (None, None) => secrets::place(world, folder, &project),
+        };
         let usual = world.settings.ports.api;
         let wanted = Wanted { prod, tls: has_tls, usual, running: wish.running };
         let (published, remark) = published::choose(said, wanted)?;
@@ -166,13 +147,19 @@ impl ComposeStack {
         }
         let texts: Vec<_> =
             files.iter().map(|file| std::fs::read_to_string(file).unwrap_or_default()).collect();
+        let texts = || texts.iter().map(String::as_str);
+        let (remembered, left_out) = said.of_files(texts());
+        let named = said.get(PROFILES).into_iter().flat_map(|names| names.split(',')).map(str::trim);
+        let profiles: BTreeSet<_> =
+            named.filter(|name| !name.is_empty()).chain(demo.then_some("demo")).collect();
         Ok(Self {
             project,
             root: world.root.clone(),
             files,
-            profiles: demo.then(|| "demo".to_owned()).into_iter().collect(),
+            profiles: profiles.into_iter().map(str::to_owned).collect(),
             environment,
-            remembered: said.of_files(texts.iter().map(String::as_str)),
+            remembered,
+            required: said.required(texts()),
             url: url.unwrap_or_else(|| published.url()),
             port: published.plain,
             tls_port: published.tls,
@@ -181,7 +168,11 @@ impl ComposeStack {
             start_seconds: world.settings.stack.start_seconds,
             demo,
             prod,
-            remarks: remark.into_iter().chain(remark_on_secrets.filter(|_| prod)).collect(),
+            superseded: false,
+            remarks: [remark, remark_on_secrets.filter(|_| prod), remark_on_left_out(&left_out)]
+                .into_iter()
+                .flatten()
+                .collect(),
         })
     }
 
@@ -202,57 +193,14 @@ impl ComposeStack {
 
     /// What the shell says, else what the one said that started the stack.
     fn said(&self, name: &str) -> Option<String> {
-        set(name).or_else(|| self.remembered.get(name).cloned())
+        let said = if is_said(name) { std::env::var(name).ok() } else { self.remembered.get(name).cloned() };
+        said.filter(|value| !value.is_empty())
     }
 
-    /// The stack that `up` started in this folder, if it started one in containers.
-    pub fn load(folder: &StateFolder) -> Result<Option<Self>> {
-        Ok(files::read_if_there(&place(folder))?.and_then(|text| serde_json::from_str(&text).ok()))
-    }
-
-    pub fn save(&self, folder: &StateFolder) -> Result<()> {
-        files::replace(&place(folder), &serde_json::to_string_pretty(self)?)
-    }
-
-    /// It is down. Its volumes may still be there, and whoever deletes them has to know its name.
-    pub fn put_away(folder: &StateFolder) -> Result<()> {
-        unless_absent(std::fs::rename(place(folder), place_of_stopped(folder)))
-    }
-
-    /// The stack in containers that is down, with what it left.
-    pub fn stopped(folder: &StateFolder) -> Result<Option<Self>> {
-        let text = files::read_if_there(&place_of_stopped(folder))?;
-        Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
-    }
-
-    /// For what exchanges the data folder of the native stack: the data of containers are elsewhere, and would stay what they are.
-    pub fn refuse_where_it_ran_last(folder: &StateFolder, tried: &str) -> Result<()> {
-        let written = |path: PathBuf| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
-        let (stack, state) = match Self::load(folder)? {
-            Some(stack) => (stack, "runs"),
-            // The native stack writes its plan at each start.
-            None if written(place_of_stopped(folder)) > written(folder.plan()) => {
-                match Self::stopped(folder)? {
-                    Some(stack) => (stack, "ran last"),
-                    None => return Ok(()),
-                }
-            }
-            None => return Ok(()),
-        };
-        let wrong = format!(
-            "the stack of this folder {state} in containers (Compose project {}), whose data are in a volume; this command \
-             exchanges the data folder of the native stack",
-            stack.project
-        );
-        let next = "bring a whole backup back with `cargo xtask backup restore --replace`, while the stack is up; for a moment in between, \
-                    `docker compose run --rm --no-deps recover --to TIME` fills a volume to start the database on (docs/backups.md). If the \
-                    native database of this folder is meant, run `cargo xtask up --native` once and `cargo xtask down`, then this again";
-        Err(Failure::new(tried, wrong, next).into())
-    }
-
-    /// Nothing of it is left.
-    pub fn forget(folder: &StateFolder) -> Result<()> {
-        unless_absent(std::fs::remove_file(place_of_stopped(folder)))
+    /// What is left of it when it is down: where its volumes and secrets are, and nothing that a shell said.
+    pub fn without_words(self) -> Self {
+        let (remembered, required) = (BTreeMap::new(), BTreeMap::new());
+        Self { remembered, required, profiles: Vec::new(), ..self }
     }
 
     /// `docker compose` for this stack.
@@ -262,12 +210,14 @@ impl ComposeStack {
         self.files.iter().for_each(|file| {
             command.arg("--file").arg(file);
         });
+        // One flag, and Compose ignores COMPOSE_PROFILES: those of the variable are among them.
         self.profiles.iter().for_each(|profile| {
             command.args(["--profile", profile]);
         });
         command
             .args(["--ansi", "never", "--progress", "plain"])
-            .envs(self.remembered.iter().filter(|(name, _)| set(name).is_none()))
+            .envs(self.required.iter().filter(|(name, _)| self.said(name).is_none()))
+            .envs(self.remembered.iter().filter(|(name, _)| !is_said(name)))
             .envs(&self.environment)
             .current_dir(&self.root);
         Ok(command)
@@ -327,6 +277,18 @@ impl ComposeStack {
         Ok(text("email").zip(text("password")))
     }
 
+    fn runs(&self, engine: &Engine) -> bool {
+        super::containers::all(engine, &self.project).is_ok_and(|found| !found.is_empty())
+    }
+
+    /// What a container of this service is when it does what it should.
+    pub fn good_phase(&self, name: &str) -> Phase {
+        match self.service(name).is_some_and(|service| service.is_job) {
+            true => Phase::Done,
+            false => Phase::Healthy,
+        }
+    }
+
     /// What Compose makes of the files: the services in an order in which they can start.
     fn configured(&self, engine: &Engine) -> Result<Vec<ComposeService>> {
         let mut command = self.compose(engine)?;
@@ -345,36 +307,17 @@ impl ComposeStack {
     }
 }
 
-/// The services, each after those it waits for.
-fn in_order(config: &Config) -> Vec<ComposeService> {
-    let is_job = |name: &str| {
-        let waits =
-            |service: &ConfigService| service.depends_on.get(name).is_some_and(|it| it.condition == JOB_DONE);
-        config.services.values().any(waits)
+/// What the shell alone says and nobody writes down, a later command has to be told again.
+fn remark_on_left_out(names: &[String]) -> Option<String> {
+    let (are, them) = match names {
+        [] => return None,
+        [_] => ("is a secret: it is", "it"),
+        _ => ("are secrets: they are", "them"),
     };
-    let mut waiting: Vec<_> = config
-        .services
-        .iter()
-        .map(|(name, service)| ComposeService {
-            name: name.clone(),
-            image: service.image.clone().unwrap_or_default(),
-            target: service.build.as_ref().and_then(|build| build.target.clone()),
-            is_job: is_job(name),
-            needs: service.depends_on.keys().cloned().collect(),
-        })
-        .collect();
-    let mut ordered: Vec<ComposeService> = Vec::new();
-    while !waiting.is_empty() {
-        let placed = |name: &String| ordered.iter().any(|service| service.name == *name);
-        let known = |name: &String| config.services.contains_key(name);
-        // Compose has refused circles; the first is taken if it has not.
-        let next = waiting
-            .iter()
-            .position(|it| it.needs.iter().all(|need| placed(need) || !known(need)))
-            .unwrap_or(0);
-        ordered.push(waiting.remove(next));
-    }
-    ordered
+    Some(format!(
+        "{} {are} not kept for later commands; put {them} into .env, or set {them} in each shell that starts, restarts or backs up the stack",
+        names.join(", ")
+    ))
 }
 
 /// `squall` for the usual folder, so that plain `docker compose` means the same stack.
@@ -384,36 +327,6 @@ fn project(world: &World, folder: &StateFolder, said: &Said, before: Option<&Com
         (None, Some(before)) => before.project.clone(),
         (None, None) if folder.0 == world.root.join("target/squall") => "squall".into(),
         (None, None) => format!("squall-{}", &files::fingerprint(&folder.0)[..8]),
-    }
-}
-
-fn place(folder: &StateFolder) -> PathBuf {
-    folder.0.join("compose.json")
-}
-
-fn place_of_stopped(folder: &StateFolder) -> PathBuf {
-    folder.0.join("compose.stopped.json")
-}
-
-/// What is not there has not to be moved or removed.
-fn unless_absent(done: std::io::Result<()>) -> Result<()> {
-    match done {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
-        _ => Ok(()),
-    }
-}
-
-impl ComposeStack {
-    fn runs(&self, engine: &Engine) -> bool {
-        super::containers::all(engine, &self.project).is_ok_and(|found| !found.is_empty())
-    }
-
-    /// What a container of this service is when it does what it should.
-    pub fn good_phase(&self, name: &str) -> Phase {
-        match self.service(name).is_some_and(|service| service.is_job) {
-            true => Phase::Done,
-            false => Phase::Healthy,
-        }
     }
 }
 
@@ -428,25 +341,6 @@ pub mod tests {
             "url": "http://127.0.0.1:8642", "port": 8642, "secrets": "/secrets", "start_seconds": 1, "demo": false, "prod": false,
         });
         serde_json::from_value(written).unwrap()
-    }
-
-    #[test]
-    fn services_stand_after_what_they_wait_for_and_jobs_are_known_by_who_waits_for_their_end() {
-        let text = r#"{"services": {
-            "api": {"image": "squall/api:local", "build": {"context": ".", "target": "api"},
-                    "depends_on": {"migrate": {"condition": "service_completed_successfully"}}},
-            "migrate": {"image": "m", "depends_on": {"postgres": {"condition": "service_healthy"}}},
-            "postgres": {"image": "p"},
-            "worker": {"image": "w", "depends_on": {"gone": {"condition": "service_healthy"}}}
-        }}"#;
-        let services = in_order(&serde_json::from_str(text).unwrap());
-        let names: Vec<_> = services.iter().map(|service| service.name.as_str()).collect();
-        assert_eq!(names, ["postgres", "migrate", "api", "worker"]);
-        assert_eq!(
-            services.iter().filter(|service| service.is_job).map(|it| &it.name).collect::<Vec<_>>(),
-            ["migrate"]
-        );
-        assert_eq!(services[2].target.as_deref(), Some("api"));
     }
 
     #[test]
@@ -493,25 +387,31 @@ pub mod tests {
     }
 
     #[test]
-    fn the_data_folder_is_not_exchanged_where_containers_ran_last() {
-        let folder =
-            StateFolder(std::env::temp_dir().join(format!("squall-ran-last-{}", std::process::id())));
-        let _ = std::fs::remove_dir_all(&folder.0);
-        let refused = || {
-            ComposeStack::refuse_where_it_ran_last(&folder, "going back")
-                .err()
-                .map(|error| Failure::from_error(error, "").to_string())
-        };
-        assert_eq!(refused(), None);
-        stack("squall").save(&folder).unwrap();
-        assert!(refused().unwrap().contains("runs in containers (Compose project squall)"));
-        ComposeStack::put_away(&folder).unwrap();
-        assert!(refused().unwrap().contains("ran last in containers"));
-        // A native start after it, told by the time of its plan.
-        let plan = std::fs::File::create(folder.plan()).unwrap();
-        plan.set_modified(std::time::SystemTime::now() + Duration::from_secs(60)).unwrap();
-        assert_eq!(refused(), None);
-        std::fs::remove_dir_all(&folder.0).unwrap();
+    fn of_a_stack_that_is_down_only_its_name_is_remembered() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned();
+        let (world, folder) = (World::new(root.clone()).unwrap(), StateFolder(root.join("target/nowhere")));
+        let running = Some(Published { plain: 80, tls: None });
+        let wish = Wish { demo: true, prod: true, processors: 4, running };
+        let variables = [
+            ("COMPOSE_PROJECT_NAME", "mine"),
+            ("COMPOSE_PROFILES", "storage, dev"),
+            ("SQUALL_PUBLIC_URL", "https://squall.example"),
+            ("SQUALL_SECRETS", "/etc/squall-of-nobody"),
+        ];
+        let first =
+            ComposeStack::decide(&world, &folder, wish, &Said::of(&variables, &BTreeMap::new()), None)
+                .unwrap();
+        assert_eq!(first.profiles, ["demo", "dev", "storage"]);
+        // Its containers are gone: another shell starts it from nothing, on the same volumes.
+        let (said, bare) = (
+            Said::of(&[("SQUALL_PORT", "18642")], &BTreeMap::new()),
+            Wish { demo: false, prod: false, processors: 4, running: None },
+        );
+        let second = ComposeStack::decide(&world, &folder, bare, &said, Some(&first)).unwrap();
+        assert_eq!((second.project.as_str(), second.prod, second.demo), ("mine", false, false));
+        assert!(second.profiles.is_empty() && second.required.is_empty(), "{second:?}");
+        assert_eq!(second.remembered.into_keys().collect::<Vec<_>>(), ["SQUALL_PORT"]);
+        assert_ne!(second.secrets, first.secrets);
     }
 
     #[test]
