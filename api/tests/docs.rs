@@ -10,7 +10,7 @@ use std::path::Path;
 
 #[test]
 fn the_table_of_the_docs_is_the_one_of_the_binary() {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference/configuration.md");
     docs::keep(&page, "## The api", &markdown(&Config::knobs())).unwrap();
 }
 

@@ -119,7 +119,7 @@ LABEL org.opencontainers.image.title="Squall api tests" \
       org.opencontainers.image.description="The tests of the api, for a stack in containers." \
       org.opencontainers.image.licenses="Apache-2.0 OR MIT"
 WORKDIR /usr/share/squall/api
-COPY docs/configuration.md /usr/share/squall/docs/configuration.md
+COPY docs/reference/configuration.md /usr/share/squall/docs/reference/configuration.md
 COPY --from=build-test /usr/share/squall/api /usr/share/squall/api
 COPY --from=build-test /out/tests /tests
 # A test runs the program itself, where cargo put it.

@@ -11,7 +11,7 @@ use std::path::Path;
 
 #[test]
 fn the_table_of_the_docs_is_the_one_of_the_binary() {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference/configuration.md");
     docs::keep(&page, "## The worker", &markdown(&Config::knobs())).unwrap();
 }
 
@@ -24,7 +24,7 @@ fn every_variable_is_known_to_the_other_programs() {
 
 #[sqlx::test(migrator = "squall_migrations::MIGRATOR")]
 async fn the_queries_of_the_docs_run_on_the_schema(pool: PgPool) {
-    let page = include_str!("../../docs/troubleshooting.md");
+    let page = include_str!("../../docs/guide/troubleshooting.md");
     let queries: Vec<_> =
         page.split("```sql\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     assert!(queries.len() >= 5, "only {} queries", queries.len());
