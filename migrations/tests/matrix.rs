@@ -46,7 +46,7 @@ matrix! {
 /// Each is generated and proved, or refused for the reason that stands there.
 async fn check(text: &str, pool: &PgPool) {
     let options = pool.connect_options();
-    let password = std::env::var("DATABASE_URL").ok().and_then(|url| squall_secrets::password_of(&url));
+    let password = std::env::var("DATABASE_URL").ok().and_then(|url| squall_base::secrets::password_of(&url));
     let server = Server { options: &options, password: password.as_deref() };
     let cases: Vec<Case> = text.split("-- case: ").skip(1).map(case).collect();
     let mut wrong = Vec::new();
