@@ -1,4 +1,4 @@
-//! Random damage to a backup in a folder: each is made, looked for, and mended again.
+//! Random damage to a backup in a folder: each is applied, looked for, and reverted.
 
 use anyhow::{Context, Result};
 use squall_backup::{keys::Identities, list::choose, progress::Progress, store::Store, verify::verify};
@@ -39,6 +39,6 @@ pub async fn found(place: &Path, damages: usize) -> Result<usize> {
     }
     verify(&store, &manifest.id, &Identities::default(), &Progress::silent())
         .await
-        .context("the mended backup is not whole")?;
+        .context("the restored backup is not valid")?;
     Ok(found)
 }

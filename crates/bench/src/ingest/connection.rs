@@ -69,7 +69,7 @@ impl Connection {
     /// Sends a request of `events` events until it is accepted; returns how often it was put off.
     ///
     /// # Errors
-    /// When an event is rejected, or the request fails in any way that a pause does not mend.
+    /// When an event is rejected, or the request fails in a way that a retry cannot fix.
     pub(crate) async fn ingest(&mut self, request: &[u8], events: u64) -> Result<u32> {
         for attempt in 0..ATTEMPTS {
             let head =

@@ -106,7 +106,7 @@ impl Stack {
             let standing = self.standing().await?;
             ensure!(
                 standing.set_aside == 0,
-                "the worker set {} batches aside; its log says why",
+                "the worker set {} batches aside; see its log",
                 standing.set_aside
             );
             ensure!(
