@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// How many of so many flips and cuts `verify` finds.
+/// How many of `count` flips and truncations `verify` detects.
 pub async fn found(place: &Path, damages: usize) -> Result<usize> {
     let store = Store::open(&place.to_string_lossy())?;
     let manifest = choose(&store, "latest").await?;
