@@ -156,9 +156,9 @@ impl From<&sqlx::Error> for ApiError {
             DatabaseError::NotFound => Self::not_found("thing"),
             DatabaseError::Unavailable | DatabaseError::Contention => Self::unavailable(error),
             DatabaseError::Constraint(name) => of_constraint(name).unwrap_or_else(|| Self::internal(error)),
-            DatabaseError::InvalidText => {
-                Self::invalid("The request holds a character that cannot be stored, such as NUL. Leave it out.")
-            }
+            DatabaseError::InvalidText => Self::invalid(
+                "The request holds a character that cannot be stored, such as NUL. Leave it out.",
+            ),
             DatabaseError::Bug => Self::internal(error),
         }
     }

@@ -43,9 +43,7 @@ impl DatabaseError<'_> {
 pub fn classify(error: &sqlx::Error) -> DatabaseError<'_> {
     match error {
         sqlx::Error::RowNotFound => DatabaseError::NotFound,
-        sqlx::Error::Database(error) => {
-            classify_code(&error.code().unwrap_or_default(), error.constraint())
-        }
+        sqlx::Error::Database(error) => classify_code(&error.code().unwrap_or_default(), error.constraint()),
         sqlx::Error::Io(_)
         | sqlx::Error::Tls(_)
         | sqlx::Error::PoolTimedOut
@@ -136,9 +134,9 @@ mod tests {
     #[test]
     fn each_sqlstate_has_one_meaning() {
         for (code, constraint, expected) in [
-            ("40P01", None, DatabaseError::Contention), // deadlock_detected
-            ("40001", None, DatabaseError::Contention), // serialization_failure
-            ("55P03", None, DatabaseError::Contention), // lock_not_available
+            ("40P01", None, DatabaseError::Contention),  // deadlock_detected
+            ("40001", None, DatabaseError::Contention),  // serialization_failure
+            ("55P03", None, DatabaseError::Contention),  // lock_not_available
             ("08006", None, DatabaseError::Unavailable), // connection_failure
             ("28P01", None, DatabaseError::Unavailable), // invalid_password
             ("3D000", None, DatabaseError::Unavailable), // invalid_catalog_name
