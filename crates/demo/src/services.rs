@@ -12,6 +12,7 @@ mod inventory;
 mod mailer;
 
 use crate::formats::Format;
+use squall_grouping::Level;
 
 /// Every service of the shop, in the order of a request.
 pub(crate) static SERVICES: [&Service; 6] = [
@@ -37,15 +38,6 @@ pub(crate) struct Service {
     pub(crate) hosts: u64,
     pub(crate) format: Format,
     pub(crate) templates: &'static [Template],
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Level {
-    Debug,
-    Info,
-    Warning,
-    Error,
-    Fatal,
 }
 
 /// When a template is written.

@@ -119,7 +119,7 @@ async fn generate_next(arguments: Generate) -> Result<()> {
     let migrations = Script::read_all(&folder)?;
     let declared = fs::read_to_string(&schema).with_context(|| format!("reading {}", schema.display()))?;
     let url = database::url()?;
-    let (options, password) = (database::options(&url)?, squall_secrets::password_of(&url));
+    let (options, password) = (database::options(&url)?, squall_base::secrets::password_of(&url));
     let server = Server { options: &options, password: password.as_deref() };
     let mut written =
         generate::generate(server, &Sources { migrations: &migrations, declared: &declared }, &request)

@@ -42,7 +42,7 @@ const FILES: [&str; 8] = [
 /// Each case is generated and verified, or refused for the reason it names.
 pub async fn check(text: &str, pool: &PgPool) {
     let options = pool.connect_options();
-    let password = std::env::var("DATABASE_URL").ok().and_then(|url| squall_secrets::password_of(&url));
+    let password = std::env::var("DATABASE_URL").ok().and_then(|url| squall_base::secrets::password_of(&url));
     let server = Server { options: &options, password: password.as_deref() };
     let cases: Vec<Case> = text.split("-- case: ").skip(1).map(case).collect();
     let mut wrong = Vec::new();
