@@ -133,7 +133,7 @@ fn engine(world: &World, command: &str, passed: &Passed, more: &[OsString]) -> R
         return in_containers(world, &stack, command, &passed.arguments);
     }
     build::binaries(world, Binaries::ReleaseOne("squall-backup"))?;
-    let (shell, program) = (world.shell()?, world.binary(Profile::Release, "squall-backup")?);
+    let (shell, program) = (world.shell()?, world.binary(Profile::Up, "squall-backup")?);
     let reads_files_only = matches!(command, "list" | "verify" | "prune" | "key");
     let mut environment: Vec<(&str, OsString)> = vec![("SQUALL_BACKUP_TO", destination(world)?)];
     if !reads_files_only && command != "recover" {
@@ -205,7 +205,7 @@ fn go_back(world: &World, moment: &str, passed: &Passed) -> Result<()> {
         let _ = fs::remove_dir_all(left);
     }
     build::binaries(world, Binaries::ReleaseOne("squall-backup"))?;
-    let (shell, program) = (world.shell()?, world.binary(Profile::Release, "squall-backup")?);
+    let (shell, program) = (world.shell()?, world.binary(Profile::Up, "squall-backup")?);
     let given = &passed.arguments;
     let recover = cmd!(shell, "{program} recover --to {moment} --into {aside} {given...}");
     let recover = recover.env("SQUALL_BACKUP_TO", destination(world)?).env("SQUALL_PG_BIN", programs(world)?);

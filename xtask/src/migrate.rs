@@ -1,4 +1,4 @@
-//! `migrate`: runs `squall-migrate`, which knows the schema; xtask only knows which database is meant.
+//! `migrate`: chooses the database, then runs `squall-schema` (write and check migrations) or `squall-migrate` (the job).
 
 use crate::{
     build::{self, Binaries},
@@ -76,9 +76,8 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     {
         return in_containers(world, &stack, &arguments.action);
     }
-    build::binaries(world, Binaries::One("squall-migrate"))?;
     match &arguments.action {
-        Action::New { name } => squall_migrate(world, &["new", name], &[]),
+        Action::New { name } => squall_schema(world, &["new", name], &[]),
         Action::Generate { name, renames, losses, backfills, dry_run } => {
             let mut words = vec!["generate", name];
             for (flag, values) in [("--rename", renames), ("--allow-loss", losses), ("--backfill", backfills)]
@@ -86,16 +85,14 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
                 words.extend(values.iter().flat_map(|value| [flag, value]));
             }
             words.extend(dry_run.then_some("--dry-run"));
-            squall_migrate(world, &words, &Scratch::start(world)?.environment())
+            squall_schema(world, &words, &Scratch::start(world)?.environment())
         }
-        Action::Lint => squall_migrate(world, &["lint"], &[]),
-        Action::Run(place) => squall_migrate(world, &["run"], &running(world, place)?),
-        Action::Status { json: true, place } => {
-            squall_migrate(world, &["status", "--json"], &running(world, place)?)
-        }
-        Action::Status { json: false, place } => squall_migrate(world, &["status"], &running(world, place)?),
-        Action::Fixture => squall_migrate(world, &["fixture"], &Scratch::start(world)?.environment()),
-        Action::Verify => squall_migrate(world, &["verify"], &Scratch::start(world)?.environment()),
+        Action::Lint => squall_schema(world, &["lint"], &[]),
+        Action::Fixture => squall_schema(world, &["fixture"], &Scratch::start(world)?.environment()),
+        Action::Verify => squall_schema(world, &["verify"], &Scratch::start(world)?.environment()),
+        Action::Run(place) => squall_migrate(world, &["run"], place),
+        Action::Status { json: true, place } => squall_migrate(world, &["status", "--json"], place),
+        Action::Status { json: false, place } => squall_migrate(world, &["status"], place),
     }
 }
 
@@ -111,15 +108,28 @@ fn in_containers(world: &World, stack: &ComposeStack, action: &Action) -> Result
     world.run(compose, "mend what the message above names, then run the command again")
 }
 
-fn squall_migrate(world: &World, arguments: &[&str], environment: &[(&str, OsString)]) -> Result<()> {
-    let (shell, program) = (world.shell()?, world.binary(Profile::Debug, "squall-migrate")?);
-    let command =
-        cmd!(shell, "{program} {arguments...}").envs(environment.iter().map(|(name, value)| (name, value)));
-    world.run(command, "mend what the message above names, then run the command again")
+/// The tool that writes and checks migrations.
+fn squall_schema(world: &World, arguments: &[&str], environment: &[(&str, OsString)]) -> Result<()> {
+    program(world, "squall-schema", arguments, environment)
 }
 
-fn running(world: &World, place: &Place) -> Result<Vec<(&'static str, OsString)>> {
-    Ok(vec![("DATABASE_URL", database(world, place)?.into())])
+/// The job that applies them.
+fn squall_migrate(world: &World, arguments: &[&str], place: &Place) -> Result<()> {
+    let url = database(world, place)?;
+    program(world, "squall-migrate", arguments, &[("DATABASE_URL", url.into())])
+}
+
+fn program(
+    world: &World,
+    name: &'static str,
+    arguments: &[&str],
+    environment: &[(&str, OsString)],
+) -> Result<()> {
+    build::binaries(world, Binaries::One(name))?;
+    let (shell, program) = (world.shell()?, world.binary(Profile::Debug, name)?);
+    let command =
+        cmd!(shell, "{program} {arguments...}").envs(environment.iter().map(|(name, value)| (name, value)));
+    world.run(command, "fix the cause named above, then run the command again")
 }
 
 /// The user's database, else that of the running stack.

@@ -174,12 +174,12 @@ fn refuse_beside_containers(folder: &StateFolder) -> Result<()> {
 /// Builds what the stack runs and decides what it is made of. Starts nothing.
 pub fn prepare(world: &World, folder: &StateFolder, options: &Options) -> Result<Planned> {
     let say = |line: &str| eprintln!("{line}");
-    build::binaries(world, options.binaries)?;
     let web = if options.dev {
+        build::binaries(world, options.binaries)?;
         build::node_modules(world, &say)?;
         Web::DevServer
     } else {
-        Web::Built(build::web(world, &say)?)
+        Web::Built(build::stack(world, options.binaries)?)
     };
     plan::make(world, folder, options, &web)
 }

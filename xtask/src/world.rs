@@ -67,10 +67,11 @@ pub struct Backup {
     pub to: String,
 }
 
-/// The two ways the workspace is compiled.
+/// A profile of the workspace's Cargo.toml.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Profile {
     Debug,
+    Up,
     Release,
 }
 
@@ -78,6 +79,7 @@ impl Profile {
     pub fn folder(self) -> &'static str {
         match self {
             Self::Debug => "debug",
+            Self::Up => "up",
             Self::Release => "release",
         }
     }
