@@ -1,26 +1,26 @@
-//! Reads what is told of issues, once for everybody: what is true now, not what was when it changed.
+//! Loads the current state of what changed, once for all subscribers.
 
 use super::{
+    message::{LiveCounts, LiveIssue, LiveMinute, StreamMessage},
     pending::Turn,
-    told::{LiveCounts, LiveIssue, LiveMinute, Told},
 };
-use crate::{level::Level, routes::Status};
+use crate::{issue::Status, level::Level};
 use chrono::DateTime;
 use sqlx::PgPool;
 use squall_live::Minute;
 use std::collections::{BTreeMap, HashMap};
 
-/// Issues and counts of a turn, in its order. What was deleted meanwhile is left out.
-pub(super) async fn told(pool: &PgPool, turn: &Turn) -> Result<Vec<Told>, sqlx::Error> {
+/// The messages of a turn, in its order. What was deleted in the meantime is left out.
+pub async fn messages(pool: &PgPool, turn: &Turn) -> Result<Vec<StreamMessage>, sqlx::Error> {
     let mut issues = issues(pool, turn).await?;
     let slugs = slugs(pool, turn).await?;
     let issues = turn.issues.iter().filter_map(|(id, is_new)| {
         let (project_id, issue) = issues.remove(id)?;
-        Some(Told::issue(project_id, *is_new, issue))
+        Some(StreamMessage::issue(project_id, *is_new, issue))
     });
     let counts = turn.counts.iter().filter_map(|(project_id, minutes)| {
         let project = slugs.get(project_id)?.clone();
-        Some(Told::counts(*project_id, LiveCounts { project, minutes: by_minute(minutes) }))
+        Some(StreamMessage::counts(*project_id, LiveCounts { project, minutes: by_minute(minutes) }))
     });
     Ok(issues.chain(counts).collect())
 }
@@ -29,7 +29,7 @@ fn by_minute(counts: &BTreeMap<Minute, i64>) -> Vec<LiveMinute> {
     let mut minutes: Vec<LiveMinute> = Vec::new();
     for (Minute { minute, level, .. }, events) in counts {
         let at = DateTime::from_timestamp(minute.saturating_mul(60), 0).unwrap_or_default();
-        let level = format!("{:?}", Level::from_severity(*level)).to_lowercase();
+        let level = Level::from_severity(*level).name().to_owned();
         match minutes.last_mut().filter(|last| last.at == at) {
             Some(last) => drop(last.levels.insert(level, *events)),
             None => minutes.push(LiveMinute { at, levels: [(level, *events)].into() }),

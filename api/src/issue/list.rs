@@ -1,75 +1,75 @@
-//! Issues by filter, order and page.
+//! The list of issues: filter, order and page.
 
-use super::{Issue, Status, Steps};
+use super::{Issue, Status};
 use crate::{
-    AppState,
     error::ApiError,
     level::Level,
     page::{self, Page},
-    routes::projects,
+    project,
+    steps::Steps,
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use sqlx::{Postgres, QueryBuilder, Row, postgres::PgRow};
+use sqlx::{PgPool, Postgres, QueryBuilder, Row, postgres::PgRow};
 use utoipa::{IntoParams, ToSchema};
 
-/// Which issues, in which order.
+/// Which issues to list, and in which order.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(in crate::routes) struct Filter {
+pub struct Filter {
     /// The slug of a project.
     project: Option<String>,
-    /// This level and those above it.
+    /// The lowest level to include.
     level: Option<Level>,
     status: Option<Status>,
     /// The id of a source.
     source: Option<i64>,
-    /// Words of the title or the place; each may be the beginning of a word.
+    /// Words, or beginnings of words, in the title or culprit.
     q: Option<String>,
     /// Seen at or after this time.
     since: Option<DateTime<Utc>>,
     /// First seen before this time.
     until: Option<DateTime<Utc>>,
-    /// `last_seen` when it is left out.
+    /// `last_seen` if omitted.
     #[param(inline)]
     sort: Option<Sort>,
-    /// From the answer before.
+    /// `next_cursor` of the previous page.
     cursor: Option<String>,
-    /// From 1 to 200; 50 when it is left out.
+    /// 1 to 200; 50 if omitted.
     limit: Option<i64>,
 }
 
-/// The order of issues; always the most first.
+/// The order of issues, always descending.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Sort {
-    /// The latest first.
+    /// Latest first.
     #[default]
     LastSeen,
-    /// The newest first.
+    /// Newest first.
     FirstSeen,
-    /// The most frequent first.
+    /// Most frequent first.
     Events,
-    /// The worst first, and among equals the latest.
+    /// Most severe first, then latest first.
     Level,
 }
 
-/// A page of issues, with totals of the whole filter.
+/// A page of issues, with the totals of all issues that match the filter.
 #[derive(Debug, Serialize, ToSchema)]
-pub(in crate::routes) struct IssuePage {
+pub struct IssuePage {
     items: Vec<Issue>,
     next_cursor: Option<String>,
     total: Total,
 }
 
-/// How much the filter lets through.
+/// Totals of all issues that match the filter.
 #[derive(Debug, Serialize, ToSchema)]
 struct Total {
     issues: i64,
     events: i64,
 }
 
-/// Where a page ended: the sort keys of its last item.
+/// The sort keys of the last item of a page.
 #[derive(Debug, Serialize, Deserialize)]
 struct Position {
     sort: Sort,
@@ -80,14 +80,13 @@ struct Position {
     id: i64,
 }
 
-/// Reads one page.
-pub(super) async fn page(state: &AppState, filter: Filter) -> Result<IssuePage, ApiError> {
+pub async fn page(pool: &PgPool, filter: Filter) -> Result<IssuePage, ApiError> {
     let limit = page::limit(filter.limit)?;
     let sort = filter.sort.unwrap_or_default();
-    let project_id = projects::id_of(state, filter.project.as_deref()).await?;
+    let project_id = project::optional_id(pool, filter.project.as_deref()).await?;
     let position: Option<Position> = filter.cursor.as_deref().map(page::decode).transpose()?;
     if position.as_ref().is_some_and(|position| position.sort != sort) {
-        return Err(ApiError::invalid("The cursor belongs to another order. Begin without a cursor."));
+        return Err(ApiError::invalid("The cursor belongs to another sort order. Start without a cursor."));
     }
     let mut query = QueryBuilder::new(SELECT);
     push_filter(&mut query, &filter, project_id);
@@ -95,29 +94,28 @@ pub(super) async fn page(state: &AppState, filter: Filter) -> Result<IssuePage, 
         push_position(&mut query, &position);
     }
     query.push(order(sort)).push(" limit ").push_bind(limit + 1);
-    let mut issues: Vec<Issue> = query.build().try_map(issue).fetch_all(&state.pool).await?;
+    let mut issues: Vec<Issue> = query.build().try_map(issue).fetch_all(pool).await?;
     let Page { items, next_cursor } =
         page::cut(std::mem::take(&mut issues), limit, |issue| position_of(issue, sort))?;
     let mut query =
         QueryBuilder::new("select count(*), coalesce(sum(i.events), 0)::bigint from issues i where true");
     push_filter(&mut query, &filter, project_id);
-    let (issues, events) = query.build_query_as().fetch_one(&state.pool).await?;
-    let items = with_sparklines(state, items).await?;
+    let (issues, events) = query.build_query_as().fetch_one(pool).await?;
+    let items = with_sparklines(pool, items).await?;
     Ok(IssuePage { items, next_cursor, total: Total { issues, events } })
 }
 
-/// Reads one issue.
-pub(super) async fn one(state: &AppState, id: i64) -> Result<Issue, ApiError> {
+pub async fn one(pool: &PgPool, id: i64) -> Result<Issue, ApiError> {
     let mut query = QueryBuilder::new(SELECT);
     query.push(" and i.id = ").push_bind(id);
-    let issue = query.build().try_map(issue).fetch_optional(&state.pool).await?;
+    let issue = query.build().try_map(issue).fetch_optional(pool).await?;
     let issue = issue.ok_or_else(|| ApiError::not_found("issue"))?;
-    with_sparklines(state, vec![issue]).await?.pop().ok_or_else(|| ApiError::not_found("issue"))
+    with_sparklines(pool, vec![issue]).await?.pop().ok_or_else(|| ApiError::not_found("issue"))
 }
 
-/// The issues with the most events in a window, errors before the rest, with those events.
-pub(in crate::routes) async fn of_window(
-    state: &AppState,
+/// The open issues with the most events in a window, errors first, with the number of those events.
+pub async fn top(
+    pool: &PgPool,
     project_id: Option<i64>,
     steps: Steps,
     limit: i64,
@@ -134,13 +132,13 @@ pub(in crate::routes) async fn of_window(
         steps.until,
         limit,
     )
-    .fetch_all(&state.pool)
+    .fetch_all(pool)
     .await?;
     let ids: Vec<i64> = top.iter().map(|row| row.issue_id).collect();
     let mut query = QueryBuilder::new(SELECT);
     query.push(" and i.id = any(").push_bind(&ids).push(")");
-    let issues: Vec<Issue> = query.build().try_map(issue).fetch_all(&state.pool).await?;
-    let mut issues: Vec<Issue> = with_sparklines(state, issues).await?;
+    let issues: Vec<Issue> = query.build().try_map(issue).fetch_all(pool).await?;
+    let mut issues: Vec<Issue> = with_sparklines(pool, issues).await?;
     let mut ordered = Vec::with_capacity(top.len());
     for row in top {
         if let Some(at) = issues.iter().position(|issue| issue.id == row.issue_id) {
@@ -170,7 +168,7 @@ fn push_filter(query: &mut QueryBuilder<Postgres>, filter: &Filter, project_id: 
         query.push(" and i.first_seen < ").push_bind(until);
     }
     if let Some(text) = filter.q.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
-        // Words through the index, and any piece of the title: a search box is used for both.
+        // A search box is used both for words, found through the index, and for any part of the title.
         query.push(" and (i.search @@ to_tsquery('simple', ").push_bind(words(text));
         query.push(") or i.title ilike ").push_bind(pattern(text));
         query.push(" or i.culprit ilike ").push_bind(pattern(text)).push(")");
@@ -212,7 +210,7 @@ fn order(sort: Sort) -> &'static str {
     }
 }
 
-/// Every word as the beginning of one, all of them asked for.
+/// The query of a full-text search for all words, each as a prefix.
 fn words(text: &str) -> String {
     let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
     words.map(|word| format!("{word}:*")).collect::<Vec<_>>().join(" & ")
@@ -223,7 +221,7 @@ fn pattern(text: &str) -> String {
     format!("%{escaped}%")
 }
 
-async fn with_sparklines(state: &AppState, mut issues: Vec<Issue>) -> Result<Vec<Issue>, ApiError> {
+async fn with_sparklines(pool: &PgPool, mut issues: Vec<Issue>) -> Result<Vec<Issue>, ApiError> {
     let ids: Vec<i64> = issues.iter().map(|issue| issue.id).collect();
     let rows = sqlx::query!(
         "select issue_id, floor(extract(epoch from now() - minute) / 3600)::integer as \"hours_ago!\", sum(events)::bigint as \"events!\"
@@ -231,7 +229,7 @@ async fn with_sparklines(state: &AppState, mut issues: Vec<Issue>) -> Result<Vec
          group by 1, 2",
         &ids,
     )
-    .fetch_all(&state.pool)
+    .fetch_all(pool)
     .await?;
     for row in rows {
         let issue = issues.iter_mut().find(|issue| issue.id == row.issue_id);
