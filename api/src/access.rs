@@ -81,7 +81,9 @@ async fn admit(
         }
         (Access::Read, Some(secret)) => {
             let key = key::find_read(&state.pool, &secret).await?.ok_or_else(|| {
-                unknown_key("The project key is unknown, revoked, or must not read. Create one with scope read.")
+                unknown_key(
+                    "The project key is unknown, revoked, or must not read. Create one with scope read.",
+                )
             })?;
             request.extensions_mut().insert(Reader::Key(key));
             return Ok(None);
@@ -95,9 +97,9 @@ async fn admit(
         ));
     }
     let Some(required) = access.role() else { return Ok(None) };
-    let (user, token) = signed_in(state, request.headers())
-        .await?
-        .ok_or_else(|| ApiError::unauthorized("unauthenticated", "You are not signed in. Sign in and try again."))?;
+    let (user, token) = signed_in(state, request.headers()).await?.ok_or_else(|| {
+        ApiError::unauthorized("unauthenticated", "You are not signed in. Sign in and try again.")
+    })?;
     if user.role < required {
         return Err(ApiError::forbidden(
             "forbidden",

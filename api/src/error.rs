@@ -4,13 +4,14 @@
 //! [`ApiError`] and logs nothing.
 
 use axum::{
-    extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection},
     body::Body,
+    extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
 use serde_json::Value;
+use squall_boot::database::{DatabaseError, classify};
 use utoipa::ToSchema;
 
 /// The body of every failed request.
@@ -161,10 +162,12 @@ pub fn write_body(response: &mut Response, error: ApiError, request_id: String) 
 }
 
 /// The client's mistake behind each constraint that a request can violate.
-fn of_constraint(name: &str) -> Option<ApiError> {
+fn from_constraint(name: &str) -> Option<ApiError> {
     Some(match name {
         "users_email_key" => ApiError::conflict("A user with this email already exists."),
-        "users_email_format" => ApiError::invalid("The email is not a valid address. A valid one is ada@example.org, for example."),
+        "users_email_format" => ApiError::invalid(
+            "The email is not a valid address. A valid one is ada@example.org, for example.",
+        ),
         "users_name_length" | "projects_name_length" | "sources_name_length" | "api_keys_name_length" => {
             ApiError::invalid("The name must have 1 to 200 characters.")
         }
@@ -180,35 +183,23 @@ fn of_constraint(name: &str) -> Option<ApiError> {
     })
 }
 
-/// What PostgreSQL says while it is away, full, starting, standing by, or was told to refuse us. Classes: 08 connection,
-/// 28 and 3D who and where we are, 40 deadlock, 53 insufficient resources, 57 operator intervention, 58 system error;
-/// 25006 is a standby that takes no writes, 55000 a database that takes no connections.
-const AWAY: [&str; 9] = ["08", "28", "3D", "40", "53", "57", "58", "25006", "55000"];
+impl From<&sqlx::Error> for ApiError {
+    fn from(error: &sqlx::Error) -> Self {
+        match classify(error) {
+            DatabaseError::NotFound => Self::not_found("object"),
+            DatabaseError::Unavailable | DatabaseError::Contention => Self::unavailable(error),
+            DatabaseError::Constraint(name) => from_constraint(name).unwrap_or_else(|| Self::internal(error)),
+            DatabaseError::InvalidText => Self::invalid(
+                "The request contains a character that cannot be stored, such as NUL. Remove it.",
+            ),
+            DatabaseError::Bug => Self::internal(error),
+        }
+    }
+}
 
 impl From<sqlx::Error> for ApiError {
     fn from(error: sqlx::Error) -> Self {
-        match &error {
-            sqlx::Error::RowNotFound => Self::not_found("object"),
-            sqlx::Error::Database(database) => {
-                let code = database.code().unwrap_or_default();
-                if AWAY.iter().any(|class| code.starts_with(class)) {
-                    return Self::unavailable(&error);
-                }
-                // PostgreSQL stores neither a NUL nor JSON that contains one.
-                if matches!(code.as_ref(), "22021" | "22P05") {
-                    return Self::invalid(
-                        "The request contains a character that cannot be stored, such as NUL. Remove it.",
-                    );
-                }
-                database.constraint().and_then(of_constraint).unwrap_or_else(|| Self::internal(&error))
-            }
-            sqlx::Error::Io(_)
-            | sqlx::Error::Tls(_)
-            | sqlx::Error::PoolTimedOut
-            | sqlx::Error::PoolClosed
-            | sqlx::Error::WorkerCrashed => Self::unavailable(&error),
-            _ => Self::internal(&error),
-        }
+        Self::from(&error)
     }
 }
 

@@ -2,13 +2,13 @@
 
 use crate::{
     error::ApiError,
-    level::Level,
     page::{self, Page},
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::PgPool;
+use squall_grouping::Level;
 use utoipa::{IntoParams, ToSchema};
 
 /// One log record.

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 )]
 #[serde(rename_all = "lowercase")]
 #[sqlx(type_name = "user_role", rename_all = "lowercase")]
-pub enum Role {
+pub(crate) enum Role {
     /// May read everything.
     Viewer,
     /// May also change issues.
@@ -25,7 +25,7 @@ pub enum Role {
 
 impl Role {
     /// The role as the API and the database spell it.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Viewer => "viewer",
             Self::Member => "member",
@@ -36,8 +36,8 @@ impl Role {
 
 /// A user who can sign in.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct User {
-    pub id: i64,
+pub(crate) struct User {
+    pub(crate) id: i64,
     email: String,
     name: String,
     role: Role,
@@ -48,7 +48,7 @@ pub struct User {
 
 /// A user to add.
 #[derive(Deserialize, ToSchema)]
-pub struct AddUser {
+pub(crate) struct AddUser {
     email: String,
     name: String,
     role: Role,
@@ -58,14 +58,14 @@ pub struct AddUser {
 
 /// The fields to change; omitted fields stay as they are.
 #[derive(Deserialize, ToSchema)]
-pub struct ChangeUser {
+pub(crate) struct ChangeUser {
     name: Option<String>,
     role: Option<Role>,
     password: Option<String>,
     disabled: Option<bool>,
 }
 
-pub async fn list(pool: &PgPool) -> Result<Vec<User>, ApiError> {
+pub(crate) async fn list(pool: &PgPool) -> Result<Vec<User>, ApiError> {
     let users = sqlx::query_as!(
         User,
         "select id, email, name, role as \"role: Role\", created_at, disabled_at from users order by email"
@@ -75,7 +75,7 @@ pub async fn list(pool: &PgPool) -> Result<Vec<User>, ApiError> {
     Ok(users)
 }
 
-pub async fn find(pool: &PgPool, id: i64) -> Result<User, ApiError> {
+pub(crate) async fn find(pool: &PgPool, id: i64) -> Result<User, ApiError> {
     sqlx::query_as!(
         User,
         "select id, email, name, role as \"role: Role\", created_at, disabled_at from users where id = $1",
@@ -86,14 +86,14 @@ pub async fn find(pool: &PgPool, id: i64) -> Result<User, ApiError> {
     .ok_or_else(|| ApiError::not_found("user"))
 }
 
-pub async fn has_admin(connection: &mut PgConnection) -> sqlx::Result<bool> {
+pub(crate) async fn has_admin(connection: &mut PgConnection) -> sqlx::Result<bool> {
     sqlx::query_scalar!("select exists (select from users where role = 'admin') as \"exists!\"")
         .fetch_one(connection)
         .await
 }
 
 /// The id of the active user with this email and password. An email is in lower case.
-pub async fn authenticate(
+pub(crate) async fn authenticate(
     pool: &PgPool,
     email: &str,
     password: String,
@@ -108,7 +108,7 @@ pub async fn authenticate(
     Ok(id.filter(|_| is_correct))
 }
 
-pub async fn add(pool: &PgPool, actor_id: i64, new: AddUser) -> Result<User, ApiError> {
+pub(crate) async fn add(pool: &PgPool, actor_id: i64, new: AddUser) -> Result<User, ApiError> {
     let hash = password::hash(new.password).await?;
     let mut transaction = pool.begin().await?;
     let user = insert(&mut transaction, &new.email, &new.name, &hash, new.role).await?;
@@ -118,7 +118,12 @@ pub async fn add(pool: &PgPool, actor_id: i64, new: AddUser) -> Result<User, Api
 }
 
 /// A new password, a new role or disabling also ends the user's sessions.
-pub async fn change(pool: &PgPool, actor_id: i64, id: i64, change: ChangeUser) -> Result<User, ApiError> {
+pub(crate) async fn change(
+    pool: &PgPool,
+    actor_id: i64,
+    id: i64,
+    change: ChangeUser,
+) -> Result<User, ApiError> {
     let hash = match change.password {
         Some(password) => Some(password::hash(password).await?),
         None => None,
@@ -157,7 +162,7 @@ pub async fn change(pool: &PgPool, actor_id: i64, id: i64, change: ChangeUser) -
     Ok(user)
 }
 
-pub async fn insert(
+pub(crate) async fn insert(
     connection: &mut PgConnection,
     email: &str,
     name: &str,

@@ -8,12 +8,12 @@ use crate::{
     audit,
     error::ApiError,
     event::{self, Event},
-    level::Level,
     steps::Steps,
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
+use squall_grouping::Level;
 use utoipa::ToSchema;
 
 /// The events with one fingerprint.

@@ -30,6 +30,7 @@ mod statistics;
 mod issue;
 mod event;
 mod source;
+mod rejection;
 mod key;
 mod project;
 pub mod setup;
@@ -43,7 +44,6 @@ mod inbox;
 mod steps;
 mod page;
 mod error;
-mod level;
 mod secret;
 
 pub use state::AppState;

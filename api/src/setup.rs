@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 /// The first admin.
 #[derive(Deserialize, ToSchema)]
-pub struct SetUp {
+pub(crate) struct SetUp {
     /// From the link that `cargo xtask up` or `squall-api setup-link` prints.
     token: String,
     email: String,
@@ -30,7 +30,7 @@ pub struct SetupLink {
     pub url: Option<String>,
 }
 
-pub async fn is_needed(pool: &PgPool) -> sqlx::Result<bool> {
+pub(crate) async fn is_needed(pool: &PgPool) -> sqlx::Result<bool> {
     let mut connection = pool.acquire().await?;
     Ok(!identity::has_admin(&mut connection).await?)
 }
@@ -54,14 +54,15 @@ pub async fn create_link(pool: &PgPool, public_url: &str) -> sqlx::Result<SetupL
     Ok(SetupLink { needed: true, url: Some(format!("{public_url}/setup#token={token}")) })
 }
 
-pub async fn create_admin(pool: &PgPool, set_up: SetUp) -> Result<User, ApiError> {
+pub(crate) async fn create_admin(pool: &PgPool, set_up: SetUp) -> Result<User, ApiError> {
     let mut transaction = pool.begin().await?;
     // One setup at a time: of two concurrent ones, the second finds an admin.
     sqlx::query!("lock table setup_tokens in exclusive mode").execute(&mut *transaction).await?;
     if identity::has_admin(&mut transaction).await? {
-        return Err(ApiError { code: "setup_done", ..ApiError::conflict(
-            "This Squall already has an admin. Sign in instead.",
-        ) });
+        return Err(ApiError {
+            code: "setup_done",
+            ..ApiError::conflict("This Squall already has an admin. Sign in instead.")
+        });
     }
     let spent = sqlx::query_scalar!(
         "delete from setup_tokens where token_hash = $1 and expires_at > now() returning true as \"found!\"",

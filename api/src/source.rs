@@ -1,6 +1,11 @@
 //! Sources: where events come from, and whether they work.
 
-use crate::{audit, error::ApiError, page, project};
+use crate::{
+    audit,
+    error::ApiError,
+    page, project,
+    rejection::{self, RejectionCount},
+};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -34,6 +39,8 @@ pub struct Source {
     events: i64,
     /// Number of rejected pieces: input that could not be read as an event.
     rejected: i64,
+    /// The rejected pieces by reason.
+    rejections: Vec<RejectionCount>,
     /// Events in each of the last 24 hours, oldest first.
     trend: Vec<i64>,
     /// The files a file source reads.
@@ -144,12 +151,7 @@ pub async fn add(pool: &PgPool, actor_id: i64, new: AddSource) -> Result<Source,
     find(pool, id).await
 }
 
-pub async fn change(
-    pool: &PgPool,
-    actor_id: i64,
-    id: i64,
-    change: ChangeSource,
-) -> Result<Source, ApiError> {
+pub async fn change(pool: &PgPool, actor_id: i64, id: i64, change: ChangeSource) -> Result<Source, ApiError> {
     change.settings.as_ref().map_or(Ok(()), FileSettings::validate)?;
     let kind = sqlx::query_scalar!("select kind::text as \"kind!\" from sources where id = $1", id)
         .fetch_optional(pool)
@@ -245,7 +247,6 @@ async fn read(pool: &PgPool, project_id: Option<i64>, id: Option<i64>) -> Result
         "select s.id, p.slug as project, s.kind::text as \"kind!\", s.name, s.settings, s.enabled, s.failures, s.last_error,
                 s.last_error_at, s.last_success_at, s.last_event_at, s.events, s.cursor,
                 s.last_event_at < now() - interval '1 day' as silent,
-                (select coalesce(sum(r.events), 0)::bigint from rejections r where r.source_id = s.id) as \"rejected!\",
                 (select array_agg(coalesce(m.n, 0) order by h.hour) from generate_series(0, 23) as h(hour)
                  left join (
                      select 23 - floor(extract(epoch from now() - minute) / 3600)::integer as hour, sum(events)::bigint as n
@@ -259,6 +260,8 @@ async fn read(pool: &PgPool, project_id: Option<i64>, id: Option<i64>) -> Result
     )
     .fetch_all(pool)
     .await?;
+    let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+    let mut rejections = rejection::by_source(pool, &ids).await?;
     let sources = rows.into_iter().map(|row| Source {
         health: match (row.enabled, row.failures > 0, row.silent) {
             (false, ..) => Health::Disabled,
@@ -279,7 +282,8 @@ async fn read(pool: &PgPool, project_id: Option<i64>, id: Option<i64>) -> Result
         last_success_at: row.last_success_at,
         last_event_at: row.last_event_at,
         events: row.events,
-        rejected: row.rejected,
+        rejected: rejections.get(&row.id).into_iter().flatten().map(|count| count.pieces).sum(),
+        rejections: rejections.remove(&row.id).unwrap_or_default(),
         trend: row.trend,
         files: files(&row.cursor),
     });

@@ -3,13 +3,13 @@
 use crate::{
     error::ApiError,
     issue::{self, Issue},
-    level::Level,
     project,
     steps::Steps,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use sqlx::PgPool;
+use squall_grouping::Level;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 

@@ -3,7 +3,6 @@
 use super::{Issue, Status};
 use crate::{
     error::ApiError,
-    level::Level,
     page::{self, Page},
     project,
     steps::Steps,
@@ -11,6 +10,7 @@ use crate::{
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sqlx::{PgPool, Postgres, QueryBuilder, Row, postgres::PgRow};
+use squall_grouping::Level;
 use utoipa::{IntoParams, ToSchema};
 
 /// Which issues to list, and in which order.

@@ -146,6 +146,9 @@ mod tests {
     fn the_wait_is_bounded_and_failures_are_forgotten() {
         let many = Some(Backoff { count: 1_000, last: 0 });
         assert_eq!(Backoff::attempt(many, 0), Err(MAX_WAIT_MICROS));
-        assert_eq!(Backoff::attempt(many, FORGET_MICROS + 1), Ok(Backoff { count: 1, last: FORGET_MICROS + 1 }));
+        assert_eq!(
+            Backoff::attempt(many, FORGET_MICROS + 1),
+            Ok(Backoff { count: 1, last: FORGET_MICROS + 1 })
+        );
     }
 }

@@ -4,9 +4,10 @@ use super::{
     message::{LiveCounts, LiveIssue, LiveMinute, StreamMessage},
     pending::Turn,
 };
-use crate::{issue::Status, level::Level};
+use crate::issue::Status;
 use chrono::DateTime;
 use sqlx::PgPool;
+use squall_grouping::Level;
 use squall_live::Minute;
 use std::collections::{BTreeMap, HashMap};
 

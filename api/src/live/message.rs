@@ -1,8 +1,9 @@
 //! The messages of the stream.
 
-use crate::{issue::Status, level::Level};
+use crate::issue::Status;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use squall_grouping::Level;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 

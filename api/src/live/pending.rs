@@ -110,7 +110,11 @@ mod tests {
         pending.add(&changed(0..50));
         let (second, third) = (pending.take(true), pending.take(true));
         assert_eq!(second.issues[0].0, 100);
-        assert_eq!(third.issues.last(), Some(&(49, false)), "an issue that had a turn waits behind those that had none");
+        assert_eq!(
+            third.issues.last(),
+            Some(&(49, false)),
+            "an issue that had a turn waits behind those that had none"
+        );
         assert!(pending.is_empty());
     }
 

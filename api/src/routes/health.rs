@@ -173,7 +173,9 @@ impl QueueCheck {
         let oldest_seconds = inbox.oldest_seconds as i64;
         let is_behind = oldest_seconds > BEHIND_SECONDS;
         let message = match (is_behind, inbox.set_aside) {
-            (true, _) => format!("The oldest batch has waited {oldest_seconds} seconds. Is the worker running?"),
+            (true, _) => {
+                format!("The oldest batch has waited {oldest_seconds} seconds. Is the worker running?")
+            }
             (false, 0) => "Batches are digested as they arrive.".into(),
             (false, count) => format!("{count} batches were set aside. See the log of the worker."),
         };

@@ -2,7 +2,7 @@
 
 use crate::{
     random::Random,
-    services::{Level, Service, Template},
+    services::{Service, Template},
     values::Values,
 };
 use serde_json::{Map, Value, json};
@@ -79,19 +79,6 @@ impl Event {
     /// What the message mentions, as a JSON object.
     pub(crate) fn attributes_as_json(&self) -> Map<String, Value> {
         self.attributes.iter().map(|(name, value)| ((*name).to_owned(), attribute(name, value))).collect()
-    }
-}
-
-impl Level {
-    /// The name the API knows.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Debug => "debug",
-            Self::Info => "info",
-            Self::Warning => "warning",
-            Self::Error => "error",
-            Self::Fatal => "fatal",
-        }
     }
 }
 

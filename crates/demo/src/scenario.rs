@@ -117,7 +117,7 @@ fn total_weight() -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::services::Level;
+    use squall_grouping::Level;
     use std::collections::HashSet;
 
     const STORY: Scenario = Scenario { seed: 7, start_ms: 1_795_178_096_000, rate: 2.0 };

@@ -12,6 +12,7 @@ mod inventory;
 mod mailer;
 
 use crate::formats::Format;
+use squall_grouping::Level;
 
 /// Every service of the shop, in the order a request meets them.
 pub(crate) static SERVICES: [&Service; 6] = [
@@ -41,16 +42,6 @@ pub(crate) struct Service {
     pub(crate) format: Format,
     /// What it writes.
     pub(crate) templates: &'static [Template],
-}
-
-/// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Level {
-    Debug,
-    Info,
-    Warning,
-    Error,
-    Fatal,
 }
 
 /// When a template is written.
