@@ -6,7 +6,7 @@ use super::{
     pending::Pending,
 };
 use sqlx::PgPool;
-use squall_live::{Heard, Redis, hear};
+use squall_live::{Message, Redis, subscribe};
 use std::time::Duration;
 use tokio::{sync::mpsc, time::Instant};
 
@@ -25,11 +25,11 @@ pub async fn run(live: Live, pool: PgPool, redis: Option<Redis>) {
             () = closing.cancelled() => return,
             watched = streams.wait_for(|count| *count > 0) => if watched.is_err() { return },
         }
-        let (sender, events) = mpsc::channel(CHANNEL_CAPACITY);
-        tokio::spawn(hear(pool.clone(), redis.clone(), sender));
+        let (sender, messages) = mpsc::channel(CHANNEL_CAPACITY);
+        tokio::spawn(subscribe(pool.clone(), redis.clone(), sender));
         tokio::select! {
             () = closing.cancelled() => return,
-            () = collect(&live, &pool, events) => {}
+            () = collect(&live, &pool, messages) => {}
             () = unwatched(&live) => {}
         }
         // From now on changes are missed, so that nobody can continue where they left off.
@@ -50,7 +50,7 @@ async fn unwatched(live: &Live) {
     }
 }
 
-async fn collect(live: &Live, pool: &PgPool, mut events: mpsc::Receiver<Heard>) {
+async fn collect(live: &Live, pool: &PgPool, mut messages: mpsc::Receiver<Message>) {
     let mut pending = Pending::default();
     let mut next = Instant::now();
     let mut next_overflow = next;
@@ -62,10 +62,10 @@ async fn collect(live: &Live, pool: &PgPool, mut events: mpsc::Receiver<Heard>) 
                 next = Instant::now() + live.0.timing.send;
                 send(live, pool, &mut pending, &mut next_overflow).await;
             }
-            event = events.recv() => match event {
+            message = messages.recv() => match message {
                 None => return,
-                Some(Heard::Update(update)) => pending.add(&update),
-                Some(Heard::Anew) => {
+                Some(Message::Update(update)) => pending.add(&update),
+                Some(Message::Subscribed) => {
                     pending = Pending::default();
                     live.send([StreamMessage::resync(ResyncReason::Interrupted)]);
                     live.0.connected.send_replace(true);

@@ -1,7 +1,4 @@
-//! Who may do what, over all routes.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should end")]
-
-mod support;
+//! Who may call which route, over all routes.
 
 use axum::{
     body::Body,
@@ -9,16 +6,16 @@ use axum::{
 };
 use serde_json::json;
 use sqlx::PgPool;
-use squall_api::{access::Access, routes, seed};
-use support::{Api, PASSWORD, cookie_of};
+use squall_api::{access::Access, routes, setup};
+use crate::support::{Api, PASSWORD, cookie_of};
 
-/// A path with its parameters filled in by things that do not exist.
+/// A path whose parameters name things that do not exist.
 fn concrete(path: &str) -> String {
     path.replace("{slug}", "no-such-project").replace("{id}", "999999")
 }
 
 #[sqlx::test(migrator = "squall_migrations::MIGRATOR")]
-async fn every_route_asks_for_what_it_declares(pool: PgPool) {
+async fn every_route_requires_the_access_it_declares(pool: PgPool) {
     let api = Api::new(pool);
     let cookies = [
         (None, String::new()),
@@ -55,7 +52,7 @@ async fn every_route_asks_for_what_it_declares(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "squall_migrations::MIGRATOR")]
-async fn another_site_cannot_act_with_somebodys_session(pool: PgPool) {
+async fn another_site_cannot_use_the_session_of_a_user(pool: PgPool) {
     let api = Api::new(pool);
     let cookie = api.sign_in_as("admin").await;
     let request = |site: &str| {
@@ -72,10 +69,10 @@ async fn another_site_cannot_act_with_somebodys_session(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "squall_migrations::MIGRATOR")]
-async fn the_first_admin_is_made_once_by_whoever_has_the_link(pool: PgPool) {
+async fn the_first_admin_is_created_once_by_the_holder_of_the_link(pool: PgPool) {
     let api = Api::new(pool.clone());
     assert_eq!(api.get("/api/v1/setup", "").await.body, json!({ "needed": true }));
-    let link = seed::setup_link(&pool, "http://squall").await.unwrap();
+    let link = setup::create_link(&pool, "http://squall").await.unwrap();
     let token = link.url.unwrap().split_once("#token=").unwrap().1.to_owned();
     let body = |token: &str, email: &str| {
         Some(json!({ "token": token, "email": email, "name": "Ada", "password": PASSWORD }))
@@ -87,11 +84,11 @@ async fn the_first_admin_is_made_once_by_whoever_has_the_link(pool: PgPool) {
     assert_eq!(api.get("/api/v1/session", &cookie_of(&made)).await.body["email"], "ada@example.org");
     let again = api.call("POST", "/api/v1/setup", "", body(&token, "eve@example.org")).await;
     assert_eq!(again.code(), "setup_done");
-    assert!(!seed::setup_link(&pool, "http://squall").await.unwrap().needed);
+    assert!(!setup::create_link(&pool, "http://squall").await.unwrap().needed);
 }
 
 #[sqlx::test(migrator = "squall_migrations::MIGRATOR")]
-async fn a_session_ends_with_signing_out_disabling_or_its_time(pool: PgPool) {
+async fn a_session_ends_by_signing_out_disabling_or_expiry(pool: PgPool) {
     let api = Api::new(pool.clone());
     let admin = api.sign_in_as("admin").await;
     let member = api.sign_in_as("member").await;
@@ -114,10 +111,10 @@ async fn a_session_ends_with_signing_out_disabling_or_its_time(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "squall_migrations::MIGRATOR")]
-async fn guessing_a_password_becomes_slow_and_says_how_slow(pool: PgPool) {
+async fn guessing_a_password_becomes_slow_and_the_answer_says_how_slow(pool: PgPool) {
     let api = Api::new(pool);
     api.sign_in_as("viewer").await;
-    // On a slow machine an attempt may outlast the first wait; the waits double.
+    // On a slow machine an attempt may take longer than the first wait; the waits double.
     let mut tries = 0;
     while api.sign_in("viewer@example.org", "wrong password").await.code() == "invalid_credentials" {
         tries += 1;
@@ -162,7 +159,7 @@ async fn a_key_is_shown_once_ingests_only_its_project_and_can_be_revoked(pool: P
         sqlx::query_scalar("select secret_hash from api_keys").fetch_one(&pool).await.unwrap();
     assert_ne!(stored, secret.as_bytes());
 
-    // A key reads nothing.
+    // A key of scope ingest reads nothing.
     let read = Request::get("/api/v1/issues")
         .header("authorization", format!("Bearer {secret}"))
         .body(Body::empty());

@@ -1,29 +1,25 @@
-//! Live updates: what is told, to whom, and how a stream ends.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should end")]
+//! Live updates: what is sent, to whom, and how a stream ends.
 
-#[path = "../../crates/live/tests/support/mod.rs"]
-mod redis_support;
-mod stream_support;
-mod support;
-
+use crate::{
+    redis_server::TIMEOUT,
+    support::stream::{Stream, api, changed, insert_issues, insert_project, new, request, worker},
+};
 use axum::http::StatusCode;
-use redis_support::{PATIENCE, RedisServer};
 use serde_json::json;
 use sqlx::PgPool;
-use squall_live::{Minute, Publisher, redis::State};
+use squall_live::Minute;
 use std::time::Instant;
-use stream_support::{Stream, api, changed, issues, new, project, request, sharing, until_redis, worker};
 
 #[sqlx::test(migrator = "squall_migrations::MIGRATOR")]
-async fn what_the_worker_tells_is_told_as_it_is_now(pool: PgPool) {
+async fn what_the_worker_publishes_is_sent_in_its_current_state(pool: PgPool) {
     let api = api(&pool, &[]);
     let viewer = api.sign_in_as("viewer").await;
-    let shop = project(&pool, "shop").await;
-    issues(&pool, shop, 1..=2).await;
-    let mut stream = Stream::of(&api, &viewer).await;
+    let shop = insert_project(&pool, "shop").await;
+    insert_issues(&pool, shop, 1..=2).await;
+    let mut stream = Stream::of_user(&api, &viewer).await;
     let worker = worker(&pool);
 
-    worker.tell(&new(1));
+    worker.publish(&new(1));
     let event = stream.next().await.unwrap();
     assert_eq!(event.kind, "issue.new");
     assert_eq!(
@@ -37,22 +33,22 @@ async fn what_the_worker_tells_is_told_as_it_is_now(pool: PgPool) {
     update.add_count(Minute { project_id: shop, minute: 29_919_360, level: 4 }, 3);
     update.add_count(Minute { project_id: shop, minute: 29_919_360, level: 2 }, 250);
     update.add_count(Minute { project_id: 999, minute: 29_919_360, level: 2 }, 1);
-    worker.tell(&update);
+    worker.publish(&update);
     let event = stream.next().await.unwrap();
     assert_eq!(event.kind, "issue.changed");
     assert_eq!((&event.data["events"], &event.data["level"]), (&json!(41), &json!("fatal")));
     let event = stream.next().await.unwrap();
     assert_eq!(event.kind, "counts");
     let minute = json!({ "at": "2026-11-20T08:00:00Z", "levels": { "info": 250, "error": 3 } });
-    assert_eq!(event.data, json!({ "project": "shop", "minutes": [minute] }), "what was deleted is left out");
+    assert_eq!(event.data, json!({ "project": "shop", "minutes": [minute] }), "deleted issues and projects are left out");
 }
 
 #[sqlx::test(migrator = "squall_migrations::MIGRATOR")]
-async fn what_a_person_decides_is_told_to_the_others(pool: PgPool) {
+async fn what_a_user_decides_is_sent_to_the_others(pool: PgPool) {
     let api = api(&pool, &[]);
     let (member, viewer) = (api.sign_in_as("member").await, api.sign_in_as("viewer").await);
-    issues(&pool, project(&pool, "shop").await, 1..=1).await;
-    let mut stream = Stream::of(&api, &viewer).await;
+    insert_issues(&pool, insert_project(&pool, "shop").await, 1..=1).await;
+    let mut stream = Stream::of_user(&api, &viewer).await;
     let resolved =
         api.call("PATCH", "/api/v1/issues/1", &member, Some(json!({ "status": "resolved" }))).await;
     assert_eq!(resolved.status, StatusCode::OK);
@@ -61,19 +57,19 @@ async fn what_a_person_decides_is_told_to_the_others(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "squall_migrations::MIGRATOR")]
-async fn a_key_hears_of_its_own_project_only_and_must_be_one_that_reads(pool: PgPool) {
+async fn a_key_needs_scope_read_and_watches_only_its_own_project(pool: PgPool) {
     let api = api(&pool, &[]);
     let admin = api.sign_in_as("admin").await;
     let ingest = api.project_with_key(&admin, "shop").await;
-    let bank = project(&pool, "bank").await;
+    let bank = insert_project(&pool, "bank").await;
     let shop: i64 =
         sqlx::query_scalar("select id from projects where slug = 'shop'").fetch_one(&pool).await.unwrap();
     let body = json!({ "name": "watch", "scope": "read" });
     let made = api.call("POST", "/api/v1/projects/shop/keys", &admin, Some(body)).await;
     assert_eq!(made.body["scope"], "read", "{made:?}");
     let read = format!("Bearer {}", made.body["secret"].as_str().unwrap());
-    issues(&pool, bank, 1..=1).await;
-    issues(&pool, shop, 2..=2).await;
+    insert_issues(&pool, bank, 1..=1).await;
+    insert_issues(&pool, shop, 2..=2).await;
 
     for (name, value) in [("x-squall-key", ingest.as_str()), ("authorization", "Bearer sq_nobody")] {
         let refused = api.send(request(&[(name, value)], "")).await;
@@ -84,16 +80,16 @@ async fn a_key_hears_of_its_own_project_only_and_must_be_one_that_reads(pool: Pg
     assert_eq!((other.status, other.code()), (StatusCode::NOT_FOUND, "not_found"));
 
     let mut key = Stream::open(&api, &[("authorization", &read)], "").await;
-    let mut person = Stream::of(&api, &admin).await;
+    let mut person = Stream::of_user(&api, &admin).await;
     let mut narrow = Stream::open(&api, &[("cookie", &admin)], "?project=shop").await;
     let mut both = new(1);
     both.add_new(2);
-    worker(&pool).tell(&both);
+    worker(&pool).publish(&both);
     assert_eq!(person.next().await.unwrap().data["project"], "bank");
     for stream in [&mut key, &mut narrow, &mut person] {
         assert_eq!(stream.next().await.unwrap().data["project"], "shop");
     }
-    // It ingests nothing.
+    // A key of scope read cannot ingest.
     let sent = axum::http::Request::post("/api/v1/ingest").header("authorization", &read);
     assert_eq!(api.send(sent.body("{\"message\":\"x\"}".into()).unwrap()).await.code(), "unknown_key");
 }
@@ -108,9 +104,9 @@ async fn a_stream_ends_with_its_session_or_key(pool: PgPool) {
     let made = api.call("POST", "/api/v1/projects/shop/keys", &admin, Some(body)).await;
     let secret = made.body["secret"].as_str().unwrap().to_owned();
     let mut streams = [
-        Stream::of(&api, &admin).await,
-        Stream::of(&api, &member).await,
-        Stream::of(&api, &viewer).await,
+        Stream::of_user(&api, &admin).await,
+        Stream::of_user(&api, &member).await,
+        Stream::of_user(&api, &viewer).await,
         Stream::open(&api, &[("x-squall-key", &secret)], "").await,
     ];
     api.call("DELETE", "/api/v1/session", &admin, None).await;
@@ -125,26 +121,26 @@ async fn a_stream_ends_with_its_session_or_key(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "squall_migrations::MIGRATOR")]
-async fn who_comes_back_hears_what_they_missed_or_that_they_did(pool: PgPool) {
+async fn a_client_that_reconnects_gets_what_it_missed_or_a_resync(pool: PgPool) {
     let api = api(&pool, &[]);
     let viewer = api.sign_in_as("viewer").await;
-    issues(&pool, project(&pool, "shop").await, 1..=3).await;
+    insert_issues(&pool, insert_project(&pool, "shop").await, 1..=3).await;
     let worker = worker(&pool);
-    let mut stays = Stream::of(&api, &viewer).await;
-    let mut leaves = Stream::of(&api, &viewer).await;
-    // Who is cut off before the first event knows their place as well.
-    let place = leaves.last_id.clone();
-    worker.tell(&new(1));
+    let mut stays = Stream::of_user(&api, &viewer).await;
+    let mut leaves = Stream::of_user(&api, &viewer).await;
+    // A client that is cut off before the first message knows its position as well.
+    let position = leaves.last_id.clone();
+    worker.publish(&new(1));
     let first = leaves.next().await.unwrap();
     drop(leaves);
     stays.next().await.unwrap();
-    worker.tell(&new(2));
+    worker.publish(&new(2));
     stays.next().await.unwrap();
 
     let back = [("cookie", viewer.as_str()), ("last-event-id", first.id.as_str())];
     let mut back = Stream::open(&api, &back, "").await;
     assert_eq!(back.next().await.unwrap().data["id"], 2);
-    let mut early = Stream::open(&api, &[("cookie", &viewer), ("last-event-id", &place)], "").await;
+    let mut early = Stream::open(&api, &[("cookie", &viewer), ("last-event-id", &position)], "").await;
     assert_eq!(early.next().await.unwrap(), first);
 
     for id in ["0badcafe-7", "nonsense"] {
@@ -155,113 +151,69 @@ async fn who_comes_back_hears_what_they_missed_or_that_they_did(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "squall_migrations::MIGRATOR")]
-async fn who_does_not_read_holds_up_nobody_and_is_told_to_read_anew(pool: PgPool) {
+async fn a_client_that_does_not_read_delays_no_one_and_gets_a_resync(pool: PgPool) {
     let api = api(&pool, &[]);
     let viewer = api.sign_in_as("viewer").await;
-    issues(&pool, project(&pool, "shop").await, 1..=1_500).await;
+    insert_issues(&pool, insert_project(&pool, "shop").await, 1..=1_500).await;
     let worker = worker(&pool);
-    let mut slow = Stream::of(&api, &viewer).await;
-    let mut fast = Stream::of(&api, &viewer).await;
+    let mut slow = Stream::of_user(&api, &viewer).await;
+    let mut fast = Stream::of_user(&api, &viewer).await;
     for hundreds in 0..15 {
         for issue in 1..=100 {
-            worker.tell(&new(hundreds * 100 + issue));
+            worker.publish(&new(hundreds * 100 + issue));
         }
         for _ in 0..100 {
             assert_eq!(fast.next().await.unwrap().kind, "issue.new");
         }
     }
-    let mut heard = 0;
+    let mut received = 0;
     while slow.next().await.unwrap().kind == "issue.new" {
-        heard += 1;
+        received += 1;
     }
-    assert!(heard < 1_500, "everything was kept for who did not read");
-    worker.tell(&changed(7));
-    assert_eq!(slow.next().await.unwrap().data["id"], 7, "and then it goes on");
+    assert!(received < 1_500, "everything was kept for a client that did not read");
+    worker.publish(&changed(7));
+    assert_eq!(slow.next().await.unwrap().data["id"], 7, "and then it continues");
 }
 
 #[sqlx::test(migrator = "squall_migrations::MIGRATOR")]
-async fn more_than_can_be_told_is_one_word(pool: PgPool) {
+async fn more_changes_than_can_be_sent_become_one_resync(pool: PgPool) {
     let api = api(&pool, &[]);
     let viewer = api.sign_in_as("viewer").await;
-    issues(&pool, project(&pool, "shop").await, 1..=100).await;
-    let mut stream = Stream::of(&api, &viewer).await;
+    insert_issues(&pool, insert_project(&pool, "shop").await, 1..=100).await;
+    let mut stream = Stream::of_user(&api, &viewer).await;
     let worker = worker(&pool);
     for issue in 1..=10_000 {
-        worker.tell(&changed(issue));
+        worker.publish(&changed(issue));
     }
     assert_eq!(stream.next_of("resync").await.data, json!({ "reason": "overflow" }));
 }
 
 #[sqlx::test(migrator = "squall_migrations::MIGRATOR")]
-async fn streams_of_one_person_have_a_number_and_an_end(pool: PgPool) {
+async fn streams_of_one_user_are_limited_and_end_with_the_process(pool: PgPool) {
     let api = api(&pool, &[]);
     let (viewer, member) = (api.sign_in_as("viewer").await, api.sign_in_as("member").await);
     let mut streams = Vec::new();
     for _ in 0..10 {
-        streams.push(Stream::of(&api, &viewer).await);
+        streams.push(Stream::of_user(&api, &viewer).await);
     }
     let refused = api.send(request(&[("cookie", &viewer)], "")).await;
     assert_eq!((refused.status, refused.code()), (StatusCode::TOO_MANY_REQUESTS, "too_many_streams"));
     assert!(refused.headers.contains_key("retry-after"));
-    streams.push(Stream::of(&api, &member).await);
+    streams.push(Stream::of_user(&api, &member).await);
     assert_eq!(api.get("/readyz", "").await.body["checks"]["stream"]["subscribers"], 11);
 
-    // A client that is gone gives its place back.
+    // A client that disconnects no longer counts.
     drop(streams.remove(0));
     let start = Instant::now();
     while api.open(request(&[("cookie", &viewer)], "")).await.status() != StatusCode::OK {
-        assert!(start.elapsed() < PATIENCE, "the place stays taken");
+        assert!(start.elapsed() < TIMEOUT, "the closed stream still counts");
         tokio::task::yield_now().await;
     }
 
-    // The end of the process waits for none of them.
+    // A shutdown waits for none of them.
     api.state.live.close();
     for mut stream in streams {
         assert_eq!(stream.next().await, None);
     }
     assert_eq!(api.send(request(&[("cookie", &member)], "")).await.code(), "overloaded");
-}
-
-#[sqlx::test(migrator = "squall_migrations::MIGRATOR")]
-async fn replicas_tell_the_same_while_redis_dies_and_comes_back(pool: PgPool) {
-    let mut server = RedisServer::start();
-    let (one, two) = (sharing(&pool, &server, &[]).await, sharing(&pool, &server, &[]).await);
-    let viewer = one.sign_in_as("viewer").await;
-    issues(&pool, project(&pool, "shop").await, 1..=3).await;
-    let worker = Publisher::start(pool.clone(), one.state.redis.clone());
-    let mut streams = [Stream::of(&one, &viewer).await, Stream::of(&two, &viewer).await];
-    let listening =
-        "select count(*) from pg_stat_activity where datname = current_database() and query ilike 'listen%'";
-    let listeners: i64 = sqlx::query_scalar(listening).fetch_one(&pool).await.unwrap();
-    assert_eq!(listeners, 0, "a replica listens to PostgreSQL although it has Redis");
-
-    worker.tell(&new(1));
-    for stream in &mut streams {
-        assert_eq!(stream.next().await.unwrap().data["id"], 1);
-    }
-    let check = one.get("/readyz", "").await.body["checks"]["redis"].clone();
-    assert_eq!((&check["ok"], &check["configured"]), (&json!(true), &json!(true)));
-
-    server.kill();
-    for stream in &mut streams {
-        assert_eq!(stream.next().await.unwrap().data, json!({ "reason": "interrupted" }));
-    }
-    worker.tell(&new(2));
-    for stream in &mut streams {
-        assert_eq!(stream.next_of("issue.new").await.data["id"], 2);
-    }
-    let ready = one.get("/readyz", "").await;
-    assert_eq!((ready.status, &ready.body["status"]), (StatusCode::OK, &json!("ready")));
-    assert_eq!(ready.body["checks"]["redis"]["ok"], false);
-    assert!(!ready.body.to_string().contains("127.0.0.1"), "outsiders learn no addresses");
-
-    server.start_again();
-    for stream in &mut streams {
-        assert_eq!(stream.next().await.unwrap().data, json!({ "reason": "interrupted" }));
-    }
-    until_redis(&one, |state| *state == State::Up).await;
-    worker.tell(&new(3));
-    for stream in &mut streams {
-        assert_eq!(stream.next_of("issue.new").await.data["id"], 3);
-    }
 }

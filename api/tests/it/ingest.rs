@@ -1,7 +1,4 @@
-//! The front door: what it takes, what it rejects and how it says so.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should end")]
-
-mod support;
+//! Ingestion: what is accepted, what is rejected, and with which answer.
 
 use axum::{
     body::Body,
@@ -10,15 +7,15 @@ use axum::{
 use serde_json::json;
 use sqlx::PgPool;
 use std::io::Write;
-use support::{Answer, Api};
+use crate::support::{Answer, Api};
 
-struct Door {
+struct Sender {
     api: Api,
     key: String,
 }
 
-impl Door {
-    async fn open(pool: PgPool) -> Self {
+impl Sender {
+    async fn new(pool: PgPool) -> Self {
         let api = Api::with(pool, &[("SQUALL_MAX_UNPACKED", "1MiB")]);
         let admin = api.sign_in_as("admin").await;
         let key = api.project_with_key(&admin, "shop").await;
@@ -47,8 +44,8 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[sqlx::test(migrator = "squall_migrations::MIGRATOR")]
-async fn every_shape_and_packing_is_taken(pool: PgPool) {
-    let door = Door::open(pool).await;
+async fn every_format_and_compression_is_accepted(pool: PgPool) {
+    let sender = Sender::new(pool).await;
     let ndjson = b"{\"message\":\"one\"}\n{\"message\":\"two\"}\n";
     let array = br#"[{"message":"one"},"2026-11-20 10:00:00 ERROR two"]"#;
     let kind = |name| ("content-type", name);
@@ -63,37 +60,37 @@ async fn every_shape_and_packing_is_taken(pool: PgPool) {
             zstd::encode_all(&ndjson[..], 1).unwrap(),
         ),
     ] {
-        let answer = door.send(&headers, body).await;
+        let answer = sender.send(&headers, body).await;
         assert_eq!(answer.status, StatusCode::ACCEPTED, "{headers:?}: {answer:?}");
         assert_eq!(answer.body, json!({ "accepted": 2, "rejected": [], "rejected_total": 0 }), "{headers:?}");
     }
-    assert_eq!(door.events().await, 12);
+    assert_eq!(sender.events().await, 12);
 }
 
 #[sqlx::test(migrator = "squall_migrations::MIGRATOR")]
-async fn a_bad_line_is_named_and_its_neighbours_are_kept(pool: PgPool) {
-    let door = Door::open(pool).await;
-    let answer = door.send(&[], "{\"message\":\"one\"}\n{\"message\":\n{\"message\":\"three\"}").await;
+async fn a_bad_line_is_reported_and_its_neighbours_are_stored(pool: PgPool) {
+    let sender = Sender::new(pool).await;
+    let answer = sender.send(&[], "{\"message\":\"one\"}\n{\"message\":\n{\"message\":\"three\"}").await;
     assert_eq!(answer.status, StatusCode::ACCEPTED);
     assert_eq!(
         (answer.body["accepted"].as_i64(), answer.body["rejected"][0]["line"].as_i64()),
         (Some(2), Some(2))
     );
-    assert_eq!(door.events().await, 2);
+    assert_eq!(sender.events().await, 2);
 }
 
 #[sqlx::test(migrator = "squall_migrations::MIGRATOR")]
 async fn a_body_without_any_event_is_refused_with_the_reasons(pool: PgPool) {
-    let door = Door::open(pool).await;
-    let answer = door.send(&[], "not json\n{}").await;
+    let sender = Sender::new(pool).await;
+    let answer = sender.send(&[], "not json\n{}").await;
     assert_eq!((answer.status, answer.code()), (StatusCode::BAD_REQUEST, "invalid_request"));
     assert_eq!(answer.body["details"]["rejected_total"], 2);
-    assert_eq!(door.send(&[], "").await.code(), "invalid_request");
+    assert_eq!(sender.send(&[], "").await.code(), "invalid_request");
 }
 
 #[sqlx::test(migrator = "squall_migrations::MIGRATOR")]
-async fn bombs_broken_packings_and_unknown_types_get_a_clear_answer(pool: PgPool) {
-    let door = Door::open(pool).await;
+async fn bombs_broken_compression_and_unknown_types_get_a_clear_answer(pool: PgPool) {
+    let sender = Sender::new(pool).await;
     let bomb = gzip(&vec![b'a'; 8 << 20]);
     assert!(bomb.len() < 100_000);
     for (headers, body, status, code) in [
@@ -103,24 +100,24 @@ async fn bombs_broken_packings_and_unknown_types_get_a_clear_answer(pool: PgPool
         (vec![("content-type", "application/xml")], b"<x/>".to_vec(), 415, "unsupported_media_type"),
         (
             vec![("content-type", "application/json")],
-            b"{\"message\":\"no array\"}".to_vec(),
+            b"{\"message\":\"not an array\"}".to_vec(),
             400,
             "invalid_json",
         ),
         (vec![], vec![b'x'; 11 << 20], 413, "payload_too_large"),
     ] {
-        let answer = door.send(&headers, body).await;
+        let answer = sender.send(&headers, body).await;
         assert_eq!((answer.status.as_u16(), answer.code()), (status, code), "{headers:?}: {answer:?}");
     }
-    assert_eq!(door.events().await, 0);
+    assert_eq!(sender.events().await, 0);
 }
 
 #[sqlx::test(migrator = "squall_migrations::MIGRATOR")]
 async fn a_request_without_a_good_key_is_a_401(pool: PgPool) {
-    let mut door = Door::open(pool).await;
-    door.key = "sq_guess".to_owned();
-    assert_eq!(door.send(&[], "{\"message\":\"x\"}").await.code(), "unknown_key");
+    let mut sender = Sender::new(pool).await;
+    sender.key = "sq_guess".to_owned();
+    assert_eq!(sender.send(&[], "{\"message\":\"x\"}").await.code(), "unknown_key");
     let request = Request::post("/api/v1/ingest").body(Body::from("{\"message\":\"x\"}")).unwrap();
-    let answer = door.api.send(request).await;
+    let answer = sender.api.send(request).await;
     assert_eq!((answer.status, answer.code()), (StatusCode::UNAUTHORIZED, "unknown_key"));
 }

@@ -1,5 +1,4 @@
-//! The docs say what the binary says.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on should end")]
+//! The docs have the settings of the program.
 
 use squall_api::config::Config;
 use squall_base::environment::{KNOWN_VARIABLES, markdown};
@@ -7,7 +6,7 @@ use squall_boot::docs;
 use std::path::Path;
 
 #[test]
-fn the_table_of_the_docs_is_the_one_of_the_binary() {
+fn the_docs_have_every_setting_with_its_default() {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
     docs::keep(&page, "## The api", &markdown(&Config::variables())).unwrap();
 }

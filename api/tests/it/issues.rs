@@ -1,16 +1,13 @@
-//! What lists, pages, trends and totals say.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should end")]
-
-mod support;
+//! Lists, pages, trends and totals of issues, events and sources.
 
 use axum::http::StatusCode;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use std::collections::BTreeSet;
-use support::Api;
+use crate::support::Api;
 
-/// Writes an issue as the digest does, with its minutes.
+/// Insert an issue as the digest does, with its minutes.
 async fn issue(pool: &PgPool, title: &str, level: i16, events: i64, last_seen: DateTime<Utc>) -> i64 {
     let id: i64 = sqlx::query_scalar(
         "insert into issues (project_id, title, culprit, level, first_seen, last_seen, events, source_ids)
@@ -111,7 +108,7 @@ async fn pages_have_no_gap_and_no_double_in_any_order_while_issues_arrive(pool: 
     let now = Utc::now();
     let mut before = BTreeSet::new();
     for n in 0..25_i64 {
-        // Equal keys on purpose: the id must decide.
+        // Equal sort keys, so that the id must decide.
         before.insert(
             issue(
                 &pool,
@@ -133,12 +130,12 @@ async fn pages_have_no_gap_and_no_double_in_any_order_while_issues_arrive(pool: 
             );
             let Some(next) = answer.body["next_cursor"].as_str() else { break };
             cursor = format!("&cursor={next}");
-            // It sorts before everything, so that offsets would shift.
+            // Sorts before everything, so that offsets would shift.
             issue(&pool, "late", 5, 1000, now + TimeDelta::minutes(1)).await;
         }
         let distinct: BTreeSet<i64> = seen.iter().copied().collect();
         assert_eq!(distinct.len(), seen.len(), "{sort} shows an issue twice");
-        assert!(before.is_subset(&distinct), "{sort} leaves issues out");
+        assert!(before.is_subset(&distinct), "{sort} omits issues");
     }
 }
 
@@ -220,9 +217,9 @@ async fn a_source_is_added_checked_changed_and_deleted(pool: PgPool) {
     let add = |glob: &str| {
         Some(json!({ "project": "shop", "kind": "file", "name": "app", "settings": { "glob": glob } }))
     };
-    for (glob, said) in [("app/*.log", "does not begin with /"), ("/var/log/{app", "cannot be read")] {
+    for (glob, message) in [("app/*.log", "does not begin with /"), ("/var/log/{app", "is not valid")] {
         let refused = api.call("POST", "/api/v1/sources", &admin, add(glob)).await;
-        assert!(refused.body["message"].as_str().unwrap().contains(said), "{refused:?}");
+        assert!(refused.body["message"].as_str().unwrap().contains(message), "{refused:?}");
     }
     let made = api.call("POST", "/api/v1/sources", &admin, add("/var/log/app/*.log")).await;
     assert_eq!((made.status, made.body["health"].as_str()), (StatusCode::CREATED, Some("waiting")));

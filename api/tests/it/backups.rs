@@ -1,12 +1,9 @@
-//! What the status page and Prometheus are told of proven backups.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
-
-mod support;
+//! Proven backups on the status page and in the metrics.
 
 use axum::{body::Body, http::Request};
 use sqlx::PgPool;
 use squall_api::metrics;
-use support::Api;
+use crate::support::Api;
 use tower::ServiceExt;
 
 const DRILL: &str = "insert into backup_drills (backup_id, location, made_at, ok, duration_ms, bytes, rows)
@@ -33,7 +30,7 @@ async fn a_backup_counts_when_a_drill_has_restored_it_within_a_day(pool: PgPool)
 }
 
 #[sqlx::test(migrator = "squall_migrations::MIGRATOR")]
-async fn the_metric_is_infinite_until_a_backup_is_proved(pool: PgPool) {
+async fn the_metric_is_infinite_until_a_backup_is_proven(pool: PgPool) {
     let api = Api::new(pool.clone());
     assert!(scrape(&api).await.contains("\nsquall_backup_newest_proven_age_seconds +Inf\n"));
     sqlx::query(DRILL).bind(2.0).bind(true).execute(&pool).await.unwrap();

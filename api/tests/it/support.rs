@@ -1,11 +1,7 @@
-//! The api in process, and people who are signed in to it.
-#![allow(
-    clippy::unwrap_used,
-    dead_code,
-    reason = "each test file uses a part of it, and ends where it cannot go on"
-)]
+//! The api in process, and signed-in users of it.
 
 pub mod proxy;
+pub mod stream;
 
 use axum::{
     Router,
@@ -15,7 +11,7 @@ use axum::{
 };
 use serde_json::Value;
 use sqlx::PgPool;
-use squall_api::{AppState, app, auth, config::Config};
+use squall_api::{AppState, app, config::Config, identity::password};
 use squall_base::Environment;
 use tower::ServiceExt;
 
@@ -27,7 +23,7 @@ pub struct Api {
     router: Router,
 }
 
-/// One answer, read to its end.
+/// A complete response.
 #[derive(Debug)]
 pub struct Answer {
     pub status: StatusCode,
@@ -57,21 +53,21 @@ impl Api {
                 .map(str::to_owned)
         };
         let config = Config::read(Environment::from_lookup(lookup)).unwrap();
-        Self::of(AppState::new(pool, config))
+        Self::from_state(AppState::new(pool, config))
     }
 
-    pub fn of(state: AppState) -> Self {
+    pub fn from_state(state: AppState) -> Self {
         Self { pool: state.pool.clone(), router: app(state.clone()), state }
     }
 
-    /// Sends a request whose answer may have no end.
+    /// Send a request whose response may never end.
     pub async fn open(&self, request: Request<Body>) -> Response {
         self.router.clone().oneshot(request).await.unwrap()
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {
         let (parts, mut body) = self.open(request).await.into_parts();
-        // A stream has no end to read to.
+        // A stream never ends.
         if parts.headers.get("content-type").is_some_and(|kind| kind == "text/event-stream") {
             body = Body::empty();
         }
@@ -81,7 +77,7 @@ impl Api {
         Answer { status: parts.status, headers: parts.headers, body }
     }
 
-    /// Sends JSON with a session's cookie; an empty cookie sends none.
+    /// Send JSON with a session cookie, unless it is empty.
     pub async fn call(&self, method: &str, path: &str, cookie: &str, body: Option<Value>) -> Answer {
         let mut request = Request::builder().method(method).uri(path);
         if !cookie.is_empty() {
@@ -95,9 +91,9 @@ impl Api {
         self.call("GET", path, cookie, None).await
     }
 
-    /// Makes a person of a role; the cookie of their session.
+    /// Create a user of a role and return their session cookie.
     pub async fn sign_in_as(&self, role: &str) -> String {
-        let hash = auth::hash_password(PASSWORD.to_owned()).await.unwrap();
+        let hash = password::hash(PASSWORD.to_owned()).await.unwrap();
         let email = format!("{role}@example.org");
         sqlx::query(
             "insert into users (email, name, password_hash, role) values ($1, $2, $3, $2::user_role)",
@@ -118,7 +114,7 @@ impl Api {
         self.call("POST", "/api/v1/session", "", Some(body)).await
     }
 
-    /// Makes a project with a key; the key's secret.
+    /// Create a project with a key and return its secret.
     pub async fn project_with_key(&self, admin: &str, slug: &str) -> String {
         let made = self
             .call("POST", "/api/v1/projects", admin, Some(serde_json::json!({ "name": slug, "slug": slug })))
@@ -131,7 +127,7 @@ impl Api {
     }
 }
 
-/// `name=value` of the session cookie that an answer sets.
+/// `name=value` of the session cookie in a response.
 pub fn cookie_of(answer: &Answer) -> String {
     let set = answer.headers["set-cookie"].to_str().unwrap();
     set.split(';').next().unwrap().to_owned()

@@ -1,4 +1,4 @@
-//! A way to the database that a test can cut, as a network or a failing server does.
+//! A connection to the database that a test can cut, like a failing network or server.
 
 use std::sync::{Arc, Mutex};
 use tokio::{
@@ -14,7 +14,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Leads to `host:port`.
+    /// Forward to `host:port`.
     pub async fn start(host: &str, port: u16) -> Arc<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let own = listener.local_addr().unwrap().port();
@@ -27,22 +27,22 @@ impl Proxy {
         self.port
     }
 
-    /// Ends every connection, and takes no new ones.
+    /// Close every connection and accept no new ones.
     pub async fn cut(&self) {
         let running = self.running.lock().unwrap().take().unwrap();
         running.abort();
         let _ = running.await;
     }
 
-    /// Takes connections again.
-    pub async fn mend(&self) {
+    /// Accept connections again.
+    pub async fn restore(&self) {
         self.serve(TcpListener::bind(("127.0.0.1", self.port)).await.unwrap());
     }
 
     fn serve(&self, listener: TcpListener) {
         let target = self.target.clone();
         let serving = tokio::spawn(async move {
-            // Dropped with this task, and every connection with it.
+            // Dropped with this task, which closes every connection.
             let mut connections = JoinSet::<()>::new();
             while let Ok((mut client, _)) = listener.accept().await {
                 let target = target.clone();

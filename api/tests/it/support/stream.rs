@@ -1,15 +1,7 @@
-//! A stream as a client reads it, and things for it to tell.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    dead_code,
-    reason = "each test file uses a part of it, and ends where it cannot go on"
-)]
+//! Live updates as a client reads them, and changes to cause them.
 
-use crate::{
-    redis_support::{PATIENCE, RedisServer},
-    support::Api,
-};
+use super::Api;
+use crate::redis_server::{RedisServer, TIMEOUT};
 use axum::{
     body::{Body, BodyDataStream},
     http::{Request, StatusCode},
@@ -20,14 +12,14 @@ use sqlx::PgPool;
 use squall_api::{
     AppState,
     config::Config,
-    live::{Live, Pace},
+    live::{Live, Timing},
 };
 use squall_base::Environment;
 use squall_live::{Publisher, Update, redis::State};
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// An api that is in a hurry.
+/// An api that does not wait long.
 pub fn api(pool: &PgPool, variables: &[(&str, &str)]) -> Api {
     let variables: Vec<(String, String)> =
         variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -36,16 +28,16 @@ pub fn api(pool: &PgPool, variables: &[(&str, &str)]) -> Api {
         variables.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()).or(database)
     });
     let mut state = AppState::new(pool.clone(), Config::read(env).unwrap());
-    let pace = Pace {
-        tell: Duration::from_millis(20),
-        recheck: Duration::from_millis(50),
+    let timing = Timing {
+        send: Duration::from_millis(20),
+        access_check: Duration::from_millis(50),
         linger: Duration::from_secs(60),
     };
-    state.live = Live::start(pool.clone(), state.redis.clone(), pace);
-    Api::of(state)
+    state.live = Live::start(pool.clone(), state.redis.clone(), timing);
+    Api::from_state(state)
 }
 
-/// An api that shares a Redis, to which it has connected.
+/// An api that is connected to Redis.
 pub async fn sharing(pool: &PgPool, server: &RedisServer, variables: &[(&str, &str)]) -> Api {
     let url = server.url();
     let api = api(pool, &[variables, &[("REDIS_URL", &url)]].concat());
@@ -55,10 +47,10 @@ pub async fn sharing(pool: &PgPool, server: &RedisServer, variables: &[(&str, &s
 
 pub async fn until_redis(api: &Api, fits: impl Fn(&State) -> bool) {
     let redis = api.state.redis.as_ref().expect("this api has no Redis");
-    timeout(PATIENCE, redis.wait_for(fits)).await.expect("Redis does not change its state");
+    timeout(TIMEOUT, redis.wait_for(fits)).await.expect("the state of Redis does not change");
 }
 
-/// One event of a stream.
+/// A message of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     pub id: String,
@@ -66,11 +58,11 @@ pub struct Event {
     pub data: Value,
 }
 
-/// A stream, read event by event.
+/// A stream, read message by message.
 pub struct Stream {
     body: BodyDataStream,
     text: String,
-    /// The last id, as a browser keeps it.
+    /// The last id, as a browser remembers it.
     pub last_id: String,
 }
 
@@ -82,19 +74,19 @@ impl Stream {
         assert_eq!(response.headers()["x-accel-buffering"], "no");
         let body = response.into_body().into_data_stream();
         let mut stream = Self { body, text: String::new(), last_id: String::new() };
-        // The place the stream begins at.
-        stream.block().await.expect("the stream has ended");
+        // The position where the stream starts.
+        stream.block().await.expect("the stream ended");
         stream
     }
 
-    /// A person's stream of everything.
-    pub async fn of(api: &Api, cookie: &str) -> Self {
+    /// A user's stream of all projects.
+    pub async fn of_user(api: &Api, cookie: &str) -> Self {
         Self::open(api, &[("cookie", cookie)], "").await
     }
 
-    /// The next event; `None` when the stream has ended.
+    /// The next message; `None` if the stream ended.
     pub async fn next(&mut self) -> Option<Event> {
-        timeout(PATIENCE, async {
+        timeout(TIMEOUT, async {
             loop {
                 let block = self.block().await?;
                 let field = |name: &str| {
@@ -110,13 +102,13 @@ impl Stream {
             }
         })
         .await
-        .expect("nothing is told")
+        .expect("no message arrives")
     }
 
-    /// The next event of a kind; those of other kinds are passed over.
+    /// The next message of a kind, skipping others.
     pub async fn next_of(&mut self, kind: &str) -> Event {
         loop {
-            let event = self.next().await.expect("the stream has ended");
+            let event = self.next().await.expect("the stream ended");
             if event.kind == kind {
                 return event;
             }
@@ -133,7 +125,7 @@ impl Stream {
                 }
                 return Some(block);
             }
-            let chunk = timeout(PATIENCE, self.body.next()).await.expect("nothing is sent")?;
+            let chunk = timeout(TIMEOUT, self.body.next()).await.expect("nothing arrives")?;
             self.text.push_str(std::str::from_utf8(&chunk.unwrap()).unwrap());
         }
     }
@@ -148,7 +140,7 @@ pub fn request(headers: &[(&str, &str)], query: &str) -> Request<Body> {
         .unwrap()
 }
 
-/// What a worker tells of an issue it found.
+/// What a worker publishes about a new issue.
 pub fn new(issue_id: i64) -> Update {
     let mut update = Update::default();
     update.add_new(issue_id);
@@ -161,12 +153,12 @@ pub fn changed(issue_id: i64) -> Update {
     update
 }
 
-/// A worker, as far as it is heard.
+/// What a worker publishes with.
 pub fn worker(pool: &PgPool) -> Publisher {
     Publisher::start(pool.clone(), None)
 }
 
-pub async fn project(pool: &PgPool, slug: &str) -> i64 {
+pub async fn insert_project(pool: &PgPool, slug: &str) -> i64 {
     sqlx::query_scalar("insert into projects (slug, name) values ($1, $1) returning id")
         .bind(slug)
         .fetch_one(pool)
@@ -174,8 +166,8 @@ pub async fn project(pool: &PgPool, slug: &str) -> i64 {
         .unwrap()
 }
 
-/// Makes issues with these numbers.
-pub async fn issues(pool: &PgPool, project_id: i64, ids: std::ops::RangeInclusive<i64>) {
+/// Insert issues with these ids.
+pub async fn insert_issues(pool: &PgPool, project_id: i64, ids: std::ops::RangeInclusive<i64>) {
     sqlx::query(
         "insert into issues (id, project_id, title, level, first_seen, last_seen, events) overriding system value
          select i, $1, 'issue ' || i, 4, now(), now(), 1 from generate_series($2, $3) as i",

@@ -1,10 +1,7 @@
-//! The error contract over every route: this walks the API description, so that a new route is covered by itself.
+//! The error contract over every route. The tests walk the API description, so that a new route is covered automatically.
 //!
-//! Whatever is wrong with a request, the answer has the contract's body, its request id and the security headers,
-//! is the client's fault when the client is at fault, and tells nothing of the inside.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should end")]
-
-mod support;
+//! Whatever is wrong with a request, the response has the error body, its request id and the security headers, is a 4xx if
+//! the client made the mistake, and reveals nothing internal.
 
 use axum::{
     body::Body,
@@ -17,7 +14,7 @@ use sqlx::{
 };
 use squall_api::{access::Access, openapi, routes};
 use std::{collections::BTreeSet, time::Duration};
-use support::{Answer, Api, proxy::Proxy};
+use crate::support::{Answer, Api, proxy::Proxy};
 
 /// An operation of the API description.
 struct Operation {
@@ -41,16 +38,16 @@ enum Needs {
     Key,
 }
 
-/// Somebody who may do everything, and a key.
+/// The session of an admin, and a key.
 struct Credentials {
     admin: String,
     key: String,
 }
 
 impl Operation {
-    /// All of the description, with the methods of each path.
-    fn all(api: &Api) -> Vec<Self> {
-        let description: Value = serde_json::from_str(&openapi::json(&api.state).unwrap()).unwrap();
+    /// All operations of the description.
+    fn all() -> Vec<Self> {
+        let description: Value = serde_json::from_str(&openapi::json(&routes::description()).unwrap()).unwrap();
         let paths = description["paths"].as_object().unwrap();
         let all: Vec<_> = paths
             .iter()
@@ -63,7 +60,7 @@ impl Operation {
     }
 
     fn read(path: &str, method: &str, operation: &Value) -> Self {
-        // A header that cannot be read counts as not sent: a browser's EventSource repeats what it was given.
+        // An invalid header counts as not sent: a browser's EventSource repeats what it received.
         let parameters = operation["parameters"].as_array().into_iter().flatten();
         let parameters = parameters.filter(|it| it["in"] != "header");
         let needs = match operation["security"].as_array().and_then(|it| it.first()?.as_object()) {
@@ -86,7 +83,7 @@ impl Operation {
         }
     }
 
-    /// The path with its parameters filled in by things that do not exist, but for one.
+    /// The path, whose parameters name things that do not exist, except for one.
     fn address(&self, odd: Option<(&Parameter, &str)>) -> String {
         let mut address = self.path.clone();
         for parameter in self.parameters.iter().filter(|it| it.in_path) {
@@ -120,8 +117,8 @@ async fn credentials(api: &Api) -> Credentials {
     Credentials { admin, key }
 }
 
-/// What never belongs in an answer: our code, our libraries, our SQL.
-const INSIDE: [&str; 13] = [
+/// What never belongs in a response: code, libraries, SQL.
+const INTERNALS: [&str; 13] = [
     "sqlx",
     "postgres",
     "select ",
@@ -137,12 +134,12 @@ const INSIDE: [&str; 13] = [
     "os error",
 ];
 
-/// Fails when an answer breaks the contract.
+/// Fail if a response breaks the contract.
 fn assert_contract(what: &str, answer: &Answer) {
     let what = format!("{what}: {answer:?}");
     assert!(answer.status.as_u16() >= 400, "this should fail: {what}");
     assert_eq!(answer.headers["content-type"], "application/json", "{what}");
-    let body = answer.body.as_object().unwrap_or_else(|| panic!("the body is no object: {what}"));
+    let body = answer.body.as_object().unwrap_or_else(|| panic!("the body is not an object: {what}"));
     let known = ["code", "message", "request_id", "details"];
     assert!(body.keys().all(|key| known.contains(&key.as_str())), "{what}");
     let text =
@@ -150,13 +147,13 @@ fn assert_contract(what: &str, answer: &Answer) {
     let code = text("code");
     assert!(!code.is_empty() && code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{what}");
     let message = text("message");
-    assert!(message.starts_with(char::is_uppercase) && message.ends_with(['.', '…']), "no sentence: {what}");
+    assert!(message.starts_with(char::is_uppercase) && message.ends_with(['.', '…']), "not a sentence: {what}");
     assert_eq!(text("request_id"), "test.contract", "{what}");
     assert_eq!(answer.headers["x-request-id"], "test.contract", "{what}");
     assert_headers(&what, &answer.headers);
     let lower = answer.body.to_string().to_lowercase();
-    for inside in INSIDE {
-        assert!(!lower.contains(inside), "{inside:?} is told to the outside: {what}");
+    for internal in INTERNALS {
+        assert!(!lower.contains(internal), "{internal:?} is in the response: {what}");
     }
     if answer.status == StatusCode::SERVICE_UNAVAILABLE {
         assert!(answer.headers.contains_key("retry-after"), "{what}");
@@ -175,17 +172,17 @@ fn assert_headers(what: &str, headers: &HeaderMap) {
     }
 }
 
-/// The same for a request that is the client's fault: never a 5xx.
+/// Fail if a mistake of the client is answered with a 5xx.
 fn assert_refused(what: &str, answer: &Answer) {
     assert_contract(what, answer);
     assert!(answer.status.is_client_error(), "a client made the server fail: {what}: {answer:?}");
 }
 
 #[sqlx::test(migrator = "squall_migrations::MIGRATOR")]
-async fn an_address_or_method_that_is_not_there_says_so(pool: PgPool) {
+async fn an_unknown_address_or_method_gets_a_clear_answer(pool: PgPool) {
     let api = Api::new(pool);
     let credentials = credentials(&api).await;
-    let operations = Operation::all(&api);
+    let operations = Operation::all();
     for operation in &operations {
         let address = operation.address(None);
         for strange in [format!("{address}/nothing/here"), format!("{address}%2e"), format!("{address}//")] {
@@ -203,8 +200,8 @@ async fn an_address_or_method_that_is_not_there_says_so(pool: PgPool) {
             let what = format!("{method} {address}");
             assert_refused(&what, &answer);
             assert_eq!(answer.code(), "method_not_allowed", "{what}");
-            let told = answer.headers["allow"].to_str().unwrap();
-            assert!(allowed.iter().all(|method| told.contains(method)), "{what} may be {told}");
+            let allow = answer.headers["allow"].to_str().unwrap();
+            assert!(allowed.iter().all(|method| allow.contains(method)), "{what}: Allow is {allow}");
         }
     }
 }
@@ -213,9 +210,9 @@ async fn an_address_or_method_that_is_not_there_says_so(pool: PgPool) {
 async fn a_malformed_parameter_is_the_clients_mistake(pool: PgPool) {
     let api = Api::new(pool);
     let credentials = credentials(&api).await;
-    for operation in Operation::all(&api) {
+    for operation in Operation::all() {
         for parameter in &operation.parameters {
-            // Not UTF-8, and NUL, which PostgreSQL cannot hold; then what is no number, or too large for one.
+            // Not UTF-8, and NUL, which PostgreSQL cannot store; then text that is not a number, or too large.
             let odd: &[&str] = match (parameter.is_number, parameter.in_path) {
                 (true, _) => &["%ff", "%00", "seven", "-1.5", "99999999999999999999", "1e9"],
                 (false, true) => &["%ff", "%00"],
@@ -233,7 +230,7 @@ async fn a_malformed_parameter_is_the_clients_mistake(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "squall_migrations::MIGRATOR")]
-async fn a_body_that_cannot_be_used_is_the_clients_mistake(pool: PgPool) {
+async fn an_invalid_body_is_the_clients_mistake(pool: PgPool) {
     let api = Api::with(pool, &[("SQUALL_MAX_BODY", "2KiB")]);
     let credentials = credentials(&api).await;
     let large = format!("[\"{}\"]", "x".repeat(4096));
@@ -247,9 +244,9 @@ async fn a_body_that_cannot_be_used_is_the_clients_mistake(pool: PgPool) {
         ("application/json", b"{\"\\u0000\":{\"\\u0000\":[]}}", "NUL", None),
         ("application/json", deep.as_bytes(), "deep", None),
         ("application/json", large.as_bytes(), "large", Some(413)),
-        ("image/png", b"{}", "no JSON", Some(415)),
+        ("image/png", b"{}", "not JSON", Some(415)),
     ];
-    let operations = Operation::all(&api);
+    let operations = Operation::all();
     let takers: Vec<_> = operations.iter().filter(|it| it.takes_json).collect();
     assert!(takers.len() >= 8, "only {} operations take JSON", takers.len());
     for operation in takers {
@@ -258,7 +255,7 @@ async fn a_body_that_cannot_be_used_is_the_clients_mistake(pool: PgPool) {
                 operation.request(&operation.address(None), &credentials).header("content-type", *kind);
             let answer = api.send(request.body(Body::from(body.to_vec())).unwrap()).await;
             let what = format!("{} {} with a body that is {name}", operation.method, operation.path);
-            // A change of what is not there may be answered before its body is looked at in detail.
+            // A change of a missing thing may be answered before its body is validated.
             assert_refused(&what, &answer);
             if let Some(status) = status {
                 assert_eq!(answer.status.as_u16(), *status, "{what}: {answer:?}");
@@ -268,15 +265,15 @@ async fn a_body_that_cannot_be_used_is_the_clients_mistake(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "squall_migrations::MIGRATOR")]
-async fn who_may_not_is_told_so(pool: PgPool) {
+async fn a_caller_without_access_gets_a_clear_answer(pool: PgPool) {
     let api = Api::new(pool);
     let viewer = api.sign_in_as("viewer").await;
     let access = routes::walk();
     let of = |it: &Operation| {
         let found = access.iter().find(|(method, path, _)| *method == it.method && *path == it.path);
-        found.map(|(_, _, access)| *access).expect("a route that the table of routes does not have")
+        found.map(|(_, _, access)| *access).expect("the route is not in the table of routes")
     };
-    for operation in Operation::all(&api) {
+    for operation in Operation::all() {
         let what = format!("{} {}", operation.method, operation.path);
         let (nobody, stranger, low) = (
             Credentials { admin: String::new(), key: String::new() },
@@ -312,13 +309,13 @@ async fn who_may_not_is_told_so(pool: PgPool) {
 async fn a_database_that_goes_away_is_a_503_on_every_route(_: PgPoolOptions, direct: PgConnectOptions) {
     let proxy = Proxy::start(direct.get_host(), direct.get_port()).await;
     let through = direct.host("127.0.0.1").port(proxy.port());
-    // A short wait instead of five seconds a route; what is answered is the same.
+    // A short wait instead of five seconds for each route; the answer is the same.
     let pool =
         PgPoolOptions::new().acquire_timeout(Duration::from_millis(300)).connect_with(through).await.unwrap();
     let api = Api::new(pool);
     let credentials = credentials(&api).await;
     proxy.cut().await;
-    for operation in Operation::all(&api) {
+    for operation in Operation::all() {
         let request = operation.request(&operation.address(None), &credentials);
         let body = r#"{"message":"m","email":"a@b.c","name":"n","password":"long enough it is","token":"t","role":"viewer",
                        "project":"shop","kind":"file","settings":{"glob":"/x"}}"#;
@@ -339,7 +336,7 @@ async fn a_database_that_goes_away_is_a_503_on_every_route(_: PgPoolOptions, dir
             "{what}: {answer:?}"
         );
     }
-    proxy.mend().await;
+    proxy.restore().await;
     for _ in 0..100 {
         if api.get("/readyz", "").await.status == StatusCode::OK {
             return;

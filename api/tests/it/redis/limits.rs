@@ -1,11 +1,12 @@
-//! Limits on rates: the same with Redis and without, shared by replicas, and never in the way when Redis is gone.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should end")]
+//! Rate limits: the same with Redis and without, shared by replicas, and never in the way while Redis is down.
 
-#[path = "../../crates/live/tests/support/mod.rs"]
-mod redis_support;
-mod stream_support;
-mod support;
-
+use crate::{
+    redis_server::RedisServer,
+    support::{
+        Answer, Api, PASSWORD,
+        stream::{api, sharing, until_redis},
+    },
+};
 use axum::{
     body::Body,
     http::{Request, StatusCode},
@@ -15,17 +16,14 @@ use proptest::{
     strategy::ValueTree,
     test_runner::{Config, TestRunner},
 };
-use redis_support::RedisServer;
 use sqlx::PgPool;
 use squall_api::limits::{
     backoff::{self, Backoffs},
     bucket::{self, Buckets, Rate},
 };
 use squall_live::redis::State;
-use stream_support::{api, sharing, until_redis};
-use support::{Answer, Api};
 
-/// Pauses in microseconds, back in time as well: from nothing to more than any limit remembers.
+/// Pauses in microseconds, from none to more than any limit remembers, and some back in time.
 fn pauses() -> impl Strategy<Value = i64> {
     prop_oneof![Just(0), 1i64..2_000_000, 1_000_000i64..2_000_000_000, -5_000_000i64..0]
 }
@@ -34,10 +32,10 @@ fn later(now: u64, pause: i64) -> u64 {
     now.saturating_add_signed(pause)
 }
 
-/// A moment of today: as large as the clock's numbers really are.
+/// A time of today, so that the numbers are as large as in reality.
 const TODAY: u64 = 1_795_000_000_000_000;
 
-/// Random histories; as many as take about two seconds.
+/// As many random histories as take about two seconds.
 const HISTORIES: u32 = 60;
 
 fn histories<T: std::fmt::Debug>(strategy: impl Strategy<Value = T>) -> Vec<T> {
@@ -87,7 +85,7 @@ async fn sign_ins_are_slowed_the_same_with_redis_and_without() {
 }
 
 #[tokio::test]
-async fn what_redis_keeps_of_a_limit_has_an_end() {
+async fn limits_expire_in_redis() {
     let server = RedisServer::start();
     let redis = server.connect().await;
     let rate = Rate { per_second: 100, burst: 500 };
@@ -102,7 +100,7 @@ async fn what_redis_keeps_of_a_limit_has_an_end() {
     }
 }
 
-/// Guesses until it is refused; how often it was let through.
+/// Guess until the guess is refused, and return how many were not.
 async fn guess(apis: &[&Api], email: &str) -> (usize, Answer) {
     for attempt in 0.. {
         let answer = apis[attempt % apis.len()].sign_in(email, "a wrong password").await;
@@ -125,12 +123,12 @@ async fn guesses_are_counted_by_all_replicas_together_until_redis_dies(pool: PgP
     assert!(elsewhere.headers.contains_key("retry-after"));
 
     server.kill();
-    let alone = two.sign_in("viewer@example.org", support::PASSWORD).await;
-    assert_eq!(alone.status, StatusCode::OK, "without Redis, requests go on");
+    let alone = two.sign_in("viewer@example.org", PASSWORD).await;
+    assert_eq!(alone.status, StatusCode::OK, "requests work without Redis");
     let (tries, _) = guess(&[&two], "viewer@example.org").await;
-    assert!(tries >= 5, "each process limits by itself, from the beginning");
+    assert!(tries >= 5, "each process limits on its own, from zero");
 
-    server.start_again();
+    server.restart();
     until_redis(&one, |state| *state == State::Up).await;
     until_redis(&two, |state| *state == State::Up).await;
     guess(&[&two, &one], "grace@example.org").await;
@@ -182,14 +180,14 @@ async fn replicas_share_what_a_key_may_send_until_redis_dies(pool: PgPool) {
         assert_eq!(
             send(api, &key, 60_000).await.status,
             StatusCode::ACCEPTED,
-            "without Redis, requests go on"
+            "requests work without Redis"
         );
         assert_eq!(send(api, &key, 60_000).await.status, StatusCode::TOO_MANY_REQUESTS);
     }
 
-    server.start_again();
+    server.restart();
     until_redis(&one, |state| *state == State::Up).await;
-    assert_eq!(send(&one, &key, 90_000).await.status, StatusCode::ACCEPTED, "a new Redis knows of nothing");
+    assert_eq!(send(&one, &key, 90_000).await.status, StatusCode::ACCEPTED, "a new Redis has no memory");
     until_redis(&two, |state| *state == State::Up).await;
     assert_eq!(send(&two, &key, 20_000).await.status, StatusCode::TOO_MANY_REQUESTS);
 }

@@ -1,16 +1,13 @@
-//! What Prometheus reads from the api.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should end")]
-
-mod support;
+//! The metrics of the api.
 
 use axum::{body::Body, http::Request};
 use sqlx::PgPool;
 use squall_boot::metrics::{ALL, Service, install};
 use std::collections::BTreeSet;
-use support::Api;
+use crate::support::Api;
 use tower::ServiceExt;
 
-/// The names of the metrics in Prometheus' text, without what a histogram adds to its own.
+/// The names of the metrics in a scrape, without the suffixes of histograms.
 fn names(text: &str) -> BTreeSet<&str> {
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
     types.collect()
@@ -25,7 +22,7 @@ async fn scrape(api: &Api) -> String {
 }
 
 #[sqlx::test(migrator = "squall_migrations::MIGRATOR")]
-async fn every_ending_of_an_event_and_every_answer_is_counted(pool: PgPool) {
+async fn every_outcome_of_an_event_and_every_response_is_counted(pool: PgPool) {
     install(Service::Api).unwrap();
     let api = Api::new(pool.clone());
     let admin = api.sign_in_as("admin").await;
@@ -62,7 +59,7 @@ async fn every_ending_of_an_event_and_every_answer_is_counted(pool: PgPool) {
     }
     let declared =
         ALL.iter().filter(|metric| metric.is_from(Service::Api)).map(|metric| metric.name).collect();
-    assert_eq!(names(&text), declared, "what the api serves is not what it declares");
+    assert_eq!(names(&text), declared, "the api exports other metrics than it declares");
 
     pool.close().await;
     let text = scrape(&api).await;
