@@ -1,5 +1,6 @@
 //! Who may call which route, over all routes.
 
+use crate::support::{Api, PASSWORD, cookie_of};
 use axum::{
     body::Body,
     http::{Request, StatusCode},
@@ -7,7 +8,6 @@ use axum::{
 use serde_json::json;
 use sqlx::PgPool;
 use squall_api::{access::Access, routes, setup};
-use crate::support::{Api, PASSWORD, cookie_of};
 
 /// A path whose parameters name things that do not exist.
 fn concrete(path: &str) -> String {

@@ -1,9 +1,9 @@
 //! Proven backups on the status page and in the metrics.
 
+use crate::support::Api;
 use axum::{body::Body, http::Request};
 use sqlx::PgPool;
 use squall_api::metrics;
-use crate::support::Api;
 use tower::ServiceExt;
 
 const DRILL: &str = "insert into backup_drills (backup_id, location, made_at, ok, duration_ms, bytes, rows)

@@ -3,6 +3,7 @@
 //! Whatever is wrong with a request, the response has the error body, its request id and the security headers, is a 4xx if
 //! the client made the mistake, and reveals nothing internal.
 
+use crate::support::{Answer, Api, proxy::Proxy};
 use axum::{
     body::Body,
     http::{HeaderMap, Method, Request, StatusCode, request::Builder},
@@ -14,7 +15,6 @@ use sqlx::{
 };
 use squall_api::{access::Access, openapi, routes};
 use std::{collections::BTreeSet, time::Duration};
-use crate::support::{Answer, Api, proxy::Proxy};
 
 /// An operation of the API description.
 struct Operation {
@@ -47,7 +47,8 @@ struct Credentials {
 impl Operation {
     /// All operations of the description.
     fn all() -> Vec<Self> {
-        let description: Value = serde_json::from_str(&openapi::json(&routes::description()).unwrap()).unwrap();
+        let description: Value =
+            serde_json::from_str(&openapi::json(&routes::description()).unwrap()).unwrap();
         let paths = description["paths"].as_object().unwrap();
         let all: Vec<_> = paths
             .iter()
@@ -147,7 +148,10 @@ fn assert_contract(what: &str, answer: &Answer) {
     let code = text("code");
     assert!(!code.is_empty() && code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{what}");
     let message = text("message");
-    assert!(message.starts_with(char::is_uppercase) && message.ends_with(['.', '…']), "not a sentence: {what}");
+    assert!(
+        message.starts_with(char::is_uppercase) && message.ends_with(['.', '…']),
+        "not a sentence: {what}"
+    );
     assert_eq!(text("request_id"), "test.contract", "{what}");
     assert_eq!(answer.headers["x-request-id"], "test.contract", "{what}");
     assert_headers(&what, &answer.headers);

@@ -1,12 +1,12 @@
 //! Every kind of failure has the error body.
 
+use crate::support::Api;
 use axum::{
     body::Body,
     http::{Request, StatusCode},
 };
 use serde_json::{Value, json};
 use sqlx::PgPool;
-use crate::support::Api;
 
 #[sqlx::test(migrator = "squall_migrations::MIGRATOR")]
 async fn every_kind_of_mistake_gets_a_sentence_and_a_request_id(pool: PgPool) {

@@ -1,5 +1,6 @@
 //! Ingestion: what is accepted, what is rejected, and with which answer.
 
+use crate::support::{Answer, Api};
 use axum::{
     body::Body,
     http::{Request, StatusCode},
@@ -7,7 +8,6 @@ use axum::{
 use serde_json::json;
 use sqlx::PgPool;
 use std::io::Write;
-use crate::support::{Answer, Api};
 
 struct Sender {
     api: Api,

@@ -1,11 +1,11 @@
 //! Lists, pages, trends and totals of issues, events and sources.
 
+use crate::support::Api;
 use axum::http::StatusCode;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use std::collections::BTreeSet;
-use crate::support::Api;
 
 /// Insert an issue as the digest does, with its minutes.
 async fn issue(pool: &PgPool, title: &str, level: i16, events: i64, last_seen: DateTime<Utc>) -> i64 {

@@ -1,10 +1,10 @@
 //! The metrics of the api.
 
+use crate::support::Api;
 use axum::{body::Body, http::Request};
 use sqlx::PgPool;
 use squall_boot::metrics::{ALL, Service, install};
 use std::collections::BTreeSet;
-use crate::support::Api;
 use tower::ServiceExt;
 
 /// The names of the metrics in a scrape, without the suffixes of histograms.

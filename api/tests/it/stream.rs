@@ -40,7 +40,11 @@ async fn what_the_worker_publishes_is_sent_in_its_current_state(pool: PgPool) {
     let event = stream.next().await.unwrap();
     assert_eq!(event.kind, "counts");
     let minute = json!({ "at": "2026-11-20T08:00:00Z", "levels": { "info": 250, "error": 3 } });
-    assert_eq!(event.data, json!({ "project": "shop", "minutes": [minute] }), "deleted issues and projects are left out");
+    assert_eq!(
+        event.data,
+        json!({ "project": "shop", "minutes": [minute] }),
+        "deleted issues and projects are left out"
+    );
 }
 
 #[sqlx::test(migrator = "squall_migrations::MIGRATOR")]

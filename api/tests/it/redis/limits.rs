@@ -177,11 +177,7 @@ async fn replicas_share_what_a_key_may_send_until_redis_dies(pool: PgPool) {
 
     server.kill();
     for api in [&one, &two] {
-        assert_eq!(
-            send(api, &key, 60_000).await.status,
-            StatusCode::ACCEPTED,
-            "requests work without Redis"
-        );
+        assert_eq!(send(api, &key, 60_000).await.status, StatusCode::ACCEPTED, "requests work without Redis");
         assert_eq!(send(api, &key, 60_000).await.status, StatusCode::TOO_MANY_REQUESTS);
     }
 
