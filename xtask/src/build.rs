@@ -38,7 +38,7 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
 }
 
 /// What the stack runs.
-const STACK: [&str; 4] = ["squall-migrate", "squall-api", "squall-worker", "squall-demo"];
+pub const STACK: [&str; 4] = ["squall-migrate", "squall-api", "squall-worker", "squall-demo"];
 
 /// What the benchmarks run beside it; nobody waits for it to start the stack.
 const MEASURED: [&str; 2] = ["squall-bench", "squall-backup"];
