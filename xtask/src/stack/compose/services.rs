@@ -1,4 +1,4 @@
-//! The services of a stack, as Compose lists them once it has read the files: what they are made of, and which wait for which.
+//! The services of a stack as Compose reads them from the files: their images, and which wait for which.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -7,14 +7,14 @@ use std::collections::BTreeMap;
 pub struct ComposeService {
     pub name: String,
     pub image: String,
-    /// The target of the Dockerfile, for an image of ours.
+    /// The target of the Dockerfile, for an image that is built here.
     pub target: Option<String>,
-    /// Others wait for its good end: it runs once.
+    /// Runs once: others wait until it has succeeded.
     pub is_job: bool,
     needs: Vec<String>,
 }
 
-/// What `docker compose config --format json` prints, as far as we read it.
+/// The part of `docker compose config --format json` that is used.
 #[derive(Deserialize)]
 pub struct Config {
     services: BTreeMap<String, ConfigService>,
@@ -62,7 +62,7 @@ pub fn in_order(config: &Config) -> Vec<ComposeService> {
     while !waiting.is_empty() {
         let placed = |name: &String| ordered.iter().any(|service| service.name == *name);
         let known = |name: &String| config.services.contains_key(name);
-        // Compose has refused circles; the first is taken if it has not.
+        // Compose has refused cycles; take the first if it has not.
         let next = waiting
             .iter()
             .position(|it| it.needs.iter().all(|need| placed(need) || !known(need)))
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn services_stand_after_what_they_wait_for_and_jobs_are_known_by_who_waits_for_their_end() {
+    fn services_come_after_what_they_wait_for_and_a_job_is_one_whose_success_is_waited_for() {
         let text = r#"{"services": {
             "api": {"image": "squall/api:local", "build": {"context": ".", "target": "api"},
                     "depends_on": {"migrate": {"condition": "service_completed_successfully"}}},

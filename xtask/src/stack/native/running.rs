@@ -1,82 +1,77 @@
 //! One service under supervision: a small state machine around a child process.
 
-use super::{
-    service::{Plan, Probe, Service},
-    state::{Phase, ServiceState},
-};
+use super::service::{Plan, Probe, Service};
 use crate::{
     ports,
     postgres::cluster,
-    process::{self, ProcessId, wait_until},
+    process::{self, ProcessId, SIGKILL, wait_until},
+    stack::state::{FOLDER_VARIABLE, Phase, ServiceStatus},
 };
 use anyhow::{Context, Result};
+use duct::Handle;
 use std::{
     fs::{self, File, OpenOptions},
     io::Write,
-    os::unix::{
-        fs::OpenOptionsExt,
-        process::{CommandExt, ExitStatusExt},
-    },
-    path::PathBuf,
-    process::{Child, Command, ExitStatus, Stdio},
+    os::unix::{fs::OpenOptionsExt, process::ExitStatusExt},
+    path::{Path, PathBuf},
+    process::{Command, ExitStatus},
     time::{Duration, Instant, SystemTime},
 };
 
-/// A healthy service is asked this often whether it still is.
+/// How often a healthy service is probed.
 const PROBE_PAUSE: Duration = Duration::from_secs(2);
-/// The first wait before a restart; each further one is twice as long.
+/// The wait before the first restart; each further one doubles.
 const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
-/// A service that ran this long has proven itself: its earlier crashes are forgotten.
+/// A service that ran this long has proven itself: earlier crashes no longer count.
 const PROVEN: Duration = Duration::from_secs(60);
-/// A service without a probe must at least not end at once.
+/// A service without a probe must not end within this time.
 const SETTLE: Duration = Duration::from_millis(300);
 
-/// The remark in a service's log that its newest process begins with.
+/// The remark in a service's log before the output of each process.
 pub const STARTS: &str = "starts";
 
 pub struct Running {
     pub service: Service,
     pub stamp: String,
     pub phase: Phase,
-    child: Option<Child>,
-    process: Option<ProcessId>,
+    folder_identity: String,
+    child: Option<(Handle, ProcessId)>,
     log: PathBuf,
     started: Instant,
     probed: Instant,
     resume: Instant,
     since: u64,
     restarts: u32,
-    /// Restarts in a row; an early crash is one more.
-    in_a_row: u32,
+    restarts_in_a_row: u32,
     was_healthy: bool,
     note: Option<String>,
     ready_after: Option<Duration>,
 }
 
 impl Running {
-    pub fn new(service: Service, log: PathBuf) -> Self {
+    pub fn new(service: Service, log: PathBuf, folder_identity: String) -> Self {
         let now = Instant::now();
         Self {
             stamp: service.stamp(),
             service,
             phase: Phase::Waiting,
+            folder_identity,
             child: None,
-            process: None,
             log,
             started: now,
             probed: now,
             resume: now,
             since: seconds_since_1970(),
             restarts: 0,
-            in_a_row: 0,
+            restarts_in_a_row: 0,
             was_healthy: false,
             note: None,
             ready_after: None,
         }
     }
 
-    /// Looks at the service once and does what its phase asks for.
+    /// Check the service once and do what its phase asks for.
     pub fn turn(&mut self, may_start: bool, plan: &Plan) {
         if let Some(status) = self.ended() {
             return self.after_end(status, plan.restarts);
@@ -90,22 +85,21 @@ impl Running {
         }
     }
 
-    /// Ends the process in good order and waits for it.
+    /// Stop the process cleanly and wait for it.
     pub fn stop(&mut self, grace: Duration) {
-        if let (Some(mut child), Some(process)) = (self.child.take(), self.process.take()) {
+        if let Some((child, process)) = self.child.take() {
             process.signal(self.service.stop_signal());
-            // The child itself is waited for, since an unreaped one would look alive to others.
+            // Waiting for the child itself reaps it.
             if !wait_until(grace, || child.try_wait().is_ok_and(|status| status.is_some())) {
-                self.say(&format!("did not end within {} s and was killed", grace.as_secs()));
+                self.remark(&format!("did not end within {} s and was killed", grace.as_secs()));
             }
             let _ = child.kill();
-            let _ = child.wait();
-            process.kill_rest_of_group();
+            process::end_group(process.pid, SIGKILL);
         }
         self.enter(Phase::Stopped, None);
     }
 
-    /// Moves a long log aside. The service keeps writing to the same file, which was opened to append.
+    /// Move a long log aside. The service keeps writing to the same file, which it opened to append.
     pub fn shorten_log(&self, limit: u64) {
         let length = fs::metadata(&self.log).map(|metadata| metadata.len()).unwrap_or(0);
         if length > limit && fs::copy(&self.log, self.log.with_extension("log.1")).is_ok() {
@@ -113,11 +107,11 @@ impl Running {
         }
     }
 
-    pub fn state(&self) -> ServiceState {
-        ServiceState {
+    pub fn status(&self) -> ServiceStatus {
+        ServiceStatus {
             name: self.service.name.clone(),
             phase: self.phase,
-            process: self.process.clone(),
+            process: self.child.as_ref().map(|(_, process)| process.clone()),
             port: self.service.port,
             restarts: self.restarts,
             since: self.since,
@@ -133,26 +127,26 @@ impl Running {
         if !self.service.has_process() {
             return self.enter(Phase::Starting, None);
         }
-        self.say(STARTS);
+        self.remark(STARTS);
         match self.spawn() {
             Ok(child) => {
-                self.process = ProcessId::of(child.id());
                 self.child = Some(child);
                 self.enter(Phase::Starting, None);
             }
             Err(error) => {
-                self.say(&format!("could not be started: {error:#}"));
-                self.enter(Phase::Failed, Some(format!("could not be started: {error:#}")));
+                let note = format!("could not be started: {error:#}");
+                self.remark(&note);
+                self.enter(Phase::Failed, Some(note));
             }
         }
     }
 
-    fn spawn(&self) -> Result<Child> {
+    fn spawn(&self) -> Result<(Handle, ProcessId)> {
         let service = &self.service;
         if let Some(data) = &service.data {
             cluster::clear_stale_lock(data)?;
         }
-        let log = self.open_log()?;
+        let log = open_to_append(&self.log)?;
         let output = match &service.output {
             Some(path) => {
                 let mut options = OpenOptions::new();
@@ -162,12 +156,18 @@ impl Running {
         };
         let mut command = Command::new(&service.program);
         command.args(&service.arguments).envs(&service.environment).current_dir(&service.folder);
-        command.stdin(Stdio::null()).stdout(output).stderr(log).process_group(0);
-        if let Some(account) = &service.account {
-            account.run(&mut command);
+        command.env(FOLDER_VARIABLE, &self.folder_identity);
+        let mut child = process::watched(&command, service.stop_signal());
+        if let Some(account) = service.account.clone() {
+            child = child.before_spawn(move |command| {
+                account.run(command);
+                Ok(())
+            });
         }
-        process::die_with_parent(&mut command, service.stop_signal());
-        command.spawn().with_context(|| format!("starting {}", service.program.display()))
+        let starting = || format!("starting {}", service.program.display());
+        let child = child.stdout_file(output).stderr_file(log).start().with_context(starting)?;
+        let process = child.pids().first().and_then(|pid| ProcessId::of(*pid));
+        Ok((child, process.context("it ended at once")?))
     }
 
     fn watch_start(&mut self, limit: Duration) {
@@ -180,7 +180,7 @@ impl Running {
         }
         if self.started.elapsed() > limit {
             let note = format!("did not become healthy within {} s", limit.as_secs());
-            self.say(&note);
+            self.remark(&note);
             self.stop(Duration::from_secs(2));
             self.enter(Phase::Failed, Some(note));
         }
@@ -188,7 +188,7 @@ impl Running {
 
     /// Another stack that took the port in the same moment would answer just as well.
     fn has_its_port(&self) -> bool {
-        let (Some(port), Some(process)) = (self.service.port, &self.process) else { return true };
+        let (Some(port), Some((_, process))) = (self.service.port, &self.child) else { return true };
         let owner = ports::owner(port).and_then(|owner| process::group(owner.pid));
         owner.is_none_or(|group| group == process.pid)
     }
@@ -196,7 +196,7 @@ impl Running {
     fn probe_again(&mut self) {
         self.probed = Instant::now();
         if self.started.elapsed() > PROVEN {
-            self.in_a_row = 0;
+            self.restarts_in_a_row = 0;
         }
         match (self.service.answers(), self.phase) {
             (true, Phase::Unhealthy) => self.enter(Phase::Healthy, None),
@@ -208,11 +208,10 @@ impl Running {
     }
 
     fn ended(&mut self) -> Option<ExitStatus> {
-        let status = self.child.as_mut()?.try_wait().ok()??;
-        if let Some(process) = self.process.take() {
-            process.kill_rest_of_group();
+        let status = self.child.as_ref()?.0.try_wait().ok()??.status;
+        if let Some((_, process)) = self.child.take() {
+            process::end_group(process.pid, SIGKILL);
         }
-        self.child = None;
         Some(status)
     }
 
@@ -222,13 +221,13 @@ impl Running {
             return self.enter(Phase::Done, None);
         }
         let how = describe(status);
-        self.say(&how);
-        // What never was healthy would fail again; a person should see it now.
-        if !self.was_healthy || self.in_a_row >= restarts {
+        self.remark(&how);
+        // One that never was healthy would fail again, and the user should see it now.
+        if !self.was_healthy || self.restarts_in_a_row >= restarts {
             return self.enter(Phase::Failed, Some(how));
         }
-        let wait = (FIRST_BACKOFF * 2_u32.saturating_pow(self.in_a_row)).min(LONGEST_BACKOFF);
-        self.in_a_row += 1;
+        let wait = (FIRST_BACKOFF * 2_u32.saturating_pow(self.restarts_in_a_row)).min(LONGEST_BACKOFF);
+        self.restarts_in_a_row += 1;
         self.restarts += 1;
         self.resume = Instant::now() + wait;
         self.enter(Phase::Restarting, Some(format!("{how}; starting again in {:.1} s", wait.as_secs_f64())));
@@ -242,18 +241,19 @@ impl Running {
         self.note = note;
     }
 
-    fn open_log(&self) -> Result<File> {
-        let mut options = OpenOptions::new();
-        options.create(true).append(true).mode(0o600);
-        options.open(&self.log).with_context(|| format!("writing {}", self.log.display()))
-    }
-
-    /// Leaves the supervisor's own remark in the service's log.
-    fn say(&self, text: &str) {
-        if let Ok(mut log) = self.open_log() {
+    /// Leave the supervisor's own remark in the service's log.
+    fn remark(&self, text: &str) {
+        if let Ok(mut log) = open_to_append(&self.log) {
             let _ = writeln!(log, "[xtask] {} {text}", self.service.name);
         }
     }
+}
+
+/// A log that only its owner may read.
+pub fn open_to_append(path: &Path) -> Result<File> {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true).mode(0o600);
+    options.open(path).with_context(|| format!("writing {}", path.display()))
 }
 
 fn describe(status: ExitStatus) -> String {
@@ -271,7 +271,6 @@ fn seconds_since_1970() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::process::SIGKILL;
 
     fn running(script: &str, probe: Probe) -> (Running, Plan) {
         let service = Service {
@@ -282,12 +281,9 @@ mod tests {
             probe,
             ..Service::default()
         };
-        let log = std::env::temp_dir().join(format!(
-            "squall-running-{}-{}.log",
-            std::process::id(),
-            service.stamp()
-        ));
-        (Running::new(service, log), Plan { start_seconds: 5, restarts: 1, ..Plan::default() })
+        let name = format!("squall-running-{}-{}.log", std::process::id(), service.stamp());
+        let running = Running::new(service, std::env::temp_dir().join(name), "1:2".into());
+        (running, Plan { start_seconds: 5, restarts: 1, ..Plan::default() })
     }
 
     fn turn_until(running: &mut Running, plan: &Plan, phase: Phase) {
@@ -308,31 +304,29 @@ mod tests {
 
     #[test]
     fn a_service_that_fails_before_it_was_healthy_is_not_tried_again() {
-        let (mut running, plan) =
-            running("exit 7", Probe::Http { port: 1, path: "/".into(), text: String::new() });
+        let probe = Probe::Http { port: 1, path: "/".into(), text: String::new() };
+        let (mut running, plan) = running("exit 7", probe);
         turn_until(&mut running, &plan, Phase::Failed);
-        assert_eq!(running.note.as_deref(), Some("ended with status 7"));
-        assert_eq!(running.restarts, 0);
+        assert_eq!((running.note.as_deref(), running.restarts), (Some("ended with status 7"), 0));
     }
 
     #[test]
     fn a_crashed_service_is_started_again_until_it_has_crashed_too_often() {
         let (mut running, plan) = running("sleep 600", Probe::Runs);
-        turn_until(&mut running, &plan, Phase::Healthy);
-        running.process.clone().unwrap().signal(SIGKILL);
-        turn_until(&mut running, &plan, Phase::Restarting);
-        turn_until(&mut running, &plan, Phase::Healthy);
-        running.process.clone().unwrap().signal(SIGKILL);
-        turn_until(&mut running, &plan, Phase::Failed);
-        assert_eq!(running.restarts, 1);
-        assert_eq!(running.note.as_deref(), Some("was ended by signal 9"));
+        for after in [Phase::Restarting, Phase::Failed] {
+            turn_until(&mut running, &plan, Phase::Healthy);
+            running.status().process.unwrap().signal(SIGKILL);
+            turn_until(&mut running, &plan, after);
+        }
+        assert_eq!((running.note.as_deref(), running.restarts), (Some("was ended by signal 9"), 1));
     }
 
     #[test]
-    fn stopping_leaves_no_child_of_the_service_behind() {
+    fn stopping_leaves_no_child_of_the_service_behind_and_each_has_the_identity_of_its_folder() {
         let (mut running, plan) = running("sleep 601 & echo $! > /dev/stderr; wait", Probe::Runs);
         turn_until(&mut running, &plan, Phase::Healthy);
         let grandchild = crate::files::last_lines(&running.log, 1)[0].parse().unwrap();
+        assert!(ProcessId::of(grandchild).unwrap().has_variable(FOLDER_VARIABLE, "1:2"));
         running.stop(Duration::from_secs(5));
         assert!(wait_until(Duration::from_secs(5), || ProcessId::of(grandchild).is_none()));
         assert_eq!(running.phase, Phase::Stopped);

@@ -1,15 +1,15 @@
-//! Starts, watches, restarts and ends the services of one stack.
+//! Start, watch, restart and stop the services of one stack.
 //!
-//! It turns the plan into processes and writes what it sees into the state file; it never looks at what other
-//! commands want, only at the plan they wrote. One thread does it all, since on Linux a child is told when the
-//! *thread* that spawned it ends: whatever kills the supervisor, no service outlives it.
+//! The supervisor turns the plan into processes and writes their status; other commands talk to it only through
+//! the plan file and signals. One thread does it all, since on Linux a child is signalled when the *thread* that
+//! spawned it ends: whatever kills the supervisor, no service outlives it.
 
-use super::{
-    running::Running,
-    service::Plan,
-    state::{Phase, State, StateFolder},
+use super::{running::Running, service::Plan};
+use crate::{
+    files,
+    process::{ProcessId, wait_until},
+    stack::state::{Phase, StateFolder, Status},
 };
-use crate::{files, process::ProcessId};
 use anyhow::{Context, Result, bail};
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -17,22 +17,30 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// While something starts: quick enough that `up` loses nothing by waiting.
+/// While something starts: short enough to add nothing to the time of `up`.
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
-/// When all is well: a crash is noticed in time, and an idle stack costs nothing.
+/// When all is healthy: a crash is noticed soon, and an idle stack costs nothing.
 const IDLE_PAUSE: Duration = Duration::from_millis(200);
-/// How often long logs are looked for.
+/// How often the length of the logs is checked.
 const LOG_PAUSE: Duration = Duration::from_secs(30);
 
-/// Runs the stack until `stop` is set. Only then, or when another supervisor has the folder, does it return.
+/// Another command that checks the lock holds it for a moment.
+const LOCK_WAIT: Duration = Duration::from_secs(1);
+
+/// Run the stack until `stop` is set, unless another supervisor has the folder.
 pub fn run(folder: &StateFolder, stop: &AtomicBool) -> Result<()> {
-    let Some(_lock) = files::try_lock(&folder.supervisor_lock())? else {
+    let mut lock = None;
+    wait_until(LOCK_WAIT, || {
+        lock = files::try_lock(&folder.supervisor_lock()).ok().flatten();
+        lock.is_some()
+    });
+    if lock.is_none() {
         bail!("another supervisor runs the stack in {}", folder.0.display());
-    };
-    folder.clean_up()?;
+    }
+    folder.end_recorded()?;
     let mut supervisor = Supervisor::new(folder.clone())?;
     while !stop.load(Ordering::Relaxed) {
-        // A full disk, or a plan that cannot be read: the services run on, and the next turn tries again.
+        // With a full disk or an unreadable plan the services keep running, and the next turn tries again.
         let turned = supervisor.follow_the_plan().and_then(|()| supervisor.turn());
         supervisor.report(turned);
         thread::sleep(if supervisor.is_settled() { IDLE_PAUSE } else { BUSY_PAUSE });
@@ -43,37 +51,39 @@ pub fn run(folder: &StateFolder, stop: &AtomicBool) -> Result<()> {
 struct Supervisor {
     folder: StateFolder,
     plan: Plan,
+    /// Set in every service, so that a leftover can be recognized.
+    identity: String,
     /// The plan's text, to notice a new one.
     text: String,
     services: Vec<Running>,
     written: String,
-    /// What the last turn complained about.
-    wrong: Option<String>,
+    /// Why the last turn failed.
+    error: Option<String>,
     logs_checked: Instant,
 }
 
 impl Supervisor {
     fn new(folder: StateFolder) -> Result<Self> {
         std::fs::create_dir_all(folder.logs())?;
-        let (plan, text, written) = (Plan::default(), String::new(), String::new());
         Ok(Self {
+            identity: folder.identity()?,
             folder,
-            plan,
-            text,
+            plan: Plan::default(),
+            text: String::new(),
             services: Vec::new(),
-            written,
-            wrong: None,
+            written: String::new(),
+            error: None,
             logs_checked: Instant::now(),
         })
     }
 
-    /// Takes over a new plan: what is gone or has changed is ended, in reverse order; `turn` starts the rest.
+    /// Adopt a new plan: stop what is gone or has changed, in reverse order; `turn` starts the rest.
     fn follow_the_plan(&mut self) -> Result<()> {
-        let text = files::read_if_there(&self.folder.plan())?.unwrap_or_default();
+        let text = files::read_if_there(&self.folder.plan_file())?.unwrap_or_default();
         if text == self.text {
             return Ok(());
         }
-        // Looked at once: a plan that cannot be read is not read again until it is another one.
+        // Before it is parsed: an unreadable plan is reported once, not at every turn.
         self.text = text;
         self.plan = serde_json::from_str(&self.text).context("reading plan.json")?;
         let mut old = std::mem::take(&mut self.services);
@@ -83,7 +93,7 @@ impl Supervisor {
                 .plan
                 .service(&running.service.name)
                 .is_some_and(|service| service.stamp() == running.stamp);
-            // A new plan is also a new chance for what had been given up.
+            // A new plan also gives failed services another chance.
             if !kept || running.phase == Phase::Failed {
                 running.stop(grace);
             }
@@ -92,7 +102,7 @@ impl Supervisor {
             let kept = old
                 .iter()
                 .position(|running| running.stamp == service.stamp() && running.phase != Phase::Stopped);
-            let new = || Running::new(service.clone(), self.folder.log(&service.name));
+            let new = || Running::new(service.clone(), self.folder.log(&service.name), self.identity.clone());
             let mut running = kept.map_or_else(new, |index| old.swap_remove(index));
             running.service = service.clone();
             self.services.push(running);
@@ -100,7 +110,6 @@ impl Supervisor {
         self.write()
     }
 
-    /// Looks at each service once.
     fn turn(&mut self) -> Result<()> {
         for index in 0..self.services.len() {
             let ready = |name: &String| {
@@ -117,13 +126,13 @@ impl Supervisor {
         self.write()
     }
 
-    /// Says what went wrong in a turn, once.
+    /// Log the failure of a turn once.
     fn report(&mut self, turned: Result<()>) {
-        let wrong = turned.err().map(|error| format!("{error:#}"));
-        if let Some(wrong) = wrong.as_ref().filter(|wrong| self.wrong.as_ref() != Some(*wrong)) {
-            eprintln!("The supervisor goes on, but cannot write what it does: {wrong}");
+        let error = turned.err().map(|error| format!("{error:#}"));
+        if let Some(error) = error.as_ref().filter(|error| self.error.as_ref() != Some(*error)) {
+            eprintln!("The supervisor keeps the services running, but cannot write their status: {error}");
         }
-        self.wrong = wrong;
+        self.error = error;
     }
 
     fn is_settled(&self) -> bool {
@@ -137,26 +146,27 @@ impl Supervisor {
             let written = self.write();
             self.report(written);
         }
-        let mut state = self.state()?;
-        state.supervisor = None;
-        self.folder.write(&state)
+        let mut status = self.status()?;
+        status.supervisor = None;
+        self.folder.write(&status)
     }
 
-    fn state(&self) -> Result<State> {
-        Ok(State {
+    fn status(&self) -> Result<Status> {
+        Ok(Status {
             supervisor: Some(ProcessId::own()?),
+            folder: Some(self.folder.path()),
             url: self.plan.url.clone(),
-            services: self.services.iter().map(Running::state).collect(),
+            services: self.services.iter().map(Running::status).collect(),
             build_failed: files::read_if_there(&self.folder.0.join("build-failed"))?,
         })
     }
 
-    /// Writes the state if it has changed.
+    /// Write the status if it has changed.
     fn write(&mut self) -> Result<()> {
-        let state = self.state()?;
-        let text = serde_json::to_string(&state)?;
+        let status = self.status()?;
+        let text = serde_json::to_string(&status)?;
         if text != self.written {
-            self.folder.write(&state)?;
+            self.folder.write(&status)?;
             self.written = text;
         }
         Ok(())

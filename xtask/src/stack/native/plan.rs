@@ -1,14 +1,14 @@
-//! Decides which services a stack has, on which ports and with which variables.
+//! Decide which services a stack has, on which ports and with which variables.
 
 use super::{
     Options,
     service::{Plan, Probe, Service},
-    state::StateFolder,
 };
 use crate::{
     build, files, ports,
     postgres::{self, Postgres, Settings, account::Account, cluster},
     process,
+    stack::state::StateFolder,
     world::{World, squall_variables},
 };
 use anyhow::Result;
@@ -16,19 +16,11 @@ use std::{
     collections::BTreeMap,
     env,
     fs::{self, File},
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
-/// Connections of the api, the worker, and a person with a client.
+/// For the api, the worker, and a person with a client.
 const CONNECTIONS: u16 = 100;
-
-/// The plan, and what a person should know about it.
-pub struct Planned {
-    pub plan: Plan,
-    /// Held until the services listen: two stacks that start at once must not choose the same ports.
-    pub ports: File,
-    pub remarks: Vec<String>,
-}
 
 /// Where the web app of this stack comes from.
 pub enum Web {
@@ -36,19 +28,18 @@ pub enum Web {
     DevServer,
 }
 
-pub fn make(world: &World, folder: &StateFolder, options: &Options, web: &Web) -> Result<Planned> {
-    let before = Plan::read(&folder.plan())?;
-    let ports = files::lock(
-        &env::temp_dir().join(format!("squall-ports-{}.lock", process::effective_user())),
-        || {
-            eprintln!("another stack is being started; waiting until it has its ports");
-        },
-    )?;
-    let mut planner = Planner::new(world, folder, options, before)?;
+/// Returns the plan with a lock to hold until the services listen: two stacks that start at once must not choose
+/// the same ports.
+pub fn make(world: &World, folder: &StateFolder, options: &Options, web: &Web) -> Result<(Plan, File)> {
+    let name = format!("squall-ports-{}.lock", process::effective_user());
+    let ports = files::lock(&env::temp_dir().join(name), || {
+        eprintln!("waiting for another stack that is starting until it has its ports");
+    })?;
+    let mut planner = Planner::new(world, folder, options)?;
     let database_url = planner.postgres()?;
     planner.variables.insert("DATABASE_URL".into(), database_url.clone());
     planner.migrate()?;
-    let demo = options.demo || planner.before.as_ref().is_some_and(|plan| plan.service("demo").is_some());
+    let demo = options.demo || planner.before.service("demo").is_some();
     if demo {
         planner.seed()?;
     }
@@ -58,74 +49,66 @@ pub fn make(world: &World, folder: &StateFolder, options: &Options, web: &Web) -
     if demo {
         planner.demo(&url)?;
     }
-    Ok(planner.finish(url, database_url, ports))
+    Ok((planner.finish(url, database_url), ports))
 }
 
 struct Planner<'a> {
     world: &'a World,
     folder: &'a StateFolder,
     options: &'a Options,
-    before: Option<Plan>,
-    /// Whether the services of the plan before run still, and hold their ports.
+    before: Plan,
+    /// Services of the previous plan that are still running and hold their ports.
     running: Vec<String>,
     variables: BTreeMap<String, String>,
     ports: BTreeMap<String, u16>,
     services: Vec<Service>,
-    remarks: Vec<String>,
 }
 
 impl<'a> Planner<'a> {
-    fn new(
-        world: &'a World,
-        folder: &'a StateFolder,
-        options: &'a Options,
-        before: Option<Plan>,
-    ) -> Result<Self> {
-        let state = folder.read()?;
-        let alive = |service: &&super::state::ServiceState| {
-            service.process.as_ref().is_some_and(|process| process.is_alive())
-        };
-        let running = state.services.iter().filter(alive).map(|service| service.name.clone()).collect();
-        let variables = squall_variables();
-        let (ports, services, remarks) = (BTreeMap::new(), Vec::new(), Vec::new());
-        Ok(Self { world, folder, options, before, running, variables, ports, services, remarks })
+    fn new(world: &'a World, folder: &'a StateFolder, options: &'a Options) -> Result<Self> {
+        let before = folder.plan()?.unwrap_or_default();
+        // Without a supervisor of this folder, the processes in its status are those of another one.
+        let status = folder.supervisor()?.map_or(Ok(Default::default()), |_| folder.status())?;
+        let alive = status.services.iter().filter(|service| service.is_alive());
+        let running = alive.map(|service| service.name.clone()).collect();
+        let (variables, ports, services) = (squall_variables(), BTreeMap::new(), Vec::new());
+        Ok(Self { world, folder, options, before, running, variables, ports, services })
     }
 
-    /// Adds the server, unless there is one to use, and returns the address of the database.
+    /// Add the server, unless DATABASE_URL names one, and return the address of the database.
     fn postgres(&mut self) -> Result<String> {
         // An isolated stack starts empty, which the user's own database hardly is.
         if let Some(url) = postgres::given_url().filter(|_| !self.options.isolated) {
-            self.remarks.push("using the PostgreSQL that DATABASE_URL names; none is started".into());
+            eprintln!("using the PostgreSQL that DATABASE_URL names; none is started");
             return Ok(url);
         }
         let postgres = Postgres::provide(self.world, &|line| eprintln!("{line}"))?;
         let wanted = self.folder.0.join("postgres");
-        let home = cluster::place(&postgres, &wanted);
+        let home = postgres_home(self.folder)?;
         if home != wanted {
-            self.remarks.push(format!(
-                "PostgreSQL will not run as root, and its user cannot reach {}: its data is in {}",
-                wanted.display(),
-                home.display()
-            ));
+            let (wanted, home) = (wanted.display(), home.display());
+            eprintln!(
+                "PostgreSQL will not run as root, and its user cannot reach {wanted}: its data is in {home}"
+            );
         }
-        let made = cluster::create(&postgres, &home, self.options.durable)?;
+        let created = cluster::create(&postgres, &home, self.options.durable)?;
         let port = self.port("postgres", self.world.settings.ports.postgres)?;
         let tuned = self.world.settings.postgres.clone();
         let settings = Settings { tuned, durable: self.options.durable, connections: CONNECTIONS };
         self.services.push(Service {
             name: "postgres".into(),
             program: postgres.bin.join("postgres"),
-            arguments: postgres.arguments(&settings, &made.data, port),
+            arguments: postgres.arguments(&settings, &created.data, port),
             environment: [("LC_ALL".to_owned(), "C".to_owned())].into(),
             folder: "/".into(),
             probe: Probe::Postgres { port },
             port: Some(port),
             account: postgres.account.clone(),
-            data: Some(made.data),
+            data: Some(created.data),
             build: postgres.version,
             ..Service::default()
         });
-        Ok(postgres::url(&made.password, port))
+        Ok(postgres::url(&created.password, port))
     }
 
     fn migrate(&mut self) -> Result<()> {
@@ -170,9 +153,9 @@ impl<'a> Planner<'a> {
         if let Web::Built(folder) = web {
             set("SQUALL_WEB_ROOT", folder.display().to_string());
         }
-        let before = if demo { "seed" } else { "migrate" };
+        let needs = vec![if demo { "seed" } else { "migrate" }.into()];
         let probe = Probe::Http { port, path: "/readyz".into(), text: String::new() };
-        self.services.push(Service { needs: vec![before.into()], probe, port: Some(port), ..api });
+        self.services.push(Service { needs, probe, port: Some(port), ..api });
         Ok(url)
     }
 
@@ -186,7 +169,7 @@ impl<'a> Planner<'a> {
     }
 
     fn web(&mut self, web: &Web) -> Result<()> {
-        let api = self.services.iter().find(|service| service.name == "api").and_then(|service| service.port);
+        let api = self.ports.get("api").copied();
         let (path, text) = ("/".to_owned(), "<html".to_owned());
         let service = match (web, api) {
             (Web::Built(_), Some(port)) => {
@@ -213,21 +196,17 @@ impl<'a> Planner<'a> {
     }
 
     fn demo(&mut self, url: &str) -> Result<()> {
-        let api = self.services.iter().find(|service| service.name == "api").and_then(|service| service.port);
+        let api = self.ports.get("api").copied();
         let api = api.map_or_else(|| url.to_owned(), |port| format!("http://127.0.0.1:{port}"));
         let key = self.folder.secret("demo-key").display().to_string();
         let logs = demo_logs(self.folder).display().to_string();
         let demo =
             self.service("demo", "squall-demo", &["--api", &api, "--key-file", &key, "--dir", &logs])?;
-        self.services.push(Service {
-            needs: vec!["api".into(), "worker".into()],
-            probe: Probe::Runs,
-            ..demo
-        });
+        self.services.push(Service { needs: vec!["api".into(), "worker".into()], ..demo });
         Ok(())
     }
 
-    /// One of our own binaries.
+    /// A service that runs one of Squall's binaries.
     fn service(&self, name: &str, binary: &str, arguments: &[&str]) -> Result<Service> {
         let program = self.world.binary(self.options.binaries.profile(), binary)?;
         let mut environment = self.variables.clone();
@@ -245,22 +224,20 @@ impl<'a> Planner<'a> {
         })
     }
 
-    /// The port a running service has, else the usual one, else the one it had before, else a free one.
+    /// The port of the running service, else the usual one, else the one it had before, else a free one.
     fn port(&mut self, service: &str, usual: u16) -> Result<u16> {
         if let Some(port) = self.ports.get(service) {
             return Ok(*port);
         }
         let reserved: Vec<_> = self.ports.values().copied().collect();
-        let before =
-            self.before.as_ref().and_then(|plan| plan.port(service)).filter(|port| !reserved.contains(port));
-        let runs = self.running.iter().any(|name| name == service);
+        let before = self.before.port(service).filter(|port| !reserved.contains(port));
         let port = match before {
-            Some(port) if runs => port,
+            Some(port) if self.running.iter().any(|name| name == service) => port,
             Some(port) if ports::is_free(port) && !ports::is_free(usual) => port,
             _ if self.options.isolated => ports::any()?,
             _ => {
                 let (port, remark) = ports::take(service, usual, &reserved)?;
-                self.remarks.extend(remark);
+                remark.iter().for_each(|remark| eprintln!("{remark}"));
                 port
             }
         };
@@ -268,14 +245,15 @@ impl<'a> Planner<'a> {
         Ok(port)
     }
 
-    fn finish(self, url: String, database_url: String, ports: File) -> Planned {
+    fn finish(self, url: String, database_url: String) -> Plan {
         let mut services = self.services;
         for service in &mut services {
-            let before = self.before.as_ref().and_then(|plan| plan.service(&service.name));
-            service.asked = before.map_or(0, |before| before.asked);
+            let before = self.before.service(&service.name);
+            service.restart_requests = before.map_or(0, |before| before.restart_requests);
         }
         let stack = self.world.settings.stack;
-        let plan = Plan {
+        Plan {
+            folder: Some(self.folder.path()),
             url,
             database_url,
             services,
@@ -284,23 +262,23 @@ impl<'a> Planner<'a> {
             restarts: stack.restarts,
             log_megabytes: stack.log_megabytes,
             watch: self.options.dev.then(|| self.world.root.clone()),
-        };
-        Planned { plan, ports, remarks: self.remarks }
+        }
     }
 }
 
 /// Where the demo writes log files, and its source reads them.
-pub fn demo_logs(folder: &StateFolder) -> PathBuf {
+fn demo_logs(folder: &StateFolder) -> PathBuf {
     folder.0.join("demo-logs")
 }
 
-/// Where the server's files of a stack are, which may be far from its state folder.
+/// The folder of the server's files, which may be far from the state folder: where the data is, else where it
+/// would be created.
 pub fn postgres_home(folder: &StateFolder) -> Result<PathBuf> {
+    let plan = folder.plan()?.unwrap_or_default();
+    let data = plan.service("postgres").and_then(|service| service.data.clone()).filter(|data| data.exists());
+    if let Some(home) = data.as_ref().and_then(|data| data.parent()) {
+        return Ok(home.to_owned());
+    }
     let account = Account::for_postgres()?;
     Ok(postgres::account::reachable_place(&folder.0.join("postgres"), "/var/lib/squall", account.as_ref()))
-}
-
-/// The data folder's place is part of the plan, so that `down --delete-data` can say what it deletes.
-pub fn data_of(plan: Option<&Plan>) -> Option<&Path> {
-    plan?.service("postgres")?.data.as_deref()
 }
