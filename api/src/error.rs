@@ -11,6 +11,7 @@ use axum::{
 };
 use serde::Serialize;
 use serde_json::Value;
+use squall_boot::database::{DatabaseError, classify};
 use utoipa::ToSchema;
 
 /// The body of every failed request.
@@ -149,35 +150,23 @@ fn of_constraint(name: &str) -> Option<ApiError> {
     })
 }
 
-/// What PostgreSQL says while it is away, full, starting, standing by, or was told to refuse us. Classes: 08 connection,
-/// 28 and 3D who and where we are, 40 deadlock, 53 insufficient resources, 57 operator intervention, 58 system error;
-/// 25006 is a standby that takes no writes, 55000 a database that takes no connections.
-const AWAY: [&str; 9] = ["08", "28", "3D", "40", "53", "57", "58", "25006", "55000"];
+impl From<&sqlx::Error> for ApiError {
+    fn from(error: &sqlx::Error) -> Self {
+        match classify(error) {
+            DatabaseError::NotFound => Self::not_found("thing"),
+            DatabaseError::Unavailable | DatabaseError::Contention => Self::unavailable(error),
+            DatabaseError::Constraint(name) => of_constraint(name).unwrap_or_else(|| Self::internal(error)),
+            DatabaseError::InvalidText => Self::invalid(
+                "The request holds a character that cannot be stored, such as NUL. Leave it out.",
+            ),
+            DatabaseError::Bug => Self::internal(error),
+        }
+    }
+}
 
 impl From<sqlx::Error> for ApiError {
     fn from(error: sqlx::Error) -> Self {
-        match &error {
-            sqlx::Error::RowNotFound => Self::not_found("thing"),
-            sqlx::Error::Database(database) => {
-                let code = database.code().unwrap_or_default();
-                if AWAY.iter().any(|class| code.starts_with(class)) {
-                    return Self::unavailable(&error);
-                }
-                // A NUL, or JSON that holds one: PostgreSQL stores neither.
-                if matches!(code.as_ref(), "22021" | "22P05") {
-                    return Self::invalid(
-                        "The request holds a character that cannot be stored, such as NUL. Leave it out.",
-                    );
-                }
-                database.constraint().and_then(of_constraint).unwrap_or_else(|| Self::internal(&error))
-            }
-            sqlx::Error::Io(_)
-            | sqlx::Error::Tls(_)
-            | sqlx::Error::PoolTimedOut
-            | sqlx::Error::PoolClosed
-            | sqlx::Error::WorkerCrashed => Self::unavailable(&error),
-            _ => Self::internal(&error),
-        }
+        Self::from(&error)
     }
 }
 

@@ -17,7 +17,6 @@ pub mod live;
 pub mod error;
 pub mod extract;
 pub mod page;
-pub mod level;
 pub mod web;
 pub mod metrics;
 pub mod seed;

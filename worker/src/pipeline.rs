@@ -10,7 +10,11 @@ mod retain;
 
 use crate::config::Config;
 use sqlx::PgPool;
-use squall_boot::{metrics, telemetry::trace};
+use squall_boot::{
+    database::{DatabaseError, classify},
+    metrics,
+    telemetry::trace,
+};
 use squall_live::Publisher;
 use std::{
     sync::Arc,
@@ -130,8 +134,8 @@ async fn run_turn(name: &'static str, stage: &mut impl Stage) -> anyhow::Result<
 
 /// Marks the turn that failed; a span has room for the kind of a failure, and the log for the rest.
 fn trace_failure(error: &anyhow::Error) {
-    let (kind, reason) = match is_outage(error) {
-        true => ("database_unavailable", "The database was away."),
+    let (kind, reason) = match is_temporary(error) {
+        true => ("database_unavailable", "The database was away or busy."),
         false => ("failed", "The turn failed; the log has the reason."),
     };
     trace::note("error.type", kind);
@@ -142,18 +146,8 @@ fn pause_of<S: Stage>(_: &S) -> Duration {
     S::PAUSE
 }
 
-/// Whether the database was away, full or stopping, rather than unable to take these very events.
-fn is_outage(error: &anyhow::Error) -> bool {
-    error.chain().filter_map(|cause| cause.downcast_ref::<sqlx::Error>()).any(|error| match error {
-        sqlx::Error::Database(error) => {
-            // Classes 08 connection, 53 insufficient resources, 57 operator intervention, 58 system error.
-            error
-                .code()
-                .is_some_and(|code| ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class)))
-        }
-        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Tls(_) => {
-            true
-        }
-        _ => false,
-    })
+/// Whether the database was away or busy, rather than unable to store these very events.
+fn is_temporary(error: &anyhow::Error) -> bool {
+    let causes = error.chain().filter_map(|cause| cause.downcast_ref::<sqlx::Error>());
+    causes.map(classify).any(DatabaseError::is_temporary)
 }

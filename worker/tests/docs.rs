@@ -2,23 +2,21 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should end")]
 
 use sqlx::{AssertSqlSafe, PgPool};
-use squall_boot::{
-    config::{KNOWN, markdown},
-    docs,
-};
+use squall_base::environment::{KNOWN_VARIABLES, markdown};
+use squall_boot::docs;
 use squall_worker::config::Config;
 use std::path::Path;
 
 #[test]
 fn the_table_of_the_docs_is_the_one_of_the_binary() {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
-    docs::keep(&page, "## The worker", &markdown(&Config::knobs())).unwrap();
+    docs::keep(&page, "## The worker", &markdown(&Config::variables())).unwrap();
 }
 
 #[test]
 fn every_variable_is_known_to_the_other_programs() {
-    for knob in Config::knobs().iter().filter(|knob| knob.name.starts_with("SQUALL_")) {
-        assert!(KNOWN.contains(&knob.name), "add {} to squall_boot::config::KNOWN", knob.name);
+    for variable in Config::variables().iter().filter(|variable| variable.name.starts_with("SQUALL_")) {
+        assert!(KNOWN_VARIABLES.contains(&variable.name), "add {} to KNOWN_VARIABLES", variable.name);
     }
 }
 
@@ -47,7 +45,7 @@ fn the_docs_name_variables_and_pages_that_exist() {
             let name = format!("SQUALL_{}", rest.chars().take_while(|c| is_name(*c)).collect::<String>());
             assert!(
                 name == "SQUALL_"
-                    || KNOWN.contains(&name.as_str())
+                    || KNOWN_VARIABLES.contains(&name.as_str())
                     || example.contains(&format!("# {name}=")),
                 "{page} names {name}, which nothing reads"
             );

@@ -185,7 +185,7 @@ fn go_back(world: &World, moment: &str, forwarded: &Forwarded) -> Result<()> {
         let _ = fs::remove_dir_all(left);
     }
     build::binaries(world, Binaries::ReleaseOne("squall-backup"))?;
-    let (shell, program) = (world.shell()?, world.binary(Profile::Release, "squall-backup")?);
+    let (shell, program) = (world.shell()?, world.binary(Profile::Up, "squall-backup")?);
     let given = &forwarded.arguments;
     let recover = cmd!(shell, "{program} recover --to {moment} --into {aside} {given...}")
         .env("SQUALL_BACKUP_TO", destination(world)?)

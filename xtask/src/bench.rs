@@ -107,13 +107,13 @@ fn generate(world: &World) -> Result<()> {
     let server = Scratch::start_empty(world)?;
     let schema = world.build_folder().join("squall-bench-schema.sql");
     fs::write(&schema, fs::read_to_string(world.root.join("migrations/schema.sql"))? + EDIT)?;
-    let (shell, program) = (world.shell()?, world.binary(Profile::Release, "squall-migrate")?);
+    let (shell, program) = (world.shell()?, world.binary(Profile::Release, "squall-schema")?);
     let mut seconds = Vec::new();
     for _ in 0..5 {
         let began = Instant::now();
         let command =
             cmd!(shell, "{program} generate bench --dry-run --schema {schema}").envs(server.environment());
-        world.capture(command, "read the output of squall-migrate above")?;
+        world.capture(command, "read the output of squall-schema above")?;
         seconds.push(began.elapsed().as_secs_f64());
     }
     seconds.sort_by(f64::total_cmp);

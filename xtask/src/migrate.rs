@@ -1,8 +1,9 @@
-//! `migrate`: run `squall-migrate`, which knows the schema, on the right database.
+//! `migrate`: choose the database, then run `squall-schema` (writes and checks migrations) or `squall-migrate` (the
+//! job that applies them).
 
 use crate::{
     postgres::scratch::Scratch,
-    stack::{Job, StackOptions, job, native},
+    stack::{self, Job, StackOptions, native},
     world::World,
 };
 use anyhow::Result;
@@ -70,8 +71,8 @@ const NEXT: &str = "fix the cause shown above, then run the command again";
 
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     match &arguments.action {
-        Action::New { name } => on_this_machine(world, &["new", name], vec![]),
-        Action::Lint => on_this_machine(world, &["lint"], vec![]),
+        Action::New { name } => squall_schema(world, &["new", name], vec![]),
+        Action::Lint => squall_schema(world, &["lint"], vec![]),
         Action::Generate { name, renames, losses, backfills, dry_run } => {
             let mut words = vec!["generate", name];
             for (flag, values) in [("--rename", renames), ("--allow-loss", losses), ("--backfill", backfills)]
@@ -89,25 +90,27 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     }
 }
 
+/// The job that applies migrations.
 fn on_stack(world: &World, stack: &StackOptions, arguments: &[&str]) -> Result<()> {
-    world.run(job(world, stack, &squall_migrate(arguments, vec![]))?, NEXT)
+    world.run(stack::job(world, stack, &job("squall-migrate", arguments, vec![]))?, NEXT)
 }
 
 /// On a server of its own, which lives as long as the command.
 fn on_scratch(world: &World, arguments: &[&str]) -> Result<()> {
     let server = Scratch::start(world)?;
-    on_this_machine(world, arguments, server.environment())
+    squall_schema(world, arguments, server.environment())
 }
 
-fn on_this_machine(
+/// The tool that writes and checks migrations.
+fn squall_schema(
     world: &World,
     arguments: &[&str],
     environment: Vec<(&'static str, OsString)>,
 ) -> Result<()> {
-    world.run(native::job(world, &squall_migrate(arguments, environment), None)?, NEXT)
+    world.run(native::job(world, &job("squall-schema", arguments, environment), None)?, NEXT)
 }
 
-fn squall_migrate(arguments: &[&str], environment: Vec<(&'static str, OsString)>) -> Job {
+fn job(program: &'static str, arguments: &[&str], environment: Vec<(&'static str, OsString)>) -> Job {
     let arguments = arguments.iter().map(|word| (*word).to_owned()).collect();
-    Job { program: "squall-migrate", arguments, environment, needs_database: true }
+    Job { program, arguments, environment, needs_database: true }
 }

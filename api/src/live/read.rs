@@ -4,9 +4,10 @@ use super::{
     pending::Turn,
     told::{LiveCounts, LiveIssue, LiveMinute, Told},
 };
-use crate::{level::Level, routes::Status};
+use crate::routes::Status;
 use chrono::DateTime;
 use sqlx::PgPool;
+use squall_grouping::Level;
 use squall_live::Minute;
 use std::collections::{BTreeMap, HashMap};
 
@@ -29,7 +30,7 @@ fn by_minute(counts: &BTreeMap<Minute, i64>) -> Vec<LiveMinute> {
     let mut minutes: Vec<LiveMinute> = Vec::new();
     for (Minute { minute, level, .. }, events) in counts {
         let at = DateTime::from_timestamp(minute.saturating_mul(60), 0).unwrap_or_default();
-        let level = format!("{:?}", Level::from_severity(*level)).to_lowercase();
+        let level = Level::from_severity(*level).name().to_owned();
         match minutes.last_mut().filter(|last| last.at == at) {
             Some(last) => drop(last.levels.insert(level, *events)),
             None => minutes.push(LiveMinute { at, levels: [(level, *events)].into() }),

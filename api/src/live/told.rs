@@ -1,8 +1,9 @@
 //! What clients are told: the events of the stream.
 
-use crate::{level::Level, routes::Status};
+use crate::routes::Status;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use squall_grouping::Level;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 

@@ -4,13 +4,13 @@ use crate::{
     AppState,
     error::{ApiError, ErrorBody},
     extract::{Path, Query},
-    level::Level,
     page::{self, Page},
 };
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use squall_grouping::Level;
 use utoipa::{IntoParams, ToSchema};
 
 /// One log record.

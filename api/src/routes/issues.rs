@@ -8,12 +8,12 @@ use crate::{
     access::SignedIn,
     error::{ApiError, ErrorBody},
     extract::{Json, Path, Query},
-    level::Level,
 };
 use axum::{Extension, extract::State};
 use chrono::{DateTime, TimeDelta, Utc};
 use listing::{Filter, IssuePage};
 use serde::{Deserialize, Serialize};
+use squall_grouping::Level;
 use utoipa::{IntoParams, ToSchema};
 
 /// The events with one fingerprint.

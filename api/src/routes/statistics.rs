@@ -8,11 +8,11 @@ use crate::{
     AppState,
     error::{ApiError, ErrorBody},
     extract::Query,
-    level::Level,
 };
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use squall_grouping::Level;
 use std::collections::BTreeMap;
 use utoipa::{IntoParams, ToSchema};
 
@@ -173,7 +173,7 @@ async fn volume(state: &AppState, project_id: Option<i64>, steps: Steps) -> Resu
         at += chrono::TimeDelta::seconds(steps.seconds);
     }
     for row in rows {
-        let level = format!("{:?}", Level::from_severity(row.level)).to_lowercase();
+        let level = Level::from_severity(row.level).name().to_owned();
         *by_step.entry(row.at).or_default().entry(level).or_default() += row.events;
     }
     Ok(by_step.into_iter().map(|(at, levels)| Volume { at, levels }).collect())

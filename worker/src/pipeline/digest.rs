@@ -16,7 +16,7 @@ mod store;
 mod copy;
 mod changes;
 
-use super::{Context, Progress, Stage, is_outage};
+use super::{Context, Progress, Stage, is_temporary};
 use crate::partitions::Partitions;
 use anyhow::Context as _;
 use claim::Claimed;
@@ -98,7 +98,7 @@ impl Digest {
     async fn give_up(&mut self, ids: &[i64], error: anyhow::Error) -> anyhow::Result<Progress> {
         self.memory.forget();
         self.partitions.forget_all();
-        if is_outage(&error) {
+        if is_temporary(&error) {
             return Err(error);
         }
         // The failure is these batches' own: it is written on them, and the others go on without a pause.

@@ -4,13 +4,13 @@ use super::{Issue, Status, Steps};
 use crate::{
     AppState,
     error::ApiError,
-    level::Level,
     page::{self, Page},
     routes::projects,
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sqlx::{Postgres, QueryBuilder, Row, postgres::PgRow};
+use squall_grouping::Level;
 use utoipa::{IntoParams, ToSchema};
 
 /// Which issues, in which order.

@@ -235,7 +235,7 @@ async fn insert_issues(
         let event = &events[*index];
         titles.push(event.title(template));
         culprits.push(event.culprit());
-        levels.push(i16::from(event.level));
+        levels.push(event.level.severity());
         times.push(DateTime::from_timestamp_micros(event.occurred_at).unwrap_or_default());
     }
     // Identifiers are drawn first, in order: the order in which an insert returns rows is not promised.

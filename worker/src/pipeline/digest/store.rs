@@ -25,7 +25,7 @@ pub(super) async fn events(connection: &mut PgConnection, grouped: &[GroupedEven
         rows.bigint(*issue_id);
         rows.bigint(event.project_id);
         rows.bigint(event.source_id);
-        rows.smallint(event.level.into());
+        rows.smallint(event.level.severity());
         rows.text(event.logger.as_deref());
         rows.text(Some(&event.message));
         rows.jsonb(event.exception_json.as_deref());
@@ -78,7 +78,7 @@ pub(super) struct IssueCount {
 
 impl Counts {
     fn add(&mut self, GroupedEvent { event, issue_id }: &GroupedEvent) {
-        let (time, level) = (event.occurred_at, i16::from(event.level));
+        let (time, level) = (event.occurred_at, event.level.severity());
         let issue = self.issues.entry(*issue_id).or_insert_with(|| IssueCount {
             events: 0,
             first_seen: time,
