@@ -1,9 +1,9 @@
-//! `migrate`: run `squall-schema`, which writes and checks migrations, or `squall-migrate`, which applies
-//! them, on the right database.
+//! `migrate`: choose the database, then run `squall-schema` (writes and checks migrations) or `squall-migrate` (the
+//! job that applies them).
 
 use crate::{
     postgres::scratch::Scratch,
-    stack::{Job, StackOptions, job, native},
+    stack::{self, Job, StackOptions, native},
     world::World,
 };
 use anyhow::Result;
@@ -90,8 +90,9 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     }
 }
 
+/// The job that applies migrations.
 fn on_stack(world: &World, stack: &StackOptions, arguments: &[&str]) -> Result<()> {
-    world.run(job(world, stack, &migration_job("squall-migrate", arguments, vec![]))?, NEXT)
+    world.run(stack::job(world, stack, &job("squall-migrate", arguments, vec![]))?, NEXT)
 }
 
 /// On a server of its own, which lives as long as the command.
@@ -100,20 +101,16 @@ fn on_scratch(world: &World, arguments: &[&str]) -> Result<()> {
     squall_schema(world, arguments, server.environment())
 }
 
+/// The tool that writes and checks migrations.
 fn squall_schema(
     world: &World,
     arguments: &[&str],
     environment: Vec<(&'static str, OsString)>,
 ) -> Result<()> {
-    let job = migration_job("squall-schema", arguments, environment);
-    world.run(native::job(world, &job, None)?, NEXT)
+    world.run(native::job(world, &job("squall-schema", arguments, environment), None)?, NEXT)
 }
 
-fn migration_job(
-    program: &'static str,
-    arguments: &[&str],
-    environment: Vec<(&'static str, OsString)>,
-) -> Job {
+fn job(program: &'static str, arguments: &[&str], environment: Vec<(&'static str, OsString)>) -> Job {
     let arguments = arguments.iter().map(|word| (*word).to_owned()).collect();
     Job { program, arguments, environment, needs_database: true }
 }

@@ -123,13 +123,11 @@ impl World {
         Ok(self.metadata.get_or_init(|| metadata))
     }
 
-    /// The packages of these binaries, and all packages of the workspace that they are built from.
-    pub fn packages_of(&self, binaries: &[&str]) -> Result<Vec<&Package>> {
+    /// The named packages, and all packages of the workspace that they are built from.
+    pub fn packages(&self, names: &[&str]) -> Result<Vec<&Package>> {
         let all = &self.metadata()?.packages;
-        let has = |package: &&Package| {
-            package.targets.iter().any(|target| target.is_bin() && binaries.contains(&&*target.name))
-        };
-        let mut found: Vec<&Package> = all.iter().filter(has).collect();
+        let mut found: Vec<&Package> =
+            all.iter().filter(|package| names.contains(&package.name.as_str())).collect();
         let mut next = 0;
         while let Some(package) = found.get(next).copied() {
             let built = package.dependencies.iter().filter(|it| it.kind != DependencyKind::Development);
@@ -254,9 +252,9 @@ pub mod tests {
     }
 
     #[test]
-    fn a_binary_is_built_from_its_package_and_what_that_depends_on_but_not_from_the_other_programs() {
+    fn a_package_is_built_from_what_it_depends_on_but_not_from_the_other_programs() {
         let world = world();
-        let packages = world.packages_of(&["squall-worker"]).unwrap();
+        let packages = world.packages(&["squall-worker"]).unwrap();
         let has = |name: &str| packages.iter().any(|package| *package.name == name);
         assert!(has("squall-worker") && has("squall-boot") && has("squall-grouping"), "{packages:?}");
         assert!(!has("squall-api") && !has("squall-edge"));

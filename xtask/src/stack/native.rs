@@ -23,7 +23,7 @@ use crate::{
     failure::Failure,
     files, ports,
     process::{self, SIGTERM},
-    world::{Profile, World},
+    world::World,
 };
 use anyhow::{Context, Result};
 use duct::Handle;
@@ -253,13 +253,13 @@ impl Stack for NativeStack<'_> {
 
 /// The command of a job on this machine, built if need be.
 pub fn job(world: &World, job: &Job, database_url: Option<String>) -> Result<Command> {
-    let (binaries, profile) = match job.program {
+    let binaries = match job.program {
         // Backups work on real data, where an unoptimized program takes minutes.
-        "squall-backup" => (Binaries::ReleaseOne(job.program), Profile::Up),
-        _ => (Binaries::One(job.program), Profile::Debug),
+        "squall-backup" => Binaries::ReleaseOne(job.program),
+        _ => Binaries::One(job.program),
     };
     build::binaries(world, binaries)?;
-    let mut command = Command::new(world.binary(profile, job.program)?);
+    let mut command = Command::new(world.binary(binaries.profile(), job.program)?);
     command.args(&job.arguments).current_dir(&world.root);
     command.envs(job.environment.iter().map(|(name, value)| (name, value)));
     command.envs(database_url.iter().map(|url| ("DATABASE_URL", url)));

@@ -27,7 +27,7 @@ pub fn watch_in_background(root: PathBuf, folder: StateFolder) {
 
 fn watch(root: PathBuf, folder: &StateFolder) -> Result<()> {
     let world = World::new(root)?;
-    let packages = world.packages_of(&STACK)?;
+    let packages = world.packages(&STACK)?;
     let folders = packages.iter().filter_map(|package| package.manifest_path.parent());
     let shared = ["migrations", ".sqlx", "Cargo.toml", "Cargo.lock"].map(|name| world.root.join(name));
     let sources: Vec<PathBuf> = folders.map(|folder| folder.into()).chain(shared).collect();
