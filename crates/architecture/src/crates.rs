@@ -5,9 +5,11 @@ use anyhow::{Context, Result};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 use std::path::Path;
 
-/// Every package of the workspace, and which others it may import. Its tests may import [`IN_TESTS`] as well.
+/// Every package of the workspace, and which others it may import. Its tests may import
+/// [`IN_TESTS`] as well.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
-    // Small and quick to compile: every program reads its settings and reports its failures with it.
+    // Small and quick to compile: every program reads its settings and reports its failures with
+    // it.
     ("squall-base", &[]),
     // Pure: plain values in, plain values out.
     ("squall-grouping", &[]),
@@ -18,17 +20,34 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // The two programs meet in the inbox, the schema and the live updates, never in each other.
     (
         "squall-api",
-        &["squall-base", "squall-boot", "squall-grouping", "squall-intake", "squall-live", "squall-migrations"],
+        &[
+            "squall-base",
+            "squall-boot",
+            "squall-grouping",
+            "squall-intake",
+            "squall-live",
+            "squall-migrations",
+        ],
     ),
     (
         "squall-worker",
-        &["squall-base", "squall-boot", "squall-grouping", "squall-intake", "squall-live", "squall-migrations"],
+        &[
+            "squall-base",
+            "squall-boot",
+            "squall-grouping",
+            "squall-intake",
+            "squall-live",
+            "squall-migrations",
+        ],
     ),
     // The whole of a small image beside nginx.
     ("squall-edge", &["squall-base"]),
     ("squall-backup", &["squall-base"]),
     ("squall-demo", &["squall-base", "squall-grouping"]),
-    ("squall-bench", &["squall-backup", "squall-base", "squall-grouping", "squall-intake", "squall-migrations"]),
+    (
+        "squall-bench",
+        &["squall-backup", "squall-base", "squall-grouping", "squall-intake", "squall-migrations"],
+    ),
     ("squall-acceptance", &["squall-base"]),
     ("squall-architecture", &[]),
 ];
@@ -42,7 +61,8 @@ const WITHOUT: &[(&str, &[&str])] = &[
     ("squall-edge", &["sqlx", "tokio", "reqwest"]),
 ];
 
-/// What must not be in these sources: the clock is an argument, so that equal input gives equal groups.
+/// What must not be in these sources: the clock is an argument, so that equal input gives equal
+/// groups.
 const NOT_WRITTEN: &[(&str, &[&str])] =
     &[("crates/grouping/src", &["SystemTime", "Instant", "::now()", "std::fs", "std::env", "std::net"])];
 
@@ -107,7 +127,11 @@ fn an_import_against_the_rules_is_found() -> Result<()> {
         "squall-worker imports squall-grouping",
         "squall-edge has no rule in crates/architecture/src/crates.rs",
     ] {
-        assert!(broken.iter().any(|line| line == expected), "{expected} is not found:\n{}", broken.join("\n"));
+        assert!(
+            broken.iter().any(|line| line == expected),
+            "{expected} is not found:\n{}",
+            broken.join("\n")
+        );
     }
     Ok(())
 }
