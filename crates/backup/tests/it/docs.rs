@@ -1,4 +1,4 @@
-//! Runs every command of docs/backups.md in its order, as a new user would.
+//! Runs every command of docs/guide/backup-and-restore.md in its order, as a new user would.
 
 use crate::support::World;
 use std::{
@@ -60,7 +60,7 @@ fn start(world: &World, words: &[String]) -> Command {
 
 /// The lines of the shell blocks of the page.
 fn commands() -> Vec<String> {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/backups.md");
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guide/backup-and-restore.md");
     let text = std::fs::read_to_string(page).unwrap();
     let blocks = text.split("```sh\n").skip(1).map(|block| block.split("```").next().unwrap().to_owned());
     let commands: Vec<String> =
