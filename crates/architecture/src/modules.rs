@@ -23,6 +23,7 @@ const CRATES: &[&str] = &[
     "crates/grouping",
     "crates/intake",
     "crates/live",
+    "crates/schema",
 ];
 
 /// Modules whose children do not import each other: only the parent joins them.
