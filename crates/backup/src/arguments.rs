@@ -1,6 +1,6 @@
 //! What `squall-backup` takes: its commands and their arguments, which are its manual.
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, NaiveTime, Utc};
 use clap::{
     Args, Parser, Subcommand,
     builder::{OsStringValueParser, TypedValueParser},
@@ -131,6 +131,9 @@ pub enum Command {
         #[arg(long, conflicts_with = "json")]
         or_verify: bool,
     },
+    /// Back up, drill and prune once a day; for containers, which have no cron.
+    #[command(after_help = "Example:\n  squall-backup schedule --at 02:30")]
+    Schedule(Schedule),
 }
 
 /// Where something new goes, and who can read it.
@@ -216,6 +219,19 @@ pub struct Source {
 }
 
 #[derive(Args)]
+pub struct Schedule {
+    /// Time of day in UTC.
+    #[arg(long, value_name = "HH:MM", default_value = "02:30", value_parser = time_of_day)]
+    pub at: NaiveTime,
+    /// Make the first backup immediately.
+    #[arg(long)]
+    pub now: bool,
+    /// Check that a schedule is running on this machine, and exit: the health check of a container.
+    #[arg(long, conflicts_with = "now")]
+    pub check: bool,
+}
+
+#[derive(Args)]
 pub struct From {
     /// Where the backups are: a folder or s3://bucket/prefix.
     #[arg(long, env = "SQUALL_BACKUP_TO", hide_env_values = true, value_name = "PLACE")]
@@ -265,4 +281,21 @@ fn moment(text: &str) -> Result<DateTime<Utc>, String> {
             .map(|at| at.and_utc())
     };
     zoned.or_else(utc).ok_or_else(|| "it is written 2026-11-20 12:34, in UTC".to_owned())
+}
+
+fn time_of_day(text: &str) -> Result<NaiveTime, String> {
+    NaiveTime::parse_from_str(text, "%H:%M").map_err(|_| "write it like 02:30, in UTC".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_of_day_has_hours_and_minutes() {
+        assert_eq!(time_of_day("02:30").ok(), NaiveTime::from_hms_opt(2, 30, 0));
+        for text in ["24:00", "02:60", "2", "", "02:30:00", "-1:00"] {
+            assert!(time_of_day(text).is_err(), "{text}");
+        }
+    }
 }

@@ -20,6 +20,7 @@ pub mod record;
 pub mod base;
 pub mod wal;
 pub mod recover;
+pub mod schedule;
 pub mod failure;
 
 use anyhow::{Result, anyhow};

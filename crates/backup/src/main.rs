@@ -3,7 +3,7 @@
 mod arguments;
 
 use anyhow::{Context, Result, bail};
-use arguments::{Base, Cli, Command, Create, Database, From, Key, MEGABYTE, Restore, Seal, Source};
+use arguments::{Base, Cli, Command, Create, Database, From, Key, MEGABYTE, Restore, Schedule, Seal, Source};
 use chrono::{TimeDelta, Utc};
 use clap::Parser;
 use indicatif::HumanBytes;
@@ -21,13 +21,18 @@ use squall_backup::{
     record::{Recorded, record},
     recover::{self, recover},
     restore::{self, Target, restore},
+    schedule::{self, Heartbeat, SystemClock},
     store::Store,
     stream::Stop,
     verify::{verify, verify_all},
     wal,
 };
 use squall_base::secrets;
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    path::PathBuf,
+    process::ExitCode,
+    time::{Duration, SystemTime},
+};
 use tokio::signal::unix::{SignalKind, signal};
 
 impl Seal {
@@ -95,6 +100,20 @@ async fn run(command: Command) -> Result<()> {
             true => Ok(()),
             false => prove(&source, json).await,
         },
+        Command::Schedule(arguments) => follow_schedule(&arguments).await,
+    }
+}
+
+async fn follow_schedule(arguments: &Schedule) -> Result<()> {
+    let heartbeat = Heartbeat::default();
+    if arguments.check {
+        return heartbeat.check(SystemTime::now());
+    }
+    let (schedule, stop) = (schedule::Schedule { at: arguments.at, now: arguments.now }, stop_on_signals()?);
+    let run_job = async |job| schedule::run_as_process(job, &stop).await;
+    tokio::select! {
+        () = schedule.run(&SystemClock, &stop, run_job) => Ok(()),
+        failed = heartbeat.keep() => failed,
     }
 }
 

@@ -67,6 +67,11 @@ impl Stop {
         self.0.is_cancelled()
     }
 
+    /// Waits until it was asked for.
+    pub async fn asked(&self) {
+        self.0.cancelled().await;
+    }
+
     /// Does the work, unless it is asked to stop before its end.
     ///
     /// # Errors
