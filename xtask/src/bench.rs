@@ -6,7 +6,7 @@ mod stack;
 use crate::{
     build::{self, Binaries},
     postgres::scratch::Scratch,
-    up::{Isolated, Options, state::StateFolder},
+    stack::{Isolated, Stack, native::Options, state::StateFolder},
     world::{Profile, World},
 };
 use anyhow::{Context, Result};
@@ -72,14 +72,14 @@ fn ingest(world: &World, arguments: &[String]) -> Result<()> {
     let options =
         Options { demo: false, dev: false, binaries: Binaries::Benchmarks, isolated: true, durable: true };
     let folder = StateFolder(world.build_folder().join("squall-bench"));
-    let stack = Isolated::start(world, folder, &options)?;
+    let stack = Isolated::start(world, &folder, &options)?;
     let key = seed(world, &stack)?;
     let (shell, bench) = (world.shell()?, world.binary(Profile::Release, "squall-bench")?);
     let api = &stack.plan.url;
     // By environment: everyone on the machine can read arguments.
     let bench = cmd!(shell, "{bench} ingest --api {api} {arguments...}")
         .env("SQUALL_BENCH_KEY", key)
-        .env("DATABASE_URL", &stack.plan.database_url);
+        .env("DATABASE_URL", stack.database_url().unwrap_or_default());
     world.run(bench, &format!("{NEXT}; the stack's logs are in {}", stack.folder.logs().display()))
 }
 
@@ -107,13 +107,13 @@ fn generate(world: &World) -> Result<()> {
     let server = Scratch::start_empty(world)?;
     let schema = world.build_folder().join("squall-bench-schema.sql");
     fs::write(&schema, fs::read_to_string(world.root.join("migrations/schema.sql"))? + EDIT)?;
-    let (shell, program) = (world.shell()?, world.binary(Profile::Release, "squall-migrate")?);
+    let (shell, program) = (world.shell()?, world.binary(Profile::Release, "squall-schema")?);
     let mut seconds = Vec::new();
     for _ in 0..5 {
         let began = Instant::now();
         let command =
             cmd!(shell, "{program} generate bench --dry-run --schema {schema}").envs(server.environment());
-        world.capture(command, "read the output of squall-migrate above")?;
+        world.capture(command, "read the output of squall-schema above")?;
         seconds.push(began.elapsed().as_secs_f64());
     }
     seconds.sort_by(f64::total_cmp);

@@ -18,7 +18,7 @@ mod engine;
 use crate::{
     doctor,
     failure::{Exit, Failure},
-    up::stop_signal,
+    process::stop_signal,
     world::World,
 };
 use anyhow::Result;

@@ -23,6 +23,7 @@ mod doctor;
 mod completions;
 
 mod help;
+mod stack;
 mod world;
 mod tools;
 mod postgres;
@@ -31,6 +32,7 @@ mod process;
 mod ports;
 mod http;
 mod files;
+mod env_file;
 
 use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -129,14 +131,14 @@ enum Command {
 
     /// Run the services of a detached stack; `up --detach` starts it.
     #[command(hide = true)]
-    Supervise(up::Place),
+    Supervise(stack::StackOptions),
 }
 
 fn main() -> ExitCode {
     // While there is one thread: hide what cargo sets from nested calls, and add what .env sets.
     let root = repository();
     process::forget_cargo_run();
-    process::add_to_environment(&world::env_file(&root));
+    process::add_to_environment(&env_file::read(&root.join(".env")).unwrap_or_default());
     let words: Vec<_> = env::args().skip(1).collect();
     if matches!(words.first().map(String::as_str), None | Some("-h" | "--help" | "help")) {
         print!("{}", help::contents(&Cli::command()));
@@ -202,7 +204,7 @@ fn run(world: &World, command: Command) -> Result<()> {
         Command::Docker(arguments) => docker::run(world, &arguments),
         Command::Doctor(arguments) => doctor::run(world, &arguments),
         Command::Completions(arguments) => completions::run(&arguments),
-        Command::Supervise(place) => up::supervise(&place.folder(world)?),
+        Command::Supervise(stack) => stack::native::supervise(&stack.folder(world)?),
     }
 }
 

@@ -7,8 +7,8 @@ use crate::{
     ci::report::SKIPPED,
     doctor::{self, Provision},
     postgres::scratch::Scratch,
+    stack::{Isolated, Stack, native::Options, state::StateFolder},
     tools,
-    up::{Isolated, Options, setup_link, state::StateFolder},
     world::World,
 };
 use anyhow::Result;
@@ -144,13 +144,13 @@ fn browser(world: &World, arguments: &[String]) -> Result<()> {
     let folder = StateFolder(world.build_folder().join("squall-browser"));
     let watched = folder.0.join("watched");
     let _ = fs::remove_dir_all(&watched);
-    let stack = Isolated::start(world, folder, &options)?;
+    let stack = Isolated::start(world, &folder, &options)?;
     fs::create_dir_all(&watched)?;
     let shell = world.web_shell()?;
     let npm = cmd!(shell, "npm run --silent test:browser -- {arguments...}")
         .env("CHROMIUM_PATH", chromium)
         .env("SQUALL_URL", &stack.plan.url)
-        .env("SQUALL_SETUP_URL", setup_link(world, &stack.plan)?.unwrap_or_default())
+        .env("SQUALL_SETUP_URL", stack.setup_link()?.unwrap_or_default())
         .env("SQUALL_WATCH_DIR", &watched);
     world.run(npm, &format!("{NEXT}; the stack's logs are in {}", stack.folder.logs().display()))
 }

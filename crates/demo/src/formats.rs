@@ -1,8 +1,9 @@
 //! Events as lines of text, in the format of the service that writes them.
 
-use crate::{event::Event, services::Level};
+use crate::event::Event;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use squall_grouping::Level;
 use std::fmt::Write as _;
 
 /// How a program writes its log.
@@ -72,6 +73,7 @@ fn with_trace(mut line: String, event: &Event) -> String {
 
 fn pino(event: &Event) -> String {
     let level = match event.template.level {
+        Level::Trace => 10,
         Level::Debug => 20,
         Level::Info => 30,
         Level::Warning => 40,
@@ -116,7 +118,7 @@ fn time(at_ms: i64, format: &str) -> String {
 
 fn nginx_level(level: Level) -> &'static str {
     match level {
-        Level::Debug => "debug",
+        Level::Trace | Level::Debug => "debug",
         Level::Info => "info",
         Level::Warning => "warn",
         Level::Error => "error",
@@ -126,6 +128,7 @@ fn nginx_level(level: Level) -> &'static str {
 
 fn java_level(level: Level) -> &'static str {
     match level {
+        Level::Trace => "TRACE",
         Level::Debug => "DEBUG",
         Level::Info => "INFO",
         Level::Warning => "WARN",
@@ -136,7 +139,7 @@ fn java_level(level: Level) -> &'static str {
 
 fn python_level(level: Level) -> &'static str {
     match level {
-        Level::Debug => "DEBUG",
+        Level::Trace | Level::Debug => "DEBUG",
         Level::Info => "INFO",
         Level::Warning => "WARNING",
         Level::Error => "ERROR",
@@ -146,7 +149,7 @@ fn python_level(level: Level) -> &'static str {
 
 fn syslog_severity(level: Level) -> u8 {
     match level {
-        Level::Debug => 7,
+        Level::Trace | Level::Debug => 7,
         Level::Info => 6,
         Level::Warning => 4,
         Level::Error => 3,

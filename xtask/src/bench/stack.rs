@@ -9,7 +9,7 @@ use crate::{
     },
     failure::Failure,
     process::children_cpu_seconds,
-    up::{compose::stack::ComposeStack, state::StateFolder},
+    stack::{compose::record::Record, state::StateFolder},
     world::World,
 };
 use anyhow::Result;
@@ -171,9 +171,8 @@ impl Bench<'_> {
 
     /// The memory of each container's processes.
     fn memory_of_containers(&self, engine: &Engine) -> Result<()> {
-        let project = ComposeStack::load(&StateFolder(self.state.clone()))?
-            .map(|stack| stack.project)
-            .unwrap_or_default();
+        let project =
+            Record::load(&StateFolder(self.state.clone()))?.map(|record| record.project).unwrap_or_default();
         let filter = format!("label=com.docker.compose.project={project}");
         let ids = engine.ask(&["ps", "--quiet", "--filter", &filter])?;
         let mut total = 0.0;
@@ -205,7 +204,7 @@ impl Bench<'_> {
 
     /// PSS divides shared pages, so that the sum is what the stack takes from the machine.
     fn memory(&self) -> Result<()> {
-        let state = StateFolder(self.state.clone()).read()?;
+        let state = StateFolder(self.state.clone()).status()?;
         let services = state
             .services
             .iter()

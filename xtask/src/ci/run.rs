@@ -114,7 +114,7 @@ fn start(world: &World, step: &Step, output: File) -> Result<duct::Handle> {
 
 fn end(running: Vec<Child>) {
     for child in &running {
-        child.handle.pids().into_iter().for_each(process::end_group);
+        child.handle.pids().into_iter().for_each(|pid| process::end_group(pid, SIGTERM));
     }
     for child in running {
         let _ = child.handle.wait_timeout(Duration::from_secs(20));

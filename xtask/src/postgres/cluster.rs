@@ -100,8 +100,8 @@ fn serves(pid: u32, data: &Path) -> bool {
 
 /// The template of this version, made by the first who needs it.
 fn template(postgres: &Postgres) -> Result<PathBuf> {
-    let name =
-        format!("template-{}", &fingerprint(&(&postgres.bin, &postgres.version, &postgres.account, 1))[..12]);
+    let (bin, version, account) = (&postgres.bin, &postgres.version, &postgres.account);
+    let name = format!("template-{}", &fingerprint(&format!("{bin:?} {version} {account:?} 1"))[..12]);
     // Under root the cache folder may be one that only root can enter.
     let cache = reachable_place(&postgres.cache, "/var/cache/squall", postgres.account.as_ref());
     let home = cache.join(name);

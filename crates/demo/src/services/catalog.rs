@@ -1,6 +1,6 @@
 //! The catalog: Python, with tracebacks.
 
-use super::{Mood, Service, Template as T};
+use super::{Occurrence, Service, Template as T};
 use crate::formats::Format;
 
 pub(super) static SERVICE: Service =
@@ -29,7 +29,7 @@ static TEMPLATES: &[T] = &[
         FEED,
     ),
     T::error(6.0, "catalog.recommend", "no recommendations for user {user}")
-        .when(Mood::New)
+        .when(Occurrence::New)
         .on("/api/recommendations")
         .throws("ZeroDivisionError", "float division by zero", RECOMMEND),
 ];
