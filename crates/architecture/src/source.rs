@@ -1,5 +1,5 @@
-//! Rust sources as far as the rules need them: modules, what they import, and their string literals. Code under
-//! `#[cfg(test)]` is left out: tests may import what they like.
+//! Rust sources as far as the rules need them: modules, what they import, and their string
+//! literals. Code under `#[cfg(test)]` is left out: tests may import what they like.
 
 use anyhow::{Context, Result, anyhow};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
@@ -88,7 +88,7 @@ fn module_path(source_folder: &str, file: &str) -> Result<Vec<String>> {
 
 struct Reader<'a> {
     module: &'a mut Module,
-    /// Modules in files of their own that are compiled for tests only.
+    /// Modules in files of their own that are compiled only for tests.
     only_tests: &'a mut BTreeSet<Vec<String>>,
 }
 
@@ -131,12 +131,13 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads what follows `crate` or `super`, in a `use` or anywhere else, and notes where it leads. Answers the
-    /// position behind it.
+    /// Reads the path after `crate` or `super`, in a `use` or anywhere else. Returns the position
+    /// after it.
     fn read_path(&mut self, tokens: &[TokenTree], mut at: usize, mut path: Vec<String>) -> usize {
         let line = tokens[at - 1].span().start().line;
         loop {
-            let is_colon = |at: usize| matches!(tokens.get(at), Some(TokenTree::Punct(p)) if p.as_char() == ':');
+            let is_colon =
+                |at: usize| matches!(tokens.get(at), Some(TokenTree::Punct(p)) if p.as_char() == ':');
             if !(is_colon(at) && is_colon(at + 1)) {
                 break;
             }
@@ -145,10 +146,16 @@ impl Reader<'_> {
                 Some(TokenTree::Ident(word)) => path.push(word.to_string()),
                 Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Brace => {
                     let inside: Vec<TokenTree> = group.stream().into_iter().collect();
-                    for entry in inside.split(|token| matches!(token, TokenTree::Punct(p) if p.as_char() == ',')) {
+                    for entry in
+                        inside.split(|token| matches!(token, TokenTree::Punct(p) if p.as_char() == ','))
+                    {
                         if let Some(TokenTree::Ident(first)) = entry.first() {
                             let mut path = path.clone();
-                            path.extend((first != "self").then(|| first.to_string()));
+                            match first.to_string().as_str() {
+                                "self" => {}
+                                "super" => drop(path.pop()),
+                                name => path.push(name.to_owned()),
+                            }
                             self.read_path(entry, 1, path);
                         }
                     }
@@ -162,7 +169,7 @@ impl Reader<'_> {
         at
     }
 
-    /// The position behind an item that is compiled for tests only.
+    /// The position after an item that is compiled for tests only.
     fn skip_item(&mut self, tokens: &[TokenTree], mut at: usize, path: &[String]) -> usize {
         let start = at;
         loop {
@@ -196,7 +203,8 @@ fn is_for_tests(attribute: &proc_macro2::Group) -> bool {
 /// What is between the quotes of a string literal.
 fn text(literal: &str) -> Option<String> {
     let (start, end) = (literal.find('"')?, literal.rfind('"')?);
-    (start < end && !literal.starts_with('b')).then(|| literal[start + 1..end].replace("\\n", " ").replace('\\', " "))
+    (start < end && !literal.starts_with('b'))
+        .then(|| literal[start + 1..end].replace("\\n", " ").replace('\\', " "))
 }
 
 #[test]
@@ -204,6 +212,7 @@ fn imports_and_literals_are_read_and_code_for_tests_is_not() -> Result<()> {
     let text = r##"
         use crate::{a::{self, B}, c::D as E};
         use super::super::f;
+        use super::{super::{k::K}, l};
         mod inline { use super::g; }
         fn work() -> crate::h::Out { let sql = r#"delete from "x""#; query!("update\ny", super::i()) }
         #[cfg(test)]
@@ -226,10 +235,12 @@ fn imports_and_literals_are_read_and_code_for_tests_is_not() -> Result<()> {
             ("a::B", 2),
             ("c::D", 2),
             ("f", 3),
-            ("one::two::g", 4),
-            ("h::Out", 5),
-            ("one::i", 5),
-            ("", 11),
+            ("k::K", 4),
+            ("one::l", 4),
+            ("one::two::g", 5),
+            ("h::Out", 6),
+            ("one::i", 6),
+            ("", 12),
         ]
     );
     assert_eq!(module.literals, ["delete from \"x\"", "update y"]);

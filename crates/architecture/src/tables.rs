@@ -83,7 +83,8 @@ fn documented(readme: &str) -> Result<Writers> {
 /// As the README shows it, in the order of the schema.
 fn rows(writers: &Writers) -> Result<String> {
     let row = |table: String| {
-        let files: Vec<_> = writers.get(&table).into_iter().flatten().map(|file| format!("`{file}`")).collect();
+        let files: Vec<_> =
+            writers.get(&table).into_iter().flatten().map(|file| format!("`{file}`")).collect();
         let files = if files.is_empty() { "nothing yet".to_owned() } else { files.join(", ") };
         format!("| {table} | {files} |\n")
     };
@@ -113,7 +114,7 @@ fn a_new_writer_of_a_table_is_found_in_a_literal_and_in_a_file_of_sql() -> Resul
         (PARTITIONS, "drop table {name}"),
     ];
     for (table, statement) in statements {
-        let code = format!("fn write() {{ query!(\"{statement}\") }}");
+        let code = format!("fn write() {{ query!(r#\"{statement}\"#) }}");
         let rust = File { path: "worker/src/health.rs".to_owned(), text: code };
         let sql = File { path: "worker/src/health.sql".to_owned(), text: statement.replace("\\n", "\n") };
         for file in [rust, sql] {
@@ -121,7 +122,10 @@ fn a_new_writer_of_a_table_is_found_in_a_literal_and_in_a_file_of_sql() -> Resul
             assert_eq!(found.get(table), Some(&BTreeSet::from([file.path])), "{statement}");
         }
     }
-    let said = File { path: "worker/src/health.rs".to_owned(), text: "// update issues\nfn f() { \"a copy of events\" }".to_owned() };
-    assert!(writers("worker", &[said], &tables)?.is_empty());
+    let harmless = File {
+        path: "worker/src/health.rs".to_owned(),
+        text: "// update issues\nfn f() { \"a copy of events\" }".to_owned(),
+    };
+    assert!(writers("worker", &[harmless], &tables)?.is_empty());
     Ok(())
 }

@@ -1,10 +1,12 @@
-//! The layers of the dashboard: `app` → `features` → `components` and `api`. A feature does not import a feature.
+//! The layers of the dashboard: `app` → `features` → `components` and `api`. A feature does not
+//! import a feature.
 
 use crate::source::{File, files};
 use anyhow::Result;
 use regex::Regex;
 
-/// The folders of web/src, and which others each may import. Every folder may import itself and `styles`.
+/// The folders of web/src, and which others each may import. Every folder may import itself and
+/// `styles`.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("main.tsx", &["app"]),
     ("app", &["features", "components", "api"]),
@@ -55,7 +57,8 @@ fn may_import(own: &[&str], target: &[String]) -> bool {
         // features/issues and features/sources know nothing of each other.
         return *from != "features" || own.get(1).copied() == target.get(1).map(String::as_str);
     }
-    let allowed = MAY_IMPORT.iter().find(|(folder, _)| folder == from).map_or(&[][..], |(_, allowed)| allowed);
+    let allowed =
+        MAY_IMPORT.iter().find(|(folder, _)| folder == from).map_or(&[][..], |(_, allowed)| allowed);
     to == "styles" || allowed.contains(&to.as_str())
 }
 

@@ -1,10 +1,11 @@
 //! `schedule`: a backup every day, for containers, which have no cron.
 //!
-//! A round runs what infra/systemd/squall-backup.service runs: create, drill, prune. A round that fails is reported on
-//! standard error and by the age of the newest proven backup; the next one is tried all the same. The health check
-//! only asks whether the schedule is running: a stack whose last night went wrong must still start.
+//! A round runs what infra/systemd/squall-backup.service runs: create, drill, prune. A round that
+//! fails is reported on standard error and by the age of the newest proven backup; the next one is
+//! tried all the same. The health check only asks whether the schedule is running: a stack whose
+//! last night went wrong must still start.
 
-use crate::{failure::Failure, stream::Stop};
+use crate::{failure::failure, stream::Stop};
 use anyhow::{Context, Result};
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use std::{
@@ -74,16 +75,11 @@ const STEP: Duration = Duration::from_secs(10);
 
 impl Schedule {
     /// Runs rounds until asked to stop.
-    pub async fn run(
-        self,
-        clock: &impl Clock,
-        stop: &Stop,
-        mut run_job: impl AsyncFnMut(Job) -> Result<()>,
-    ) {
+    pub async fn run(self, clock: &impl Clock, stop: &Stop, mut run_job: impl AsyncFnMut(Job) -> Result<()>) {
         if self.now {
             round(stop, &mut run_job).await;
         }
-        while !stop.is_asked() {
+        while !stop.is_requested() {
             let next = next_run(self.at, clock.now());
             eprintln!("Next backup: {}.", next.format("%Y-%m-%d %H:%M UTC"));
             while clock.now() < next {
@@ -105,12 +101,12 @@ fn next_run(at: NaiveTime, now: DateTime<Utc>) -> DateTime<Utc> {
     if today > now { today } else { today + TimeDelta::days(1) }
 }
 
-/// Prune runs even after a failure: it never removes the newest proven backup, and a full store would fail all later
-/// backups.
+/// Prune runs even after a failure: it never removes the newest proven backup, and a full store
+/// would fail all later backups.
 async fn round(stop: &Stop, run_job: &mut impl AsyncFnMut(Job) -> Result<()>) {
     let mut created = true;
     for job in [Job::Create, Job::Drill, Job::Prune] {
-        if stop.is_asked() {
+        if stop.is_requested() {
             return;
         }
         // The newest backup is then the one of another night, which was drilled then.
@@ -131,20 +127,21 @@ async fn round(stop: &Stop, run_job: &mut impl AsyncFnMut(Job) -> Result<()>) {
 pub async fn run_as_process(job: Job, stop: &Stop) -> Result<()> {
     let program = env::current_exe().context("finding the path of squall-backup")?;
     let mut command = Command::new(program);
-    // In a group of its own, Ctrl-C reaches the job once, through us: a second signal would end it at once.
+    // In a group of its own, Ctrl-C reaches the job once, through us: a second signal would end it
+    // at once.
     let mut child = command.args(job.arguments()).process_group(0).spawn().context("starting the job")?;
     let status = wait(&mut child, stop).await.context("waiting for the job")?;
     if status.success() {
         return Ok(());
     }
     let tried = format!("running squall-backup {}", job.arguments().join(" "));
-    Err(Failure::new(tried, format!("it ended with {status}"), "read its messages above"))
+    Err(failure(tried, format!("it ended with {status}"), "read its messages above"))
 }
 
 async fn wait(child: &mut Child, stop: &Stop) -> Result<ExitStatus> {
     tokio::select! {
         status = child.wait() => return Ok(status?),
-        () = stop.asked() => {}
+        () = stop.requested() => {}
     }
     if let Some(pid) = child.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed())) {
         rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
@@ -198,7 +195,7 @@ impl Heartbeat {
             Some(age) => format!("its last sign of life is {} minutes old", age.as_secs() / 60),
             None => "no schedule is running here".to_owned(),
         };
-        Err(Failure::new("checking the backup schedule", wrong, "read its log: `docker compose logs backup`"))
+        Err(failure("checking the backup schedule", wrong, "read its log: `docker compose logs backup`"))
     }
 }
 
@@ -250,7 +247,7 @@ mod tests {
             let run_job = async |job| {
                 match job {
                     Job::Create => created_at.borrow_mut().push(clock.now()),
-                    Job::Prune if created_at.borrow().len() == 2 => stop.ask(),
+                    Job::Prune if created_at.borrow().len() == 2 => stop.request(),
                     _ => {}
                 }
                 Ok(())
@@ -285,7 +282,7 @@ mod tests {
         let (stop, ran) = (Stop::default(), RefCell::new(Vec::new()));
         let mut run_job = async |job| {
             ran.borrow_mut().push(job);
-            stop.ask();
+            stop.request();
             Ok(())
         };
         round(&stop, &mut run_job).await;
@@ -297,10 +294,8 @@ mod tests {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra/systemd/squall-backup.service");
         let unit = fs::read_to_string(path).unwrap();
         let commands = unit.lines().filter(|line| line.starts_with("Exec"));
-        let expected =
-            [("ExecStart", Job::Create), ("ExecStart", Job::Drill), ("ExecStopPost", Job::Prune)].map(
-                |(key, job)| format!("{key}=/usr/local/bin/squall-backup {}", job.arguments().join(" ")),
-            );
+        let expected = [("ExecStart", Job::Create), ("ExecStart", Job::Drill), ("ExecStopPost", Job::Prune)]
+            .map(|(key, job)| format!("{key}=/usr/local/bin/squall-backup {}", job.arguments().join(" ")));
         assert_eq!(commands.collect::<Vec<_>>(), expected);
     }
 

@@ -1,5 +1,6 @@
-//! The same promises on a real S3 server, which answers 500 for a while.
+//! Backups in a bucket of a real S3 server, which sometimes answers 500.
 
+use crate::support::World;
 use hyper::{Request, Response, StatusCode, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use s3s::{
@@ -26,7 +27,6 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
 };
-use crate::support::World;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::mpsc};
 
@@ -37,7 +37,7 @@ const SECRET: &str = "very-secret-word";
 struct Bucket {
     folder: TempDir,
     environment: BTreeMap<String, String>,
-    /// So many requests more are answered with 500.
+    /// How many of the next requests are answered with 500.
     failures: Arc<AtomicUsize>,
 }
 
@@ -75,8 +75,9 @@ impl Bucket {
         Store::open_with("s3://safe/deep/prefix", &self.environment).unwrap()
     }
 
-    /// Every file the server keeps, parts of uploads among them. Its own notes about objects outlive these.
-    fn kept(&self) -> Vec<PathBuf> {
+    /// Every file of the server, including parts of uploads but not its metadata, which outlives
+    /// the objects.
+    fn all_files(&self) -> Vec<PathBuf> {
         let mut folders = vec![self.folder.path().to_owned()];
         let mut files = Vec::new();
         while let Some(folder) = folders.pop() {
@@ -108,7 +109,7 @@ async fn answer(
 }
 
 #[tokio::test]
-async fn a_backup_goes_to_a_bucket_and_comes_back_while_the_server_fails_now_and_then() {
+async fn a_backup_in_a_bucket_is_restored_although_the_server_sometimes_fails() {
     let (world, bucket) = (World::filled().await, Bucket::serve().await);
     let store = bucket.store();
     bucket.failures.store(4, Ordering::SeqCst);
@@ -117,7 +118,7 @@ async fn a_backup_goes_to_a_bucket_and_comes_back_while_the_server_fails_now_and
 
     bucket.failures.store(3, Ordering::SeqCst);
     assert_eq!(choose(&store, "latest").await.unwrap().id, manifest.id);
-    verify(&store, &manifest.id, &Identities::default(), &Progress::silent()).await.unwrap();
+    verify(&store, &manifest.id, &Identities::default(), &Progress::hidden()).await.unwrap();
     bucket.failures.store(3, Ordering::SeqCst);
     let target = Target::Into(world.other("restored"));
     world.restore_from(&store, &manifest, &target, &Identities::default()).await.unwrap();
@@ -131,7 +132,7 @@ async fn a_backup_goes_to_a_bucket_and_comes_back_while_the_server_fails_now_and
 }
 
 #[tokio::test]
-async fn a_large_file_goes_up_in_parts_and_a_failed_one_leaves_none() {
+async fn a_large_file_is_uploaded_in_parts_and_a_failed_upload_leaves_none() {
     let bucket = Bucket::serve().await;
     let store = bucket.store();
     let chunk = |number: u8| bytes::Bytes::from(vec![number; 1_000_000]);
@@ -150,7 +151,7 @@ async fn a_large_file_goes_up_in_parts_and_a_failed_one_leaves_none() {
     assert!((0..30).all(|number| whole[number * 1_000_000] == u8::try_from(number).unwrap()));
     store.delete("x/large").await.unwrap();
 
-    let before = bucket.kept();
+    let before = bucket.all_files();
     let (sender, chunks) = mpsc::channel(2);
     let sending = async move {
         for number in 0..20 {
@@ -161,37 +162,38 @@ async fn a_large_file_goes_up_in_parts_and_a_failed_one_leaves_none() {
     let (put, ()) = tokio::join!(store.put_stream("x/large", chunks), sending);
     assert!(format!("{:#}", put.unwrap_err()).contains("the source failed"));
     assert!(store.get("x/large").await.unwrap().is_none());
-    assert_eq!(bucket.kept(), before, "the parts that went up are gone");
+    assert_eq!(bucket.all_files(), before, "the uploaded parts are gone");
 }
 
 #[tokio::test]
 async fn parts_of_an_upload_whose_process_was_killed_are_removed_by_a_later_one() {
     let bucket = Bucket::serve().await;
     let store = bucket.store();
-    let before = bucket.kept();
+    let before = bucket.all_files();
     let (sender, chunks) = mpsc::channel(2);
     let killed = {
         let store = store.clone();
         tokio::spawn(async move { store.put_stream("x/large", chunks).await })
     };
     for _ in 0..70 {
-        // Parts of 8 MB, four at once: when the seventieth was taken, one has arrived at least.
+        // Parts of 8 MB, four in parallel: when chunk 70 was accepted, at least one part was
+        // uploaded.
         sender.send(Ok(bytes::Bytes::from(vec![7; 1_000_000]))).await.unwrap();
     }
     killed.abort();
     assert!(killed.await.unwrap_err().is_cancelled());
-    assert!(bucket.kept() > before, "parts and the note are there");
-    let begun = chrono::Utc::now();
+    assert!(bucket.all_files() > before, "parts and the record exist");
+    let started = chrono::Utc::now();
     assert_eq!(
-        store.abandon_uploads(begun - chrono::TimeDelta::hours(1)).await.unwrap(),
+        store.abandon_uploads(started - chrono::TimeDelta::hours(1)).await.unwrap(),
         0,
-        "it may be at work"
+        "it may still be running"
     );
-    assert!(bucket.kept() > before);
+    assert!(bucket.all_files() > before);
 
     bucket.failures.store(2, Ordering::SeqCst);
-    assert_eq!(store.abandon_uploads(begun + chrono::TimeDelta::hours(1)).await.unwrap(), 1);
-    assert_eq!(bucket.kept(), before, "the parts and the note are gone");
+    assert_eq!(store.abandon_uploads(started + chrono::TimeDelta::hours(1)).await.unwrap(), 1);
+    assert_eq!(bucket.all_files(), before, "the parts and the record are gone");
 }
 
 #[tokio::test]
@@ -203,14 +205,14 @@ async fn a_damaged_file_in_a_bucket_is_found() {
     let mut damaged = fs::read(&path).unwrap();
     *damaged.last_mut().unwrap() ^= 1;
     fs::write(&path, damaged).unwrap();
-    let error = verify(&store, &manifest.id, &Identities::default(), &Progress::silent()).await.unwrap_err();
+    let error = verify(&store, &manifest.id, &Identities::default(), &Progress::hidden()).await.unwrap_err();
     assert!(format!("{error:#}").contains("the hash differs"), "{error:#}");
     store.delete(&manifest.id.file(SEAL)).await.unwrap();
     assert_eq!(list(&store).await.unwrap().sealed().count(), 0);
 }
 
 #[tokio::test]
-async fn a_wrong_key_and_a_missing_bucket_say_what_to_check_and_nothing_secret() {
+async fn errors_about_keys_and_buckets_name_what_to_check_and_no_secret() {
     let bucket = Bucket::serve().await;
     let mut environment = bucket.environment.clone();
     environment.insert("AWS_SECRET_ACCESS_KEY".to_owned(), "another-secret-word".to_owned());

@@ -1,5 +1,6 @@
-//! Whatever happens to the bytes of a backup is found, and never reaches a database.
+//! Every change to the bytes of a backup is detected and never reaches a database.
 
+use crate::support::World;
 use age::{secrecy::ExposeSecret, x25519};
 use squall_backup::{
     keys::{Identities, Recipients},
@@ -10,10 +11,9 @@ use squall_backup::{
     verify::{Verified, verify},
 };
 use std::fs;
-use crate::support::World;
 
 async fn check(world: &World, manifest: &Manifest) -> anyhow::Result<Verified> {
-    verify(&world.store, &manifest.id, &Identities::default(), &Progress::silent()).await
+    verify(&world.store, &manifest.id, &Identities::default(), &Progress::hidden()).await
 }
 
 /// Small and repeatable: the same damage in every run.
@@ -52,7 +52,7 @@ async fn every_flipped_bit_and_every_cut_is_found() {
             (whole[..at].to_vec(), format!("{name} cut to {at} of {} bytes", whole.len()))
         };
         fs::write(&path, damaged).unwrap();
-        assert!(check(&world, &manifest).await.is_err(), "{what}, and nobody noticed");
+        assert!(check(&world, &manifest).await.is_err(), "{what}: not detected");
         fs::write(&path, whole).unwrap();
     }
     check(&world, &manifest).await.unwrap();
@@ -160,7 +160,7 @@ async fn an_encrypted_backup_opens_with_its_key_and_no_other() {
     let recipients = Recipients::parse(&[mine.to_public().to_string()], None).unwrap();
     let manifest = world.create_in(&world.store, &recipients).await.unwrap();
     assert_eq!(manifest.encryption.as_ref().unwrap().recipients, [mine.to_public().to_string()]);
-    let progress = Progress::silent();
+    let progress = Progress::hidden();
 
     let without = verify(&world.store, &manifest.id, &Identities::default(), &progress).await.unwrap();
     assert!(!without.decoded);
@@ -181,10 +181,10 @@ async fn an_encrypted_backup_opens_with_its_key_and_no_other() {
 }
 
 #[test]
-fn a_key_that_is_none_is_refused_and_a_secret_one_is_not_repeated() {
+fn an_invalid_key_is_refused_and_a_secret_one_is_not_repeated() {
     let secret = x25519::Identity::generate().to_string().expose_secret().to_owned();
     let error = format!("{:#}", Recipients::parse(std::slice::from_ref(&secret), None).unwrap_err());
-    assert!(!error.contains(&secret) && error.contains("begins with age1"), "{error}");
+    assert!(!error.contains(&secret) && error.contains("starts with age1"), "{error}");
     assert!(Recipients::parse(&["age1nonsense".to_owned()], None).is_err());
     assert!(Identities::parse("# nothing here\n").is_err());
 }

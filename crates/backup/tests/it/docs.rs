@@ -1,15 +1,15 @@
-//! Every command of docs/guide/backup-and-restore.md runs, in its order, with nothing but the page.
+//! Runs every command of docs/guide/backup-and-restore.md in its order, as a new user would.
 
+use crate::support::World;
 use std::{
     path::Path,
     process::{Child, Command, Stdio},
 };
-use crate::support::World;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_command_of_the_page_works_in_its_order() {
     let world = World::filled().await;
-    // The page's names become names of this test alone: tests share a server.
+    // Names from the page are made unique, because tests share a server.
     let restored = format!("squall_restored_{}", std::process::id());
     let mut follower = None;
     let mut moment = String::new();
@@ -30,10 +30,10 @@ async fn every_command_of_the_page_works_in_its_order() {
             }
             _ => loop {
                 let output = start(&world, words).output().unwrap();
-                let said = String::from_utf8_lossy(&output.stderr).into_owned();
-                // The log is kept a little later than it is written.
-                if !said.contains("nothing later was kept") {
-                    assert!(output.status.success(), "{command}: {said}");
+                let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+                // The log is archived a little later than it is written.
+                if !stderr.contains("nothing later was archived") {
+                    assert!(output.status.success(), "{command}: {stderr}");
                     break;
                 }
             },
@@ -42,12 +42,12 @@ async fn every_command_of_the_page_works_in_its_order() {
             moment = chrono::Utc::now().format("%Y-%m-%d %H:%M:%S%.6f").to_string();
         }
     }
-    assert!(follower.is_some(), "the page follows the write-ahead log");
+    assert!(follower.is_some(), "the page archives the write-ahead log");
     assert!(world.folder.path().join("recovered/recovery.signal").exists());
     drop(follower);
     let drop_slot = "select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = 'squall_backup' and not active";
     world.execute(drop_slot).await;
-    let mut aside = world.server.connect_aside().await.unwrap();
+    let mut aside = world.server.connect_maintenance().await.unwrap();
     squall_backup::postgres::execute(&mut aside, &format!("drop database {restored}")).await.unwrap();
 }
 
@@ -58,7 +58,7 @@ fn start(world: &World, words: &[String]) -> Command {
     command
 }
 
-/// The lines of the page's shell blocks.
+/// The lines of the shell blocks of the page.
 fn commands() -> Vec<String> {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guide/backup-and-restore.md");
     let text = std::fs::read_to_string(page).unwrap();
@@ -69,7 +69,7 @@ fn commands() -> Vec<String> {
     commands
 }
 
-/// Words as a shell cuts them, with single quotes.
+/// Splits like a shell, with single quotes.
 fn words(command: &str) -> Vec<String> {
     let pieces = command.split('\'').enumerate();
     pieces

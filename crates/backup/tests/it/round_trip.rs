@@ -1,5 +1,6 @@
-//! What goes into a backup comes out of it.
+//! A restored database equals the original.
 
+use crate::support::{Quiet, World, content};
 use squall_backup::{
     drill::drill,
     keys::Identities,
@@ -13,7 +14,6 @@ use squall_backup::{
     verify::verify,
 };
 use std::os::unix::fs::PermissionsExt;
-use crate::support::{Quiet, World, content};
 
 #[tokio::test]
 async fn odd_names_and_odd_values_come_back_as_they_were() {
@@ -62,13 +62,13 @@ async fn a_backup_made_while_rows_come_in_is_of_one_moment() {
     let stop = Stop::default();
     let writing = async {
         let mut connection = world.connect().await;
-        while !stop.is_asked() {
+        while !stop.is_requested() {
             postgres::execute(&mut connection, both).await.unwrap();
         }
     };
     let making = async {
         let manifest = world.create().await;
-        stop.ask();
+        stop.request();
         manifest.unwrap()
     };
     let ((), manifest) = tokio::join!(writing, making);
@@ -80,7 +80,7 @@ async fn a_backup_made_while_rows_come_in_is_of_one_moment() {
 async fn an_empty_database_can_be_backed_up_too() {
     let world = World::empty().await;
     let manifest = world.create().await.unwrap();
-    verify(&world.store, &manifest.id, &Identities::default(), &Progress::silent()).await.unwrap();
+    verify(&world.store, &manifest.id, &Identities::default(), &Progress::hidden()).await.unwrap();
     assert_eq!(world.restore(&manifest, &Target::Into(world.other("restored"))).await.unwrap().rows, 0);
 }
 
@@ -132,7 +132,7 @@ async fn the_commands_say_what_they_did() {
         (vec!["drill"], "Proven: this backup restores."),
         (vec!["drill", "--json"], "\"ok\": true"),
         (vec!["prune"], "Removed 0 of 1"),
-        (vec!["restore", "--replace"], "When it is no longer needed, drop it: drop database"),
+        (vec!["restore", "--replace"], "When you no longer need it, drop it: drop database"),
     ] {
         let output = world.command(&arguments).output().await.unwrap();
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -144,7 +144,7 @@ async fn the_commands_say_what_they_did() {
 #[tokio::test]
 async fn a_server_on_this_machine_is_met_through_its_socket_when_it_has_one() {
     let world = World::empty().await;
-    let near = world.server.clone().nearest().await;
+    let near = world.server.clone().prefer_socket().await;
     let began = async |server: &Server| {
         let mut connection = server.connect().await.unwrap();
         postgres::value::<String>(&mut connection, "select pg_postmaster_start_time() || current_database()")
@@ -157,5 +157,5 @@ async fn a_server_on_this_machine_is_met_through_its_socket_when_it_has_one() {
         "select current_setting('unix_socket_directories') || '/.s.PGSQL.' || current_setting('port')";
     let socket: String = postgres::value(&mut connection, place).await.unwrap();
     let has_socket = std::path::Path::new(&socket).exists();
-    assert_eq!(near.place().contains(" in /"), has_socket, "{near:?} with {socket}");
+    assert_eq!(near.location().contains(" in /"), has_socket, "{near:?} with {socket}");
 }

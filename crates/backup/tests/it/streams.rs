@@ -1,4 +1,5 @@
-//! Whatever bytes go in, in whatever chunks, come out; and nothing is left of a stream that failed.
+//! Streams return the bytes that were written, in chunks of any size, and leave nothing behind when
+//! they fail.
 
 use age::secrecy::ExposeSecret;
 use anyhow::anyhow;
@@ -9,11 +10,11 @@ use squall_backup::{
     keys::{Identities, Recipients},
     manifest::{FileEntry, FileKind},
     store::Store,
-    stream::{Depth, Sealed, Stop, seal, unseal},
+    stream::{Depth, Stop, StoredFile, read_file, write_file},
 };
 
-fn entry(sealed: Sealed) -> FileEntry {
-    let Sealed { plain_bytes, stored_bytes, blake3 } = sealed;
+fn entry(sealed: StoredFile) -> FileEntry {
+    let StoredFile { plain_bytes, stored_bytes, blake3 } = sealed;
     FileEntry { name: "file".to_owned(), kind: FileKind::Data, plain_bytes, stored_bytes, blake3 }
 }
 
@@ -40,9 +41,9 @@ proptest! {
             let recipients = Recipients::parse(&recipients, None).unwrap();
             let keys = Identities::parse(key.to_string().expose_secret()).unwrap();
             let source = stream::iter(plain.clone().into_iter().map(|chunk| Ok(Bytes::from(chunk))));
-            let sealed = seal(&store(&folder), "x/file", source, &recipients, &Stop::default(), |_| {}).await.unwrap();
+            let sealed = write_file(&store(&folder), "x/file", source, &recipients, &Stop::default(), |_| {}).await.unwrap();
             let keys = encrypted.then_some(&keys);
-            let mut chunks = unseal(&store(&folder), "x/file".to_owned(), &entry(sealed), keys, Depth::Decoded);
+            let mut chunks = read_file(&store(&folder), "x/file".to_owned(), &entry(sealed), keys, Depth::Decoded);
             let mut came_out = Vec::new();
             while let Some(chunk) = chunks.recv().await {
                 came_out.extend_from_slice(&chunk.unwrap());
@@ -60,8 +61,9 @@ async fn a_source_that_fails_leaves_no_file() {
         if number < 8 { Ok(Bytes::from(vec![number; 300_000])) } else { Err(anyhow!("the end is missing")) }
     });
     let (recipients, stop) = (Recipients::default(), Stop::default());
-    let error =
-        seal(&store(&folder), "x/file", stream::iter(chunks), &recipients, &stop, |_| {}).await.unwrap_err();
+    let error = write_file(&store(&folder), "x/file", stream::iter(chunks), &recipients, &stop, |_| {})
+        .await
+        .unwrap_err();
     assert_eq!(error.to_string(), "the end is missing");
     assert!(store(&folder).list("").await.unwrap().is_empty());
 }
@@ -77,9 +79,11 @@ async fn a_stop_ends_a_source_that_never_ends() {
     let ticks = std::sync::atomic::AtomicU64::new(0);
     let tick = |_| {
         if ticks.fetch_add(1, std::sync::atomic::Ordering::Relaxed) > 2 {
-            stop.ask();
+            stop.request();
         }
     };
-    assert!(seal(&store(&folder), "x/file", endless, &Recipients::default(), &stop, tick).await.is_err());
+    assert!(
+        write_file(&store(&folder), "x/file", endless, &Recipients::default(), &stop, tick).await.is_err()
+    );
     assert!(store(&folder).list("").await.unwrap().is_empty());
 }

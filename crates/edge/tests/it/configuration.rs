@@ -3,7 +3,7 @@
 use crate::support::{Folder, refusal};
 use std::{fs, os::unix::fs::PermissionsExt};
 
-/// A program that says it is an nginx of this version.
+/// A fake nginx of this version.
 fn nginx(folder: &Folder, version: &str) -> String {
     let path = folder.file("nginx", &format!("#!/bin/sh\necho 'nginx version: {version}' >&2\n"));
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
@@ -11,7 +11,7 @@ fn nginx(folder: &Folder, version: &str) -> String {
 }
 
 #[test]
-fn bad_settings_stop_the_start_with_sentences() {
+fn invalid_settings_are_refused_with_a_reason_each() {
     let folder = Folder::new();
     let missing = folder.path().join("missing").to_str().unwrap().to_owned();
     let here = folder.path().to_str().unwrap().to_owned();
@@ -47,25 +47,26 @@ fn bad_settings_stop_the_start_with_sentences() {
         ("no nginx", &[api, ("SQUALL_EDGE_NGINX", &missing)]),
         ("no nginx on the path", &[api, ("SQUALL_EDGE_NGINX", "no-such-nginx")]),
     ];
-    let said: Vec<_> = cases
+    let refusals: Vec<_> = cases
         .iter()
         .map(|(title, variables)| format!("--- {title}\n{}", refusal(&folder, &["run"], variables)))
         .collect();
-    insta::assert_snapshot!(said.join("\n"));
+    insta::assert_snapshot!(refusals.join("\n"));
 }
 
 #[test]
 fn another_program_or_an_old_nginx_is_not_started() {
     let folder = Folder::new();
     let several = "api-1:8642,api-2:8642";
-    let said: Vec<_> = [("nginx/1.18.0", "api:8642"), ("apache/2.4", "api:8642"), ("nginx/1.22.1", several)]
-        .into_iter()
-        .map(|(version, api)| {
-            let variables = [("SQUALL_EDGE_API", api), ("SQUALL_EDGE_NGINX", &nginx(&folder, version))];
-            format!("--- {version} {api}\n{}", refusal(&folder, &["run"], &variables))
-        })
-        .collect();
-    insta::assert_snapshot!(said.join("\n"));
+    let refusals: Vec<_> =
+        [("nginx/1.18.0", "api:8642"), ("apache/2.4", "api:8642"), ("nginx/1.22.1", several)]
+            .into_iter()
+            .map(|(version, api)| {
+                let variables = [("SQUALL_EDGE_API", api), ("SQUALL_EDGE_NGINX", &nginx(&folder, version))];
+                format!("--- {version} {api}\n{}", refusal(&folder, &["run"], &variables))
+            })
+            .collect();
+    insta::assert_snapshot!(refusals.join("\n"));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A process that is asked to stop, and one whose database is away: neither loses nor doubles anything.
+//! Graceful stops, and processes without a database: no event is lost or stored twice.
 
 use anyhow::Result;
 use serde_json::Value;
@@ -13,19 +13,19 @@ use std::{
     time::Duration,
 };
 
-/// Connections that send at once.
+/// Concurrent connections.
 const SENDERS: usize = 8;
 
-/// Events a batch.
+/// Events per batch.
 const BATCH: usize = 10;
 
 /// Stops under load.
 const ROUNDS: usize = 3;
 
-/// Batches that are acknowledged between two stops.
+/// Acknowledged batches between two stops.
 const BATCHES_A_ROUND: usize = 150;
 
-/// What the senders share.
+/// Shared by the senders.
 #[derive(Default)]
 struct Load {
     next: AtomicUsize,
@@ -33,28 +33,28 @@ struct Load {
     is_over: AtomicBool,
 }
 
-/// What one sender heard.
+/// The responses to one sender.
 #[derive(Default)]
-struct Heard {
+struct Responses {
     acknowledged: BTreeSet<usize>,
-    /// Sent, and no answer came: nobody can know whether these were kept.
-    torn: Vec<String>,
+    /// Batches without a response, which may or may not have been accepted.
+    unanswered: Vec<String>,
 }
 
-async fn send_on(sender: Sender, load: Arc<Load>) -> Heard {
-    // One connection, kept alive as an edge keeps its own.
+async fn send_until_over(sender: Sender, load: Arc<Load>) -> Responses {
+    // One keep-alive connection, as between an edge and the api.
     let client = reqwest::Client::builder().pool_max_idle_per_host(1).build().unwrap_or_default();
-    let mut heard = Heard::default();
+    let mut responses = Responses::default();
     while !load.is_over.load(Ordering::Relaxed) {
         let batch = load.next.fetch_add(1, Ordering::Relaxed);
         let body: String = (batch * BATCH..(batch + 1) * BATCH)
             .map(|n| format!("{{\"message\":\"order lost\",\"n\":{n}}}\n"))
             .collect();
-        // Refused before anything was sent: the same batch goes to whoever listens next.
+        // A refused connection means that nothing was sent, so the batch is sent again.
         loop {
             match sender.ingest(&client, body.clone()).await {
                 Ok(202) => {
-                    heard.acknowledged.insert(batch);
+                    responses.acknowledged.insert(batch);
                     load.acknowledged.fetch_add(1, Ordering::Relaxed);
                 }
                 Err(error) if error.is_connect() && !load.is_over.load(Ordering::Relaxed) => {
@@ -62,19 +62,20 @@ async fn send_on(sender: Sender, load: Arc<Load>) -> Heard {
                     continue;
                 }
                 Err(error) if error.is_connect() => {}
-                other => heard.torn.push(format!("batch {batch}: {other:?}")),
+                other => responses.unanswered.push(format!("batch {batch}: {other:?}")),
             }
             break;
         }
     }
-    heard
+    responses
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stop_under_load_answers_every_request_and_stores_each_event_once() -> Result<()> {
     let mut stack = Stack::start().await?;
     let load = Arc::new(Load::default());
-    let senders: Vec<_> = (0..SENDERS).map(|_| tokio::spawn(send_on(stack.sender(), load.clone()))).collect();
+    let senders: Vec<_> =
+        (0..SENDERS).map(|_| tokio::spawn(send_until_over(stack.sender(), load.clone()))).collect();
     for round in 1..=ROUNDS {
         while load.acknowledged.load(Ordering::Relaxed) < round * BATCHES_A_ROUND {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -85,13 +86,13 @@ async fn a_stop_under_load_answers_every_request_and_stores_each_event_once() ->
         stack.start_worker().await?;
     }
     load.is_over.store(true, Ordering::Relaxed);
-    let (mut acknowledged, mut torn) = (BTreeSet::new(), Vec::new());
+    let (mut acknowledged, mut unanswered) = (BTreeSet::new(), Vec::new());
     for sender in senders {
-        let mut heard = sender.await?;
-        acknowledged.append(&mut heard.acknowledged);
-        torn.append(&mut heard.torn);
+        let mut responses = sender.await?;
+        acknowledged.append(&mut responses.acknowledged);
+        unanswered.append(&mut responses.unanswered);
     }
-    assert_eq!(torn, Vec::<String>::new(), "a gentle stop left requests without an answer");
+    assert_eq!(unanswered, Vec::<String>::new(), "a graceful stop left requests without a response");
     let pool = PgPool::connect(&stack.postgres.url()).await?;
     let expected = i64::try_from(acknowledged.len() * BATCH)?;
     stack.wait_for(&pool, "select count(*) from events", expected).await?;
@@ -102,13 +103,13 @@ async fn a_stop_under_load_answers_every_request_and_stores_each_event_once() ->
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_process_whose_database_is_away_lives_says_so_once_and_recovers_by_itself() -> Result<()> {
+async fn a_process_whose_database_is_down_keeps_running_reports_it_once_and_recovers() -> Result<()> {
     let mut stack = Stack::start().await?;
     let client = reqwest::Client::new();
     stack.stop_api().await?;
     stack.postgres.kill()?;
     stack.spawn_api()?;
-    // It listens before its database is there.
+    // It listens before it can reach its database.
     let refused = loop {
         if let Ok(answer) = client.get(stack.url("/readyz")).send().await {
             break answer;
@@ -125,7 +126,7 @@ async fn a_process_whose_database_is_away_lives_says_so_once_and_recovers_by_its
     stack.wait_until_api_ready().await?;
     assert_eq!(stack.ingest(&client, "{\"message\":\"one\"}".into()).await?, 202);
 
-    // Lost in the middle: refused and not kept, then taken again without a restart.
+    // Database lost while running: events are refused, then accepted again without a restart.
     stack.postgres.kill()?;
     assert_eq!(stack.ingest(&client, "{\"message\":\"two\"}".into()).await?, 503);
     stack.postgres.restart().await?;
@@ -138,10 +139,10 @@ async fn a_process_whose_database_is_away_lives_says_so_once_and_recovers_by_its
     let waits = log.lines().filter(|line| line.contains("The process waits for its database."));
     let mut reasons: Vec<Value> = waits.map(serde_json::from_str).collect::<Result<_, _>>()?;
     reasons.iter_mut().for_each(|line| *line = line["waiting_for"].take());
-    assert!(!reasons.is_empty(), "the log says nothing of the database that was away:\n{log}");
+    assert!(!reasons.is_empty(), "the log does not mention the unreachable database:\n{log}");
     assert!(
         reasons.windows(2).all(|pair| pair[0] != pair[1]) || reasons.len() <= 2,
-        "said again: {reasons:?}"
+        "reported repeatedly: {reasons:?}"
     );
     Ok(())
 }

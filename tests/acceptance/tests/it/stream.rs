@@ -1,16 +1,17 @@
-//! Live updates through the real processes: from the door to whoever watches, and to the end.
+//! Live updates through the real processes, from intake to the client.
 
 use anyhow::{Context, Result, bail};
 use sqlx::PgPool;
-use squall_acceptance::{PATIENCE, Stack};
+use squall_acceptance::{Stack, TIMEOUT};
 use tokio::time::timeout;
 
-/// Reads until the text comes.
+/// Reads until the text arrives.
 async fn read_until(stream: &mut reqwest::Response, expected: &str) -> Result<()> {
     let mut text = String::new();
     while !text.contains(expected) {
-        let chunk =
-            timeout(PATIENCE, stream.chunk()).await.with_context(|| format!("only this came: {text}"))??;
+        let chunk = timeout(TIMEOUT, stream.chunk())
+            .await
+            .with_context(|| format!("only this arrived: {text}"))??;
         let Some(chunk) = chunk else { bail!("the stream ended after {text}") };
         text.push_str(&String::from_utf8_lossy(&chunk));
     }
@@ -18,7 +19,7 @@ async fn read_until(stream: &mut reqwest::Response, expected: &str) -> Result<()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_event_is_told_to_who_watches_and_the_end_of_the_api_waits_for_none_of_them() -> Result<()> {
+async fn clients_get_an_event_live_and_the_api_stops_without_waiting_for_them() -> Result<()> {
     let mut stack = Stack::start().await?;
     let pool = PgPool::connect(&stack.postgres.url()).await?;
     sqlx::query(
@@ -39,8 +40,8 @@ async fn an_event_is_told_to_who_watches_and_the_end_of_the_api_waits_for_none_o
         read_until(stream, "event: issue.new").await?;
         read_until(stream, "event: counts").await?;
     }
-    let stopping = tokio::task::spawn_blocking(move || stack.stop_gently().map(|()| stack));
-    timeout(PATIENCE, stopping).await.context("the api waits for its streams")???;
+    let stopping = tokio::task::spawn_blocking(move || stack.stop().map(|()| stack));
+    timeout(TIMEOUT, stopping).await.context("the api waits for its streams")???;
     for stream in &mut streams {
         assert!(stream.chunk().await.is_ok_and(|chunk| chunk.is_none()), "a stream was cut and not ended");
     }

@@ -1,11 +1,11 @@
-//! Traces of the real processes, and a collector that is there, away, or never answers.
+//! Traces of the real processes, with a collector that is running, down, or never answers.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use sqlx::PgPool;
 use squall_acceptance::{
-    PATIENCE, Stack,
-    collector::{Collector, Received},
+    Stack, TIMEOUT,
+    collector::{Collector, ReceivedSpan},
     process,
 };
 use std::time::Instant;
@@ -13,11 +13,11 @@ use tokio::{net::TcpListener, time::timeout};
 
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
-/// A trace and a span of a caller's.
+/// The trace and span of a caller.
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const SPAN: &str = "b7ad6b7169203331";
 
-/// More than the queue, a batch under way and one that is gathered hold together.
+/// More than the queue and two batches hold together.
 const MORE_THAN_WAIT: usize = 2048 + 2 * 512 + 100;
 
 fn line_with<'a>(log: &'a str, piece: &str) -> Option<&'a str> {
@@ -25,7 +25,7 @@ fn line_with<'a>(log: &'a str, piece: &str) -> Option<&'a str> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_and_each_turn_that_did_work_is_a_span_and_says_nothing_of_a_strangers() -> Result<()> {
+async fn requests_and_turns_with_work_are_spans_without_content_of_clients() -> Result<()> {
     let mut collector = Collector::start().await?;
     let variables =
         vec![(ENDPOINT, collector.endpoint()), ("OTEL_EXPORTER_OTLP_HEADERS", "x-tenant=ours".into())];
@@ -77,7 +77,7 @@ async fn a_request_and_each_turn_that_did_work_is_a_span_and_says_nothing_of_a_s
     assert!(digest.attribute("squall.batches").is_some() && !digest.is_failed());
 
     stack.postgres.kill()?;
-    let is_outage = |it: &Received| it.is_failed() && it.name() == "digest";
+    let is_outage = |it: &ReceivedSpan| it.is_failed() && it.name() == "digest";
     let failed = collector.wait_for(is_outage).await?;
     assert_eq!(failed.attribute("error.type").as_deref(), Some("database_unavailable"));
     let log = stack.worker_log()?;
@@ -87,48 +87,49 @@ async fn a_request_and_each_turn_that_did_work_is_a_span_and_says_nothing_of_a_s
         "the log does not name {failed:?}:\n{log}"
     );
 
-    stack.stop_gently()?;
-    let all = format!("{:?}", collector.so_far());
+    stack.stop()?;
+    let all = format!("{:?}", collector.received());
     for strange in ["424242", "secret", "wp-login", "readyz", &stack.key] {
         assert!(!all.contains(strange), "a span says {strange}: {all}");
     }
-    let mut polls = collector.so_far().iter().filter(|it| it.name() == "poll");
+    let mut polls = collector.received().iter().filter(|it| it.name() == "poll");
     assert!(polls.all(|it| it.attribute("squall.source_id").is_some()), "a poll that read nothing is a span");
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_collector_holds_up_nobody_whether_it_is_away_or_never_answers() -> Result<()> {
+async fn a_collector_that_is_down_or_never_answers_delays_nothing() -> Result<()> {
     let address = format!("127.0.0.1:{}", process::free_port()?);
     let mut stack = Stack::start_with(vec![(ENDPOINT, format!("http://{address}"))]).await?;
     let client = reqwest::Client::builder().pool_max_idle_per_host(0).build()?;
     let ask =
         async |path: &str| client.get(stack.url(path)).send().await.map(|answer| answer.status().as_u16());
 
-    // Away: told once, tried again, and what waited is delivered.
+    // Down: reported once, retried, and queued spans are delivered.
     assert_eq!(ask("/api/v1/session").await?, 401);
-    let away = "The traces cannot be delivered.";
+    let unreachable = "The traces cannot be delivered.";
     let begun = Instant::now();
-    while line_with(&stack.api_log()?, away).is_none() {
-        ensure!(begun.elapsed() < PATIENCE, "the log does not say that the collector is away");
+    while line_with(&stack.api_log()?, unreachable).is_none() {
+        ensure!(begun.elapsed() < TIMEOUT, "the log does not report that the collector is down");
         tokio::task::yield_now().await;
     }
     let mut collector = Collector::at(&address).await?;
-    let api = |it: &Received| it.service == "squall-api";
+    let api = |it: &ReceivedSpan| it.service == "squall-api";
     collector.wait_for(|it| api(it) && it.name() == "GET /api/v1/session").await?;
 
-    // Asked for and stopped at once: it is there when the process has ended.
+    // A span right before the stop is delivered before the process ends.
     assert_eq!(ask("/api/v1/setup").await?, 200);
     stack.stop_api().await?;
     assert!(
-        collector.so_far().iter().any(|it| api(it) && it.name() == "GET /api/v1/setup"),
-        "the end has lost a span"
+        collector.received().iter().any(|it| api(it) && it.name() == "GET /api/v1/setup"),
+        "the stop lost a span"
     );
     let log = stack.api_log()?;
-    assert_eq!(log.matches(away).count(), 1, "{log}");
+    assert_eq!(log.matches(unreachable).count(), 1, "{log}");
     assert_eq!(log.matches("The traces are delivered again.").count(), 1, "{log}");
 
-    // It takes connections and never answers, and the api is told to have more patience with it than this test has.
+    // It accepts connections and never answers, and the timeout of the api is longer than that of
+    // this test.
     let silent = TcpListener::bind("127.0.0.1:0").await?;
     let metrics = format!("127.0.0.1:{}", process::free_port()?);
     stack.variables = vec![
@@ -139,26 +140,29 @@ async fn a_collector_holds_up_nobody_whether_it_is_away_or_never_answers() -> Re
     stack.start_api().await?;
     let client = reqwest::Client::new();
     for _ in 0..MORE_THAN_WAIT {
-        let answer = timeout(PATIENCE, client.get(stack.url("/nowhere")).send()).await??;
+        let answer = timeout(TIMEOUT, client.get(stack.url("/nowhere")).send()).await??;
         assert_eq!(answer.status(), 404);
     }
     let counted = client.get(format!("http://{metrics}/metrics")).send().await?.text().await?;
     let dropped = line_with(&counted, "squall_trace_spans_total{outcome=\"dropped\"}").context("no count")?;
     assert!(!dropped.ends_with(" 0"), "{dropped}");
-    timeout(PATIENCE, stack.stop_api()).await??;
+    timeout(TIMEOUT, stack.stop_api()).await??;
     assert!(line_with(&stack.api_log()?, "The last traces were not delivered").is_some());
     Ok(())
 }
 
 #[test]
-fn a_collector_that_cannot_be_used_stops_the_start_with_a_sentence() -> Result<()> {
+fn an_unusable_collector_address_stops_the_start_with_a_reason() -> Result<()> {
     for program in ["squall-api", "squall-worker"] {
         let variables = [
             ("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none"),
             (ENDPOINT, "https://collector.example.org"),
         ];
-        let said = process::run(program, &["serve"], &variables).err().context("it started")?.to_string();
-        assert!(said.contains("nothing was started") && said.contains("Run a collector beside it"), "{said}");
+        let error = process::run(program, &["serve"], &variables).err().context("it started")?.to_string();
+        assert!(
+            error.contains("nothing was started") && error.contains("Run a collector beside it"),
+            "{error}"
+        );
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
-//! Kills, lost connections, two at once: the data and the store stay as they were.
+//! Kills, lost connections, concurrent runs: the data and the store stay intact.
 
+use crate::support::{World, content};
 use chrono::{TimeDelta, Utc};
 use squall_backup::{
     keys::Identities,
@@ -12,7 +13,6 @@ use squall_backup::{
     verify::verify,
 };
 use std::{collections::BTreeSet, fs};
-use crate::support::{World, content};
 use tokio::task::yield_now;
 
 const KEEP_ALL: Policy = Policy { daily: 100, weekly: 100, monthly: 100 };
@@ -45,7 +45,7 @@ async fn a_killed_create_is_never_listed_and_the_next_one_works() {
     prune(&world.store, KEEP_ALL, false, Utc::now() + TimeDelta::hours(25)).await.unwrap();
     assert_eq!(world.unfinished().await, 0);
     assert!(world.files().await.iter().all(|entry| entry.path.starts_with(manifest.id.as_str())));
-    verify(&world.store, &manifest.id, &Identities::default(), &Progress::silent()).await.unwrap();
+    verify(&world.store, &manifest.id, &Identities::default(), &Progress::hidden()).await.unwrap();
 }
 
 #[tokio::test]
@@ -55,13 +55,13 @@ async fn two_creates_at_once_make_two_backups() {
     let ids: BTreeSet<_> = [one.unwrap().id, other.unwrap().id].into();
     assert_eq!(world.sealed().await.into_iter().collect::<BTreeSet<_>>(), ids);
     for id in ids {
-        verify(&world.store, &id, &Identities::default(), &Progress::silent()).await.unwrap();
+        verify(&world.store, &id, &Identities::default(), &Progress::hidden()).await.unwrap();
     }
 }
 
 /// The number of connections of this database that wait for a lock or do something named so.
 async fn waits_until(world: &World, condition: &str) {
-    let mut aside = world.server.connect_aside().await.unwrap();
+    let mut aside = world.server.connect_maintenance().await.unwrap();
     let query = format!(
         "select count(*) from pg_stat_activity where datname = '{}' and {condition}",
         world.server.database()
@@ -79,7 +79,7 @@ async fn a_connection_lost_in_the_middle_leaves_nothing_and_says_so() {
     postgres::execute(&mut holder, "begin; lock table only events in access exclusive mode").await.unwrap();
     let cutting = async {
         waits_until(&world, "wait_event_type = 'Lock'").await;
-        let mut aside = world.server.connect_aside().await.unwrap();
+        let mut aside = world.server.connect_maintenance().await.unwrap();
         let cut = format!(
             "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = '{}' and application_name = 'squall-backup'",
             world.server.database()
@@ -88,7 +88,7 @@ async fn a_connection_lost_in_the_middle_leaves_nothing_and_says_so() {
     };
     let (made, ()) = tokio::join!(world.create(), cutting);
     let error = format!("{:#}", made.unwrap_err());
-    assert!(error.contains("no backup was made, and nothing of"), "{error}");
+    assert!(error.contains("no backup was created, and nothing of"), "{error}");
     assert!(world.files().await.is_empty());
 }
 
@@ -105,8 +105,8 @@ async fn a_create_that_is_asked_to_stop_leaves_nothing() {
         let process = child.id().unwrap().to_string();
         assert!(std::process::Command::new("kill").args(["-TERM", &process]).status().unwrap().success());
         let output = child.wait_with_output().await.unwrap();
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(!output.status.success() && said.contains("it was stopped on request"), "{said}");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && stderr.contains("it was stopped on request"), "{stderr}");
         assert!(world.files().await.is_empty());
         postgres::execute(&mut holder, "rollback").await.unwrap();
     }
@@ -238,10 +238,12 @@ async fn missing_programs_are_named_with_what_to_install_or_set() {
     let world = World::empty().await;
     let empty = tempfile::tempdir().unwrap();
     let output = world.command(&["create"]).env("SQUALL_PG_BIN", empty.path()).output().await.unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(
-        said.contains("looking for pg_dump") && said.contains("SQUALL_PG_BIN") && said.contains("install"),
-        "{said}"
+        stderr.contains("looking for pg_dump")
+            && stderr.contains("SQUALL_PG_BIN")
+            && stderr.contains("install"),
+        "{stderr}"
     );
 }
 
@@ -250,9 +252,9 @@ async fn a_password_is_on_no_command_line_and_in_no_error() {
     let world = World::empty().await;
     let url = "postgres://nobody:very-secret-word@127.0.0.1:1/none";
     let output = world.command(&["create"]).env("DATABASE_URL", url).output().await.unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(!output.status.success() && said.contains("check that PostgreSQL runs"), "{said}");
-    assert!(!said.contains("very-secret-word"), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && stderr.contains("check that PostgreSQL is running"), "{stderr}");
+    assert!(!stderr.contains("very-secret-word"), "{stderr}");
 }
 
 #[tokio::test]
@@ -269,10 +271,10 @@ async fn a_place_that_takes_no_more_is_left_as_it_was() {
         .output()
         .await
         .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(
-        said.contains("no backup was made, and nothing of") && said.contains("run the command again"),
-        "{said}"
+        stderr.contains("no backup was created, and nothing of") && stderr.contains("run the command again"),
+        "{stderr}"
     );
     assert!(world.files().await.is_empty());
 }
@@ -284,7 +286,7 @@ async fn a_restore_whose_connections_are_cut_changes_nothing() {
     let manifest = world.create().await.unwrap();
     let target = Target::Replace;
     let cutting = async {
-        let mut aside = world.server.connect_aside().await.unwrap();
+        let mut aside = world.server.connect_maintenance().await.unwrap();
         let cut = format!(
             "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname like '{}_restoring_%' and state = 'active'",
             world.server.database()

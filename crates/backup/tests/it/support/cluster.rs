@@ -1,4 +1,4 @@
-//! A server of a test's own, whose data folder may be copied and whose log may be followed.
+//! A private server, whose data folder can be copied and whose log can be archived.
 
 use squall_backup::postgres::{self, Server};
 use std::{
@@ -7,7 +7,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-/// A server that nobody else can reach.
+/// A server that only this test can reach.
 pub struct Cluster {
     pub server: Server,
     data: PathBuf,
@@ -28,7 +28,7 @@ impl Cluster {
 
     pub fn start(data: &Path) -> Self {
         give_away(data);
-        // A socket in the folder and no port: nobody else can have it.
+        // A socket in the folder and no port, which another process could use.
         let mut command = program("postgres");
         command.arg("-D").arg(data).args(["-c", "listen_addresses=", "-c"]);
         command.arg(format!("unix_socket_directories={}", data.display()));
@@ -83,7 +83,7 @@ pub fn bin() -> Option<PathBuf> {
     std::env::var_os("SQUALL_PG_BIN").map(PathBuf::from)
 }
 
-/// PostgreSQL refuses to run as root: then it runs as nobody.
+/// PostgreSQL refuses to run as root, so root starts it as nobody.
 fn program(name: &str) -> Command {
     let path = bin().map_or_else(|| PathBuf::from(name), |bin| bin.join(name));
     let mut command = Command::new(path);

@@ -1,4 +1,4 @@
-//! What the tests of this crate share: databases of their own on a real server, and folders for backups.
+//! Databases on a real server and folders for backups, one of each per test.
 
 pub mod cluster;
 
@@ -7,7 +7,7 @@ use squall_backup::{
     create::{self, create},
     keys::{Identities, Recipients},
     list::list,
-    manifest::{BackupId, Found, Manifest},
+    manifest::{BackupId, BackupState, Manifest},
     postgres::{self, Programs, Server},
     progress::Progress,
     restore::{self, Restored, Target, restore},
@@ -22,7 +22,7 @@ use std::{
 use tempfile::TempDir;
 use tokio::process::Command;
 
-/// A database and a folder for its backups; both go at the end, also of a test that failed.
+/// A database and a folder for its backups. Both are removed at the end, even when a test fails.
 pub struct World {
     pub server: Server,
     pub programs: Programs,
@@ -31,7 +31,7 @@ pub struct World {
     pub url: String,
 }
 
-/// What a request borrows.
+/// The parts that a request borrows.
 pub struct Quiet {
     pub stop: Stop,
     pub progress: Progress,
@@ -39,7 +39,7 @@ pub struct Quiet {
 
 impl Default for Quiet {
     fn default() -> Self {
-        Self { stop: Stop::default(), progress: Progress::silent() }
+        Self { stop: Stop::default(), progress: Progress::hidden() }
     }
 }
 
@@ -50,7 +50,7 @@ impl World {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("backup_test_{}_{number}", std::process::id());
         let base = std::env::var("DATABASE_URL").expect("DATABASE_URL names a server for tests");
-        let mut aside = Server::parse(&base).unwrap().connect_aside().await.unwrap();
+        let mut aside = Server::parse(&base).unwrap().connect_maintenance().await.unwrap();
         postgres::execute(&mut aside, &format!("create database {name} template template0")).await.unwrap();
         let url = with_database(&base, &name);
         let server = Server::parse(&url).unwrap();
@@ -65,7 +65,7 @@ impl World {
         }
     }
 
-    /// A database with a bit of everything.
+    /// A database with every kind of object.
     pub async fn filled() -> Self {
         let world = Self::empty().await;
         world.execute(include_str!("odd.sql")).await;
@@ -92,7 +92,7 @@ impl World {
 
     /// All databases of this test.
     pub async fn databases(&self) -> Vec<String> {
-        let mut aside = self.server.connect_aside().await.unwrap();
+        let mut aside = self.server.connect_maintenance().await.unwrap();
         let names = sqlx::query_scalar(
             "select datname::text from pg_database where starts_with(datname, $1) order by 1",
         );
@@ -113,7 +113,7 @@ impl World {
             split_above: 8 * 1024,
             jobs: 2,
             stop: &Stop::default(),
-            progress: &Progress::silent(),
+            progress: &Progress::hidden(),
         })
         .await
     }
@@ -150,7 +150,7 @@ impl World {
         }
     }
 
-    /// The binary, for this database and this folder.
+    /// The program, for this database and this folder.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_squall-backup"));
         command.args(arguments).env("DATABASE_URL", &self.url).env("SQUALL_BACKUP_TO", self.store.location());
@@ -164,7 +164,7 @@ impl World {
 
     pub async fn unfinished(&self) -> usize {
         let found = list(&self.store).await.unwrap().0;
-        found.iter().filter(|(_, found)| matches!(found, Found::Unfinished)).count()
+        found.iter().filter(|(_, found)| matches!(found, BackupState::Unfinished)).count()
     }
 
     pub async fn files(&self) -> Vec<Entry> {
@@ -182,7 +182,7 @@ impl Drop for World {
         let dropping = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
-                let mut aside = server.connect_aside().await.unwrap();
+                let mut aside = server.connect_maintenance().await.unwrap();
                 let names = sqlx::query_scalar(
                     "select datname::text from pg_database where starts_with(datname, $1)",
                 );
@@ -193,12 +193,12 @@ impl Drop for World {
                 }
             });
         });
-        // A test that failed already says why.
+        // A test that failed has reported its reason already.
         let _ = dropping.join();
     }
 }
 
-/// The content of a database, as text that two equal databases share: every row and every sequence.
+/// The content of a database as text, to compare databases: every row and every sequence.
 pub async fn content(server: &Server, manifest: &Manifest) -> Vec<String> {
     let mut connection = server.connect().await.unwrap();
     let mut content = Vec::new();

@@ -1,4 +1,5 @@
-//! Whatever fails at the edge has the body of the api's failures, a request id and every security header, once.
+//! Errors at the edge have the JSON body of the api, a request id, and every security header
+//! exactly once.
 
 use crate::support::{
     Edge,
@@ -18,7 +19,7 @@ const SECURITY: [(&str, &str); 8] = [
     ("Server", "nginx"),
 ];
 
-/// Every security header once, and nothing that tells too much.
+/// Every security header once, and no internal details.
 fn has_security_headers(answer: &Answer) {
     for (name, part) in SECURITY {
         let value = answer.header(name).unwrap_or_else(|| panic!("{name} is missing: {answer:#?}"));
@@ -26,7 +27,7 @@ fn has_security_headers(answer: &Answer) {
         assert!(!value.contains("unsafe-"), "{name}: {value}");
     }
     assert_eq!(answer.header("Server"), Some("nginx"));
-    assert_eq!(answer.header("Strict-Transport-Security"), None, "there is no TLS here");
+    assert_eq!(answer.header("Strict-Transport-Security"), None, "the edge has no TLS here");
 }
 
 /// A failure that a program can read and a person can report.
@@ -82,7 +83,7 @@ fn what_nginx_itself_refuses_has_the_body_of_the_contract() {
 
 #[test]
 fn a_body_that_is_too_large_is_refused_for_each_kind_of_address() {
-    let upstream = Upstream::saying("taken");
+    let upstream = Upstream::with_body("taken");
     let edge = Edge::with(&[
         ("SQUALL_EDGE_API", &upstream.address.to_string()),
         ("SQUALL_EDGE_MAX_INTAKE_BODY", "2MiB"),
@@ -99,7 +100,7 @@ fn a_body_that_is_too_large_is_refused_for_each_kind_of_address() {
         assert_eq!(edge.post(path, &[], &vec![b'a'; allowed]).status, 200, "{path}");
         is_failure(&edge.post(path, &[], &vec![b'a'; allowed + 1]), 413, "payload_too_large");
     }
-    // Nobody knows how long a body in chunks is going to be.
+    // The length of a chunked body is not known in advance.
     let mut chunk = format!("{:x}\r\n", 3 * MIB).into_bytes();
     chunk.extend(vec![b'a'; 3 * MIB]);
     chunk.extend(b"\r\n0\r\n\r\n");
@@ -108,11 +109,11 @@ fn a_body_that_is_too_large_is_refused_for_each_kind_of_address() {
 
 #[test]
 fn an_api_that_is_away_or_talks_nonsense_is_a_502() {
-    let nobody = Edge::before(&local().to_string());
+    let edge = Edge::before(&local().to_string());
     for (method, path) in
         [("GET", "/api/v1/issues"), ("POST", "/api/v1/ingest"), ("GET", "/readyz"), ("GET", "/api/v1/stream")]
     {
-        let answer = nobody.client().send(method, path, &[], b"");
+        let answer = edge.client().send(method, path, &[], b"");
         is_failure(&answer, 502, "api_unreachable");
         assert_eq!(answer.header("Retry-After"), Some("2"));
     }
@@ -135,7 +136,7 @@ fn an_api_that_says_nothing_is_a_504() {
     let answer = edge.get("/api/v1/issues");
     is_failure(&answer, 504, "timeout");
     assert_eq!(answer.header("Retry-After"), Some("2"));
-    assert_eq!(upstream.received().len(), 1, "a slow answer is not asked for twice");
+    assert_eq!(upstream.received().len(), 1, "a slow response is not requested twice");
 }
 
 #[test]

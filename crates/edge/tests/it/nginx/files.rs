@@ -1,4 +1,4 @@
-//! The web app: its pages, its files, how long they are kept and how they are packed.
+//! The web app: its pages and files, their caching and compression.
 
 use crate::support::{Edge, PAGE, SCRIPT};
 
@@ -41,9 +41,9 @@ fn a_page_of_the_app_is_its_start_page_and_a_missing_file_is_not() {
     assert_eq!(
         edge.get_with("/no-page", &[("Accept", "text/html")]).text(),
         PAGE,
-        "the app says that there is none"
+        "the app shows that the page does not exist"
     );
-    assert_eq!(edge.get("/no-page").status, 404, "a program is told in its own way");
+    assert_eq!(edge.get("/no-page").status, 404, "a program gets JSON");
 }
 
 #[test]

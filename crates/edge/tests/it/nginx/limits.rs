@@ -1,4 +1,4 @@
-//! Who asks too much gets a 429 in the body of the contract, and nobody else does.
+//! A client that sends too many requests gets a 429, and no other client does.
 
 use crate::support::{Edge, client::Answer, upstream::Upstream};
 
@@ -25,27 +25,27 @@ fn from(edge: &Edge, address: &str, path: &str) -> Answer {
 
 #[test]
 fn a_flood_of_sign_ins_is_stopped_and_the_session_can_still_be_read() {
-    let upstream = Upstream::saying("{}");
+    let upstream = Upstream::with_body("{}");
     let edge = edge(&upstream, &[("SQUALL_EDGE_AUTH_RATE", "10/min"), ("SQUALL_EDGE_AUTH_BURST", "3")]);
     for path in ["/api/v1/session", "/api/v1/setup", "/api/v1/session", "/api/v1/setup"] {
         assert_eq!(edge.post(path, &[], b"{}").status, 200);
     }
     for path in ["/api/v1/session", "/api/v1/setup"] {
         is_refused(&edge.post(path, &[], b"{}"), "6");
-        assert_eq!(edge.get(path).status, 200, "asking is no attempt");
+        assert_eq!(edge.get(path).status, 200, "reading is not an attempt");
     }
     assert_eq!(edge.client().send("DELETE", "/api/v1/session", &[], b"").status, 200);
     assert_eq!(
         edge.post("/api/v1/session", &[("X-Forwarded-For", "192.0.2.9")], b"{}").status,
         200,
-        "somebody else"
+        "another client"
     );
     assert_eq!(upstream.received().len(), 8, "what was refused never reached the api");
 }
 
 #[test]
 fn one_client_is_limited_on_every_address_pages_too() {
-    let upstream = Upstream::saying("{}");
+    let upstream = Upstream::with_body("{}");
     let edge = edge(&upstream, &[("SQUALL_EDGE_CLIENT_RATE", "1/min"), ("SQUALL_EDGE_CLIENT_BURST", "1")]);
     for (number, path) in [
         "/",
@@ -72,7 +72,7 @@ fn one_client_is_limited_on_every_address_pages_too() {
 
 #[test]
 fn a_network_of_ipv6_is_one_client_and_each_address_of_ipv4_is_one() {
-    let upstream = Upstream::saying("{}");
+    let upstream = Upstream::with_body("{}");
     let edge = edge(&upstream, &[("SQUALL_EDGE_CLIENT_RATE", "1/min"), ("SQUALL_EDGE_CLIENT_BURST", "0")]);
     for (address, status) in [
         ("2001:db8::1", 200),
@@ -91,7 +91,7 @@ fn a_network_of_ipv6_is_one_client_and_each_address_of_ipv4_is_one() {
 
 #[test]
 fn each_ingestion_key_has_a_rate_wherever_it_stands() {
-    let upstream = Upstream::saying("{}");
+    let upstream = Upstream::with_body("{}");
     let edge = edge(&upstream, &[("SQUALL_EDGE_KEY_RATE", "1/min"), ("SQUALL_EDGE_KEY_BURST", "0")]);
     let large = vec![b'a'; 200_000];
     for (path, headers, body, status) in [
@@ -132,7 +132,7 @@ fn each_ingestion_key_has_a_rate_wherever_it_stands() {
 
 #[test]
 fn a_browser_on_another_site_can_read_why_its_event_was_refused() {
-    let upstream = Upstream::saying("{}");
+    let upstream = Upstream::with_body("{}");
     let edge = edge(&upstream, &[("SQUALL_EDGE_KEY_RATE", "1/min"), ("SQUALL_EDGE_KEY_BURST", "0")]);
     let path = "/api/1/envelope/?sentry_key=one";
     assert_eq!(
@@ -163,11 +163,11 @@ fn connections_of_one_client_are_bounded() {
             use std::io::Write as _;
             let mut stream = edge.client().connect();
             stream.write_all(&crate::support::client::request("GET", "/api/v1/issues", &[], b"")).unwrap();
-            arrivals.recv_timeout(crate::support::PATIENCE).unwrap();
+            arrivals.recv_timeout(crate::support::TIMEOUT).unwrap();
             stream
         })
         .collect();
     is_refused(&edge.get("/api/v1/issues"), "1");
-    assert_eq!(from(&edge, "192.0.2.1", "/").status, 200, "somebody else");
+    assert_eq!(from(&edge, "192.0.2.1", "/").status, 200, "another client");
     drop((held, end));
 }

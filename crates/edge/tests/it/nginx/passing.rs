@@ -1,12 +1,12 @@
-//! What passes through the edge: request ids, addresses, bodies, streams, and what the log says of them.
+//! What the edge passes on: request ids, addresses, bodies and streams, and what it logs.
 
-use std::io::{BufReader, Write};
 use crate::support::{
     Edge,
     api::{Database, local},
     client::{read_chunk, read_head, request},
     upstream::Upstream,
 };
+use std::io::{BufReader, Write};
 
 #[test]
 fn a_sane_request_id_is_echoed_and_reaches_the_logs_of_both() {
@@ -24,7 +24,7 @@ fn a_sane_request_id_is_echoed_and_reaches_the_logs_of_both() {
 
 #[test]
 fn an_odd_request_id_is_replaced_by_one_that_the_api_gets_too() {
-    let upstream = Upstream::saying("{}");
+    let upstream = Upstream::with_body("{}");
     let edge = Edge::before(&upstream.address.to_string());
     let too_long = "a".repeat(129);
     for odd in ["", "a b", "a;b", "a\"b", "ä", "<script>", &too_long] {
@@ -36,10 +36,10 @@ fn an_odd_request_id_is_replaced_by_one_that_the_api_gets_too() {
 }
 
 #[test]
-fn the_api_is_told_who_asks_and_nobody_can_lie_about_it() {
-    let upstream = Upstream::saying("{}");
+fn the_api_gets_the_client_address_and_no_client_can_forge_it() {
+    let upstream = Upstream::with_body("{}");
     let api = upstream.address.to_string();
-    let lies = [
+    let forged = [
         ("X-Forwarded-For", "192.0.2.1"),
         ("X-Forwarded-Proto", "https"),
         ("X-Forwarded-Host", "evil.example"),
@@ -48,7 +48,7 @@ fn the_api_is_told_who_asks_and_nobody_can_lie_about_it() {
     ];
     for (trusted, client, scheme) in [("", "127.0.0.1", "http"), ("127.0.0.0/8", "192.0.2.1", "https")] {
         let edge = Edge::with(&[("SQUALL_EDGE_API", &api), ("SQUALL_EDGE_TRUSTED_PROXIES", trusted)]);
-        let answer = edge.get_with("/api/v1/x", &lies);
+        let answer = edge.get_with("/api/v1/x", &forged);
         let received = upstream.received().last().unwrap().clone();
         for (header, expected) in [
             ("X-Forwarded-For", Some(client)),
@@ -66,7 +66,7 @@ fn the_api_is_told_who_asks_and_nobody_can_lie_about_it() {
 
 #[test]
 fn a_proxy_in_a_chain_is_believed_up_to_the_first_stranger() {
-    let upstream = Upstream::saying("{}");
+    let upstream = Upstream::with_body("{}");
     let edge = Edge::with(&[
         ("SQUALL_EDGE_API", &upstream.address.to_string()),
         ("SQUALL_EDGE_TRUSTED_PROXIES", "127.0.0.1, 10.0.0.0/8"),
@@ -77,7 +77,7 @@ fn a_proxy_in_a_chain_is_believed_up_to_the_first_stranger() {
 
 #[test]
 fn addresses_and_bodies_arrive_as_they_were_sent() {
-    let upstream = Upstream::saying("{}");
+    let upstream = Upstream::with_body("{}");
     let edge = Edge::before(&upstream.address.to_string());
     let large: Vec<_> = (0..300_000_u32).map(|number| (number % 251) as u8).collect();
     for (path, body) in [
@@ -98,7 +98,7 @@ fn addresses_and_bodies_arrive_as_they_were_sent() {
             assert_eq!(received.header(name), Some(value));
         }
     }
-    // A body in chunks has its length when the api sees it.
+    // The api gets a chunked body with its length.
     edge.post("/v1/logs", &[("Transfer-Encoding", "chunked")], b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
     let received = upstream.received().last().unwrap().clone();
     assert_eq!((received.header("Content-Length"), received.body.as_slice()), (Some("5"), &b"abcde"[..]));
@@ -151,7 +151,7 @@ fn each_piece_of_a_live_stream_arrives_before_the_next_is_sent() {
 
 #[test]
 fn the_log_names_the_request_and_none_of_its_secrets() {
-    let upstream = Upstream::saying("{}");
+    let upstream = Upstream::with_body("{}");
     let edge = Edge::before(&upstream.address.to_string());
     let headers = [
         ("Authorization", "Bearer hidden-1"),
@@ -181,7 +181,7 @@ fn the_log_names_the_request_and_none_of_its_secrets() {
     assert_eq!(
         edge.logged(refused.request_id())["method"],
         "POST",
-        "as it was asked, not as the failure was answered"
+        "the original method, not that of the error page"
     );
 }
 
@@ -189,5 +189,5 @@ fn the_log_names_the_request_and_none_of_its_secrets() {
 fn a_failing_api_puts_no_key_into_the_messages_of_nginx() {
     let edge = Edge::with(&[("SQUALL_EDGE_API", &local().to_string()), ("SQUALL_EDGE_LOG", "crit")]);
     assert_eq!(edge.post("/api/7/envelope/?sentry_key=hidden", &[], b"x").status, 502);
-    assert!(!edge.said().contains("hidden"), "{}", edge.said());
+    assert!(!edge.output().contains("hidden"), "{}", edge.output());
 }

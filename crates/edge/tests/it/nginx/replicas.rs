@@ -1,5 +1,6 @@
 //! Replicas of the api come and go; requests do not notice.
 
+use crate::support::{Edge, TIMEOUT, api::Database, name_server::NameServer, upstream::Upstream};
 use squall_acceptance::process::free_port;
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -10,7 +11,6 @@ use std::{
     thread,
     time::Instant,
 };
-use crate::support::{Edge, PATIENCE, api::Database, name_server::NameServer, upstream::Upstream};
 
 /// Loopback has many addresses: one port on each is a set of replicas behind one name.
 fn ip(last: u8) -> Ipv4Addr {
@@ -102,11 +102,11 @@ fn a_name_that_leads_elsewhere_is_followed() {
         if answer.text() == "3" {
             break;
         }
-        assert!(start.elapsed() < PATIENCE, "the edge still asks the old place");
+        assert!(start.elapsed() < TIMEOUT, "the edge still uses the old address");
     }
     names.change(&[]);
     while edge.get("/api/v1/x").status == 200 {
-        assert!(start.elapsed() < PATIENCE, "the edge asks a place that its name no longer has");
+        assert!(start.elapsed() < TIMEOUT, "the edge uses an address that its name no longer has");
     }
     let lost = edge.get("/api/v1/x");
     assert_eq!((lost.status, lost.json()["code"].as_str()), (502, Some("api_unreachable")));
@@ -128,7 +128,7 @@ fn no_request_fails_and_no_event_is_lost_or_doubled_while_every_replica_is_repla
         let kept = running[0].0;
         let both = [ip(old), ip(kept), ip(new)];
         names.change(&both);
-        traffic.go_on_until(|| names.has_told(&both));
+        traffic.go_on_until(|| names.has_answered(&both));
         // Its name still leads there while it stops and when it is gone, as with Docker.
         replica.stop();
         traffic.go_on_for(150);
@@ -136,11 +136,11 @@ fn no_request_fails_and_no_event_is_lost_or_doubled_while_every_replica_is_repla
     }
     traffic.go_on_for(150);
     let (asked, accepted, failures) = traffic.end();
-    assert_eq!(failures, Vec::<String>::new(), "of {asked} requests; the edge said:\n{}", edge.said());
+    assert_eq!(failures, Vec::<String>::new(), "of {asked} requests; output of the edge:\n{}", edge.output());
     assert_eq!(database.count("select sum(events)::bigint from inbox"), i64::try_from(accepted).unwrap());
 }
 
-/// Clients that ask and send without a pause, one request after the other.
+/// Clients that send requests without a pause, one after the other.
 struct Traffic {
     asked: Arc<AtomicUsize>,
     ended: Arc<AtomicBool>,
@@ -186,7 +186,7 @@ impl Traffic {
         let start = Instant::now();
         while !reached() {
             assert!(
-                start.elapsed() < PATIENCE,
+                start.elapsed() < TIMEOUT,
                 "after {} requests it came no further",
                 self.asked.load(Ordering::Relaxed)
             );

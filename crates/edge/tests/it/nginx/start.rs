@@ -1,7 +1,7 @@
 //! How the edge starts and stops with a real nginx.
 
 use crate::support::{
-    Edge, Folder, PATIENCE,
+    Edge, Folder, TIMEOUT,
     client::{read, request},
     refusal,
     upstream::Upstream,
@@ -21,21 +21,24 @@ fn what_nginx_refuses_is_passed_on_with_a_next_step() {
     let api = ("SQUALL_EDGE_API", "127.0.0.1:9");
     let tls =
         [api, ("SQUALL_EDGE_TLS_CERTIFICATE", broken.as_str()), ("SQUALL_EDGE_TLS_KEY", broken.as_str())];
-    let said = refusal(&folder, &["run"], &tls);
+    let refused = refusal(&folder, &["run"], &tls);
     assert!(
-        said.contains("Failed: cannot load certificate \"[folder]/broken.pem\"")
-            && said.contains("Next:   mend"),
-        "{said}"
+        refused.contains("Failed: cannot load certificate \"[folder]/broken.pem\"")
+            && refused.contains("Next:   fix the file"),
+        "{refused}"
     );
-    let said = refusal(&folder, &["run"], &[api, ("SQUALL_EDGE_LISTEN", &address)]);
+    let refused = refusal(&folder, &["run"], &[api, ("SQUALL_EDGE_LISTEN", &address)]);
     assert_eq!(
-        said.replace(&address, "[address]"),
-        "Tried:  listening on [address]\nFailed: another process listens there already\n\
+        refused.replace(&address, "[address]"),
+        "Tried:  listening on [address]\nFailed: another process already listens there\n\
          Next:   stop that process, or set SQUALL_EDGE_LISTEN to another port\n"
     );
-    let said = refusal(&folder, &["run"], &[api, ("SQUALL_EDGE_FOLDER", "/proc/squall")]);
-    assert!(said.starts_with("Tried:  writing nginx's configuration to /proc/squall\nFailed: "), "{said}");
-    assert!(said.contains("Next:   make the folder writable for this user"), "{said}");
+    let refused = refusal(&folder, &["run"], &[api, ("SQUALL_EDGE_FOLDER", "/proc/squall")]);
+    assert!(
+        refused.starts_with("Tried:  writing the nginx configuration to /proc/squall\nFailed: "),
+        "{refused}"
+    );
+    assert!(refused.contains("Next:   make the folder writable for this user"), "{refused}");
 }
 
 #[test]
@@ -57,12 +60,12 @@ fn nginx_takes_what_is_made_of_unusual_settings() {
     ] {
         let edge = Edge::with(variables);
         assert_eq!(edge.get("/").status, 200);
-        assert!(!edge.said().contains("[warn]") && !edge.said().contains("[alert]"), "{}", edge.said());
+        assert!(!edge.output().contains("[warn]") && !edge.output().contains("[alert]"), "{}", edge.output());
     }
 }
 
 #[test]
-fn the_health_check_says_yes_only_to_an_edge_that_lives() {
+fn the_health_check_passes_only_while_the_edge_is_running() {
     let mut edge = Edge::before("127.0.0.1:9");
     let listen = edge.address.to_string();
     let alive = edge.folder.run(&["healthcheck"], &[("SQUALL_EDGE_LISTEN", &listen)]);
@@ -71,15 +74,17 @@ fn the_health_check_says_yes_only_to_an_edge_that_lives() {
     assert!(edge.folder.run(&["healthcheck"], &[("SQUALL_EDGE_LISTEN", &everywhere)]).status.success());
     signal(edge.pid(), "TERM").unwrap();
     edge.wait();
-    let said = refusal(&edge.folder, &["healthcheck"], &[("SQUALL_EDGE_LISTEN", &listen)]);
+    let refused = refusal(&edge.folder, &["healthcheck"], &[("SQUALL_EDGE_LISTEN", &listen)]);
     assert!(
-        said.starts_with(&format!("Tried:  asking http://{listen}/edge-healthz\nFailed: Connection refused")),
-        "{said}"
+        refused.starts_with(&format!(
+            "Tried:  checking the health of the edge at {listen}\nFailed: nothing listens on {listen}"
+        )),
+        "{refused}"
     );
     let stranger = Upstream::answering("HTTP/1.1 404 Not Found\r\n\r\n");
-    let said =
+    let refused =
         refusal(&edge.folder, &["healthcheck"], &[("SQUALL_EDGE_LISTEN", &stranger.address.to_string())]);
-    assert!(said.contains("it answered \"HTTP/1.1 404 Not Found\""), "{said}");
+    assert!(refused.contains("/edge-healthz answered 404"), "{refused}");
 }
 
 #[test]
@@ -95,9 +100,9 @@ fn a_graceful_stop_lets_a_request_under_way_end() {
     let mut edge = Edge::before(&upstream.address.to_string());
     let mut stream = edge.client().connect();
     stream.write_all(&request("GET", "/api/v1/x", &[], b"")).unwrap();
-    arrivals.recv_timeout(PATIENCE).unwrap();
+    arrivals.recv_timeout(TIMEOUT).unwrap();
     signal(edge.pid(), "QUIT").unwrap();
-    // Nobody new is let in, and the one inside is not thrown out.
+    // New connections are refused; the running request is completed.
     while edge.client().is_healthy() {}
     go_on.send(()).unwrap();
     let answer = read(&mut BufReader::new(stream));
@@ -112,7 +117,7 @@ fn the_edge_becomes_nginx_and_writes_only_into_its_folder() {
     let pid = fs::read_to_string(run.join("nginx.pid")).unwrap();
     assert_eq!(pid.trim(), edge.pid().to_string(), "signals reach nginx itself");
     let answer = edge.get("/");
-    while !edge.said().contains(answer.request_id()) {}
+    while !edge.output().contains(answer.request_id()) {}
     // Bodies that do not fit into memory lie there too.
     let made: Vec<_> = ["body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .into_iter()

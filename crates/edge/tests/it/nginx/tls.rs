@@ -1,5 +1,10 @@
 //! TLS that ends at the edge, with a certificate made here.
 
+use crate::support::{
+    Edge, Folder, PAGE,
+    client::{Answer, Client, read, request},
+    upstream::Upstream,
+};
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore, StreamOwned,
     pki_types::{CertificateDer, ServerName},
@@ -9,11 +14,6 @@ use std::{
     io::{BufReader, Write},
     net::{SocketAddr, TcpStream},
     sync::Arc,
-};
-use crate::support::{
-    Edge, Folder, PAGE,
-    client::{Answer, Client, read, request},
-    upstream::Upstream,
 };
 
 const NAME: &str = "squall.test";
@@ -108,7 +108,7 @@ fn plain_http_at_the_door_of_tls_is_told_in_the_body_of_the_contract() {
 
 #[test]
 fn a_browser_gets_http_2_and_the_api_hears_that_it_was_tls() {
-    let upstream = Upstream::saying("{}");
+    let upstream = Upstream::with_body("{}");
     let secured = Secured::start(&[("SQUALL_EDGE_API", &upstream.address.to_string())]);
     let mut stream = secured.connect(&[b"h2", b"http/1.1"]);
     stream.flush().unwrap();

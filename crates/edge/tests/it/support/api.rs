@@ -1,6 +1,6 @@
 //! The real api on a database of its own.
 
-use super::{PATIENCE, client::Client};
+use super::{TIMEOUT, client::Client};
 use serde_json::Value;
 use squall_acceptance::process::{self, Process, free_port};
 use std::{net::SocketAddr, time::Instant};
@@ -47,7 +47,7 @@ impl Database {
         while std::net::TcpStream::connect(address).is_err()
             || Client::to(address).get("/readyz", &[]).status != 200
         {
-            assert!(start.elapsed() < PATIENCE, "the api at {address} did not become ready");
+            assert!(start.elapsed() < TIMEOUT, "the api at {address} did not become ready");
             std::thread::yield_now();
         }
         Api { address, process: Some(process) }

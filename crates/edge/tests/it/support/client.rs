@@ -1,12 +1,12 @@
-//! A client that shows an answer as it came: every header in its order, doubled ones too.
+//! A client that shows responses unchanged: every header in its order, including duplicates.
 
-use super::PATIENCE;
+use super::TIMEOUT;
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
 };
 
-/// One answer.
+/// A response.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -15,7 +15,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The value of a header that must stand at most once.
+    /// The value of a header that must occur at most once.
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut found = self.headers.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
         let first = found.next();
@@ -37,7 +37,7 @@ impl Answer {
     }
 }
 
-/// Where to send requests; each has a connection of its own.
+/// Sends each request on a connection of its own.
 #[derive(Debug, Clone, Copy)]
 pub struct Client(SocketAddr);
 
@@ -54,30 +54,30 @@ impl Client {
         self.raw(&request(method, path, headers, body))
     }
 
-    /// Sends bytes as they are, and reads one answer.
+    /// Sends raw bytes and reads one response.
     pub fn raw(&self, bytes: &[u8]) -> Answer {
         let mut stream = self.connect();
-        // An early refusal may close the door while the body is still on its way.
+        // An early refusal may close the connection while the body is still being sent.
         let _ = stream.write_all(bytes);
         read(&mut BufReader::new(stream))
     }
 
-    /// Whether an edge answers here.
+    /// Whether an edge answers.
     pub fn is_healthy(&self) -> bool {
         let Ok(mut stream) = TcpStream::connect(self.0) else { return false };
         let mut answer = String::new();
-        let asked = stream.write_all(&request("GET", "/edge-healthz", &[], b""));
-        asked.is_ok() && stream.read_to_string(&mut answer).is_ok() && answer.contains(" 200 ")
+        let sent = stream.write_all(&request("GET", "/edge-healthz", &[], b""));
+        sent.is_ok() && stream.read_to_string(&mut answer).is_ok() && answer.contains(" 200 ")
     }
 
     pub fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.0).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
         stream
     }
 }
 
-/// A request that asks for the end of the connection.
+/// A request with `Connection: close`.
 pub fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
     let mut text = format!("{method} {path} HTTP/1.1\r\nHost: squall.test\r\nConnection: close\r\n");
     for (name, value) in headers {
@@ -92,7 +92,7 @@ pub fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) 
     bytes
 }
 
-/// Reads one answer to its end.
+/// Reads one response to its end.
 pub fn read(stream: &mut impl BufRead) -> Answer {
     let (status, headers) = read_head(stream);
     let value =

@@ -1,4 +1,5 @@
-//! A real nginx, started by the real `squall-edge`, and what stands behind and before it in a test.
+//! A real nginx, started by the real `squall-edge`, with clients in front of it and an api behind
+//! it.
 
 pub mod api;
 pub mod client;
@@ -21,9 +22,9 @@ use std::{
 use tempfile::TempDir;
 
 /// Longer than anything here takes on a busy machine; reaching it is a failure.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// An ordinary user without a home or a shell: the edge needs no rights.
+/// A user without privileges: the edge needs none.
 const NOBODY: u32 = 65_534;
 
 pub const PAGE: &str =
@@ -42,7 +43,7 @@ pub struct Edge {
 
 impl Folder {
     pub fn new() -> Self {
-        // Under /tmp, where every user may enter.
+        // In /tmp, which every user can enter.
         let folder = tempfile::Builder::new().prefix("squall-edge-").tempdir_in("/tmp").unwrap();
         let web = folder.path().join("web");
         fs::create_dir_all(web.join("assets")).unwrap();
@@ -74,10 +75,11 @@ impl Folder {
         path
     }
 
-    /// The edge's command with an environment that holds nothing else of ours.
+    /// The edge's command with a clean environment.
     pub fn command(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Command {
-        // A checkout may lie where only root may enter. It is copied by another process, since a file that is open for
-        // writing here, or in a child that another test has just forked, cannot be executed.
+        // The checkout may be in a folder that only root can enter. Another process copies the
+        // binary, because a file that is open for writing here, or in a child that another test has
+        // just forked, cannot be executed.
         let binary = self.path().join("squall-edge");
         if !binary.exists() {
             let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_squall-edge")).arg(&binary).status();
@@ -102,7 +104,6 @@ impl Folder {
         command
     }
 
-    /// Runs the edge's command to its end.
     pub fn run(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
         self.command(arguments, variables).output().unwrap()
     }
@@ -115,7 +116,7 @@ impl Folder {
 }
 
 impl Edge {
-    /// An edge before an api at these places.
+    /// An edge in front of an api at this address.
     pub fn before(api: &str) -> Self {
         Self::with(&[("SQUALL_EDGE_API", api)])
     }
@@ -126,27 +127,27 @@ impl Edge {
 
     pub fn start(folder: Folder, variables: &[(&str, &str)]) -> Self {
         let address = SocketAddr::from(([127, 0, 0, 1], free_port().unwrap()));
-        let log = folder.path().join("access.log");
-        let said = folder.path().join("said.log");
+        let access_log = folder.path().join("access.log");
+        let output = folder.path().join("output.log");
         let mut command = folder.command(&["run"], &[]);
         command
             .env("SQUALL_EDGE_LISTEN", address.to_string())
-            .env("SQUALL_EDGE_ACCESS_LOG", log)
+            .env("SQUALL_EDGE_ACCESS_LOG", access_log)
             .env("SQUALL_EDGE_LOG", "error")
             .envs(variables.iter().copied())
-            .stdout(log_file(&said))
-            .stderr(log_file(&said));
-        // nginx opens /dev/stdout by its name, which asks for the owner's right.
-        folder.give_away(&said);
+            .stdout(log_file(&output))
+            .stderr(log_file(&output));
+        // nginx opens /dev/stdout by name, which needs permission on this file.
+        folder.give_away(&output);
         let mut process = command.spawn().unwrap();
         let start = Instant::now();
-        // `nginx -t` opens the door for a moment too: only an answer counts.
+        // `nginx -t` also listens for a moment, so only an answer counts.
         while !Client::to(address).is_healthy() {
             let ended = process.try_wait().unwrap();
             assert!(
-                ended.is_none() && start.elapsed() < PATIENCE,
-                "The edge did not start. If nginx is missing: apt-get install nginx-light. It said:\n{}",
-                fs::read_to_string(&said).unwrap()
+                ended.is_none() && start.elapsed() < TIMEOUT,
+                "The edge did not start. If nginx is missing: apt-get install nginx-light. Its output:\n{}",
+                fs::read_to_string(&output).unwrap()
             );
             std::thread::yield_now();
         }
@@ -169,7 +170,7 @@ impl Edge {
         self.client().send("POST", path, headers, body)
     }
 
-    /// The access log's line about a request. nginx writes it after the answer has left.
+    /// The line of the access log about a request. nginx writes it after the response.
     pub fn logged(&self, request_id: &str) -> serde_json::Value {
         let start = Instant::now();
         loop {
@@ -178,14 +179,14 @@ impl Edge {
             if let Some(line) = line {
                 return serde_json::from_str(line).unwrap();
             }
-            assert!(start.elapsed() < PATIENCE, "no line about {request_id} in:\n{text}");
+            assert!(start.elapsed() < TIMEOUT, "no line about {request_id} in:\n{text}");
             std::thread::yield_now();
         }
     }
 
-    /// What the edge and nginx wrote to standard output and error.
-    pub fn said(&self) -> String {
-        fs::read_to_string(self.folder.path().join("said.log")).unwrap()
+    /// Standard output and error of the edge and nginx.
+    pub fn output(&self) -> String {
+        fs::read_to_string(self.folder.path().join("output.log")).unwrap()
     }
 
     pub fn pid(&self) -> u32 {
@@ -198,7 +199,7 @@ impl Edge {
 }
 
 impl Drop for Edge {
-    /// Not SIGKILL: the master would leave its workers behind.
+    /// With SIGKILL, the master process would leave its workers behind.
     fn drop(&mut self) {
         if self.process.try_wait().is_ok_and(|ended| ended.is_none()) {
             let _ = signal(self.process.id(), "TERM");
@@ -211,17 +212,16 @@ fn log_file(path: &Path) -> fs::File {
     fs::File::options().append(true).create(true).open(path).unwrap()
 }
 
-/// The owner of `/proc/self`, without a system call of our own.
+/// By the owner of `/proc/self`, which needs no unsafe code.
 fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0)
 }
 
-/// What the edge says instead of starting, without what differs from run to run.
+/// The message of an edge that refuses to start, without what differs between runs.
 pub fn refusal(folder: &Folder, arguments: &[&str], variables: &[(&str, &str)]) -> String {
-    // The pipe that reads what it says belongs to another user.
+    // /dev/stdout is a pipe of another user here, which the edge could not open.
     let output = folder.run(arguments, &[&[("SQUALL_EDGE_ACCESS_LOG", "off")], variables].concat());
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(output.stdout.is_empty(), "{output:?}");
-    let said = String::from_utf8(output.stderr).unwrap();
-    said.replace(folder.path().to_str().unwrap(), "[folder]")
+    String::from_utf8(output.stderr).unwrap().replace(folder.path().to_str().unwrap(), "[folder]")
 }

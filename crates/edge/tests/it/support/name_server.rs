@@ -1,4 +1,4 @@
-//! A DNS server that knows one thing: the addresses a test gave it.
+//! A DNS server that answers with the addresses of a test.
 
 use std::{
     net::{Ipv4Addr, SocketAddr, UdpSocket},
@@ -6,11 +6,11 @@ use std::{
     thread,
 };
 
-/// Answers every question with the same addresses, until they are changed.
+/// Answers every query with the same addresses, until they are changed.
 pub struct NameServer {
     pub address: SocketAddr,
     addresses: Arc<Mutex<Vec<Ipv4Addr>>>,
-    asked: Arc<Mutex<Vec<Vec<Ipv4Addr>>>>,
+    answers: Arc<Mutex<Vec<Vec<Ipv4Addr>>>>,
 }
 
 impl NameServer {
@@ -18,31 +18,31 @@ impl NameServer {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let address = socket.local_addr().unwrap();
         let addresses = Arc::new(Mutex::new(addresses.to_vec()));
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let (known, told) = (addresses.clone(), asked.clone());
+        let answers = Arc::new(Mutex::new(Vec::new()));
+        let (current, answered) = (addresses.clone(), answers.clone());
         thread::spawn(move || {
             let mut question = [0; 512];
             while let Ok((length, from)) = socket.recv_from(&mut question) {
-                let now = known.lock().unwrap().clone();
+                let now = current.lock().unwrap().clone();
                 let _ = socket.send_to(&answer(&question[..length], &now), from);
-                told.lock().unwrap().push(now);
+                answered.lock().unwrap().push(now);
             }
         });
-        Self { address, addresses, asked }
+        Self { address, addresses, answers }
     }
 
-    /// What a name leads to from now on.
+    /// Changes the addresses.
     pub fn change(&self, addresses: &[Ipv4Addr]) {
         *self.addresses.lock().unwrap() = addresses.to_vec();
     }
 
-    /// Whether somebody was told exactly this lately.
-    pub fn has_told(&self, addresses: &[Ipv4Addr]) -> bool {
-        self.asked.lock().unwrap().iter().any(|told| told == addresses)
+    /// Whether an answer had exactly these addresses.
+    pub fn has_answered(&self, addresses: &[Ipv4Addr]) -> bool {
+        self.answers.lock().unwrap().iter().any(|answer| answer == addresses)
     }
 }
 
-/// The question again, with an A record for each address; any other type of record is not there.
+/// Repeats the query with an A record per address; other record types do not exist.
 fn answer(question: &[u8], addresses: &[Ipv4Addr]) -> Vec<u8> {
     const A: [u8; 2] = [0, 1];
     let name_length = question[12..].iter().position(|byte| *byte == 0).unwrap() + 1;
@@ -52,7 +52,7 @@ fn answer(question: &[u8], addresses: &[Ipv4Addr]) -> Vec<u8> {
     answer.extend([0x81, 0x80, 0, 1, 0, u8::try_from(addresses.len()).unwrap(), 0, 0, 0, 0]);
     answer.extend(&question[12..end]);
     for address in addresses {
-        // The name of the question, type A, class IN, sixty seconds, four bytes.
+        // The name of the query, type A, class IN, 60 seconds, four bytes.
         answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4]);
         answer.extend(address.octets());
     }

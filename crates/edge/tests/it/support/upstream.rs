@@ -1,6 +1,6 @@
-//! Something in the place of the api that does what a healthy api never does.
+//! A fake api that does what a healthy api never does.
 
-use super::PATIENCE;
+use super::TIMEOUT;
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
@@ -8,7 +8,7 @@ use std::{
     thread,
 };
 
-/// One request as it reached the other side.
+/// A request as it arrived.
 #[derive(Debug, Clone)]
 pub struct Received {
     pub first_line: String,
@@ -22,14 +22,14 @@ impl Received {
     }
 }
 
-/// A server that reads each request and then does what it was made for.
+/// A server that passes each request to a function.
 pub struct Upstream {
     pub address: SocketAddr,
     received: Arc<Mutex<Vec<Received>>>,
 }
 
 impl Upstream {
-    /// Answers every request with these bytes and closes.
+    /// Answers every request with these bytes and closes the connection.
     pub fn answering(bytes: impl Into<Vec<u8>>) -> Self {
         let bytes = bytes.into();
         Self::with(move |_, stream| {
@@ -37,15 +37,15 @@ impl Upstream {
         })
     }
 
-    /// Answers `200` with a text.
-    pub fn saying(text: &str) -> Self {
+    /// Answers 200 with this body.
+    pub fn with_body(text: &str) -> Self {
         Self::answering(format!(
             "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{text}",
             text.len()
         ))
     }
 
-    /// Does this with every request; the connection closes when it is done.
+    /// Calls this with every request, then closes the connection.
     pub fn with(act: impl Fn(&Received, &mut TcpStream) + Send + Sync + 'static) -> Self {
         Self::at("127.0.0.1:0", act)
     }
@@ -78,7 +78,7 @@ impl Upstream {
 }
 
 fn read_request(stream: &TcpStream) -> Option<Received> {
-    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    stream.set_read_timeout(Some(TIMEOUT)).ok()?;
     let mut reader = BufReader::new(stream);
     let mut line = || {
         let mut line = String::new();

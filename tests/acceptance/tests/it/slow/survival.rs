@@ -1,14 +1,14 @@
-//! `kill -9` of any process at any moment loses nothing acknowledged and counts nothing twice.
+//! SIGKILL of any process at any time loses no acknowledged event and counts none twice.
 
 use anyhow::Result;
 use sqlx::PgPool;
 use squall_acceptance::Stack;
 use std::{collections::BTreeSet, fmt::Write as _, fs::File, io::Write as _};
 
-/// Events a batch; small, so that many commits fall between two kills.
+/// Events per batch; few, so that many commits happen between two kills.
 const BATCH: usize = 20;
 
-/// Sums of every count there is; all equal when nothing was lost or doubled.
+/// The sums of all counts, which are equal when nothing was lost or counted twice.
 const COUNTS_AGREE: &str = "select count(*) from (
     select count(*) as n from events
     union select sum(events) from issues
@@ -26,7 +26,7 @@ fn batch(first: usize) -> String {
     body
 }
 
-/// Every number that was acknowledged is stored once; one that was not, once or never.
+/// Every acknowledged number is stored exactly once; every other one at most once.
 async fn nothing_lost_and_nothing_doubled(pool: &PgPool, acknowledged: &BTreeSet<usize>) -> Result<()> {
     let stored: Vec<i64> =
         sqlx::query_scalar("select (attributes->>'n')::bigint from events where attributes ? 'n' order by 1")
@@ -42,18 +42,18 @@ async fn nothing_lost_and_nothing_doubled(pool: &PgPool, acknowledged: &BTreeSet
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_is_killed_what_was_acknowledged_is_stored_once() -> Result<()> {
+async fn acknowledged_events_are_stored_once_whichever_process_is_killed() -> Result<()> {
     let mut stack = Stack::start().await?;
     let client = reqwest::Client::new();
     let mut acknowledged = BTreeSet::new();
     for round in 0..60 {
         let first = round * BATCH;
-        // The kill falls while this batch is on its way, through the api, the inbox or the digest.
+        // The kill happens while this batch is in the api, the inbox or the digest.
         let sent = {
             let sending = stack.ingest(&client, batch(first));
             tokio::pin!(sending);
-            // Polling once puts the request on the wire before the kill.
-            match futures_now(&mut sending).await {
+            // Polling once sends the request before the kill.
+            match poll_once(&mut sending).await {
                 Some(answer) => answer,
                 None if round % 5 == 1 => Err(anyhow::anyhow!("killed before the answer")),
                 None => sending.await,
@@ -111,7 +111,7 @@ async fn a_watched_file_is_counted_once_through_kills_of_the_worker() -> Result<
         }
     }
     stack.wait_for(&pool, "select count(*) from events", lines).await?;
-    stack.stop_gently()?;
+    stack.stop()?;
     stack.start_worker().await?;
     stack.wait_for(&pool, "select coalesce(sum(events), 0)::bigint from issues", lines).await?;
     let different: i64 = sqlx::query_scalar(COUNTS_AGREE).fetch_one(&pool).await?;
@@ -119,8 +119,8 @@ async fn a_watched_file_is_counted_once_through_kills_of_the_worker() -> Result<
     Ok(())
 }
 
-/// What a future says when it is asked once, or nothing.
-async fn futures_now<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+/// The result of a future if it is ready after one poll.
+async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
     tokio::select! {
         biased;
         answer = future => Some(answer),

@@ -1,79 +1,80 @@
-//! A database beside: made for one restore or drill, dropped unless it takes a name at the end.
+//! A scratch database: created for one restore or drill, and dropped unless it is renamed at the
+//! end.
 //!
-//! Its maker holds an advisory lock on its name. A database of such a name without that lock was left by
-//! a process that was killed; the next one drops it.
+//! Its creator holds an advisory lock on its name. A scratch database without that lock was left
+//! behind by a killed process; the next one drops it.
 
 use crate::{
-    failure::Failure,
+    failure::failure,
     manifest::DatabaseFacts,
     postgres::{self, literal, quoted},
     progress::Progress,
 };
 use anyhow::Result;
 use sqlx::PgConnection;
+use squall_base::random::{self, hex};
 
 /// The longest name PostgreSQL keeps, in bytes.
 const LONGEST_NAME: usize = 63;
 
-pub struct Beside {
+pub struct ScratchDatabase {
     name: String,
-    pub aside: PgConnection,
+    pub maintenance: PgConnection,
 }
 
-impl Beside {
-    /// Makes an empty database `<prefix>_<8 hex>` like the one in the manifest.
-    pub async fn make(
-        mut aside: PgConnection,
+impl ScratchDatabase {
+    /// Creates an empty database `<prefix>_<8 hex>` with the properties in the manifest.
+    pub async fn create(
+        mut maintenance: PgConnection,
         prefix: &str,
         facts: &DatabaseFacts,
         progress: &Progress,
     ) -> Result<Self> {
-        let prefix = shortened(prefix, LONGEST_NAME - 9);
-        drop_leftovers(&mut aside, prefix, progress).await?;
-        let name = format!("{prefix}_{:08x}", u32::from_be_bytes(crate::random()?));
-        postgres::execute(&mut aside, &format!("select pg_advisory_lock({})", key(&name))).await?;
-        postgres::execute(&mut aside, &creation(&name, facts)).await.map_err(|error| {
-            Failure::new(
-                format!("making the database {name}"),
+        let prefix = truncated(prefix, LONGEST_NAME - 9);
+        drop_leftovers(&mut maintenance, prefix, progress).await?;
+        let name = format!("{prefix}_{}", hex(&random::bytes::<4>()));
+        postgres::execute(&mut maintenance, &format!("select pg_advisory_lock({})", key(&name))).await?;
+        postgres::execute(&mut maintenance, &creation(&name, facts)).await.map_err(|error| {
+            failure(
+                format!("creating the database {name}"),
                 format!("{error:#}"),
-                "the role needs the right CREATEDB, and the server the locale of the backup",
+                "give the role the CREATEDB privilege, and install the locale of the backup at the server",
             )
         })?;
         for setting in &facts.settings {
             if let Some((parameter, value)) = setting.split_once('=') {
-                postgres::execute(&mut aside, &set(&name, parameter, value)).await?;
+                postgres::execute(&mut maintenance, &set(&name, parameter, value)).await?;
             }
         }
-        Ok(Self { name, aside })
+        Ok(Self { name, maintenance })
     }
 
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Drops it.
     pub async fn remove(mut self) -> Result<()> {
         let statement = format!("drop database if exists {} with (force)", quoted(&self.name));
-        postgres::execute(&mut self.aside, &statement).await
+        postgres::execute(&mut self.maintenance, &statement).await
     }
 }
 
-async fn drop_leftovers(aside: &mut PgConnection, prefix: &str, progress: &Progress) -> Result<()> {
+async fn drop_leftovers(maintenance: &mut PgConnection, prefix: &str, progress: &Progress) -> Result<()> {
     let names = sqlx::query_scalar("select datname::text from pg_database where starts_with(datname, $1)");
-    let names: Vec<String> = names.bind(format!("{prefix}_")).fetch_all(&mut *aside).await?;
-    for name in names.iter().filter(|name| is_ours(name, prefix)) {
+    let names: Vec<String> = names.bind(format!("{prefix}_")).fetch_all(&mut *maintenance).await?;
+    for name in names.iter().filter(|name| is_scratch_name(name, prefix)) {
         let lock = format!("select pg_try_advisory_lock({})", key(name));
-        if postgres::value(aside, &lock).await? {
-            progress.say(&format!("Dropping {name}, left by a restore or drill that was killed."));
-            postgres::execute(aside, &format!("drop database if exists {} with (force)", quoted(name)))
+        if postgres::value(maintenance, &lock).await? {
+            progress.say(&format!("Dropping {name}, left behind by a killed restore or drill."));
+            postgres::execute(maintenance, &format!("drop database if exists {} with (force)", quoted(name)))
                 .await?;
-            postgres::execute(aside, &format!("select pg_advisory_unlock({})", key(name))).await?;
+            postgres::execute(maintenance, &format!("select pg_advisory_unlock({})", key(name))).await?;
         }
     }
     Ok(())
 }
 
-fn is_ours(name: &str, prefix: &str) -> bool {
+fn is_scratch_name(name: &str, prefix: &str) -> bool {
     let random = name.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('_'));
     random.is_some_and(|hex| {
         hex.len() == 8 && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
@@ -105,7 +106,7 @@ fn creation(name: &str, facts: &DatabaseFacts) -> String {
     statement
 }
 
-/// Settings that are lists are kept by PostgreSQL in quotes already.
+/// PostgreSQL already returns the values of list settings quoted.
 const LISTS: [&str; 6] = [
     "local_preload_libraries",
     "search_path",
@@ -118,13 +119,13 @@ const LISTS: [&str; 6] = [
 pub fn set(database: &str, parameter: &str, value: &str) -> String {
     let is_list = LISTS.contains(&parameter.to_ascii_lowercase().as_str());
     let value = if is_list && !value.is_empty() { value.to_owned() } else { literal(value) };
-    // A parameter of an extension has a dot in its name.
+    // Parameters of extensions have a dot in their names.
     let parameter: Vec<_> = parameter.split('.').map(quoted).collect();
     format!("alter database {} set {} to {value}", quoted(database), parameter.join("."))
 }
 
-/// At most so many bytes, cut between characters.
-pub fn shortened(text: &str, bytes: usize) -> &str {
+/// At most this many bytes, cut between characters.
+pub fn truncated(text: &str, bytes: usize) -> &str {
     let end = (0..=bytes.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
     &text[..end.unwrap_or_default()]
 }
@@ -135,16 +136,16 @@ mod tests {
 
     #[test]
     fn a_long_name_is_cut_between_characters() {
-        assert_eq!(shortened("größe", 3), "gr");
-        assert_eq!(shortened("größe", 4), "grö");
-        assert_eq!(shortened("a", 60), "a");
+        assert_eq!(truncated("größe", 3), "gr");
+        assert_eq!(truncated("größe", 4), "grö");
+        assert_eq!(truncated("a", 60), "a");
     }
 
     #[test]
-    fn only_names_of_our_own_making_are_leftovers() {
-        assert!(is_ours("live_restoring_0123abcd", "live_restoring"));
+    fn only_names_with_a_random_suffix_are_leftovers() {
+        assert!(is_scratch_name("live_restoring_0123abcd", "live_restoring"));
         for other in ["live_restoring_x", "live_restoring_0123abcde", "live_restoring_0123ABCD", "live"] {
-            assert!(!is_ours(other, "live_restoring"), "{other}");
+            assert!(!is_scratch_name(other, "live_restoring"), "{other}");
         }
     }
 }

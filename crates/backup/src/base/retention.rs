@@ -1,32 +1,35 @@
-//! The bases of a store: which are there, what leads to one of them, and which go.
+//! The bases of a store: listing them, the chain of an increment, and the removal of old ones.
 
 use super::{BASES, Base, FACTS, FORMAT, SEAL};
-use crate::{failure::Failure, manifest::BackupId, store::Store, wal};
+use crate::{failure::failure, manifest::BackupId, store::Store, wal};
 use anyhow::Result;
 use serde::Deserialize;
 
-/// All sealed bases, the oldest first.
+/// All sealed bases, oldest first.
 ///
 /// # Errors
-/// When the store cannot be read, or a base is not as it was written, or made by a newer Squall.
+/// When the store cannot be read, a base is damaged, or a newer Squall created it.
 pub async fn bases(store: &Store) -> Result<Vec<Base>> {
     let mut bases = Vec::new();
     for entry in store.list(BASES).await? {
         let Some(folder) = entry.path.strip_suffix(&format!("/{SEAL}")) else { continue };
         let (facts, seal) = (store.get(&format!("{folder}/{FACTS}")).await?, store.get(&entry.path).await?);
         let damaged = |wrong: &str| {
-            let next = "choose an earlier time, for which another base serves, or restore a dump with `squall-backup restore`";
-            Failure::new(format!("reading {folder} in {}", store.location()), wrong, next)
+            let next = "choose an earlier time, which uses another base, or restore a dump with `squall-backup restore`";
+            failure(format!("reading {folder} in {}", store.location()), wrong, next)
         };
         let (Some(facts), Some(seal)) = (facts, seal) else { return Err(damaged("its facts are missing")) };
         if format!("{}\n", blake3::hash(&facts).to_hex()).as_bytes() != &seal[..] {
-            return Err(damaged("its facts are not those that were sealed"));
+            return Err(damaged("its facts do not match the seal"));
         }
         let header: Header = serde_json::from_slice(&facts).map_err(|error| damaged(&error.to_string()))?;
         if header.format > FORMAT {
-            return Err(Failure::new(
+            return Err(failure(
                 format!("reading {folder} in {}", store.location()),
-                format!("a newer Squall made it (format {}; this one reads up to {FORMAT})", header.format),
+                format!(
+                    "a newer Squall created it (format {}; this one reads up to {FORMAT})",
+                    header.format
+                ),
                 "use that version of squall-backup",
             ));
         }
@@ -41,20 +44,20 @@ struct Header {
     format: u32,
 }
 
-/// The base itself and all that it builds on, the whole one first.
+/// The bases that recover a base: the whole one first, then each increment up to the base itself.
 ///
 /// # Errors
-/// When one that it builds on is not there.
+/// When one of them is missing.
 pub fn chain<'a>(bases: &'a [Base], last: &'a Base) -> Result<Vec<&'a Base>> {
     let mut chain = vec![last];
     let mut first = last;
     while let Some(parent) = &first.parent {
         let found = bases.iter().find(|base| base.id == *parent && base.finished_at <= first.finished_at);
         first = found.filter(|found| found.id != first.id).ok_or_else(|| {
-            Failure::new(
-                format!("collecting what the base {} builds on", last.id),
-                format!("{parent} is not there"),
-                "choose another time, for which another base serves, or restore a dump with `squall-backup restore`",
+            failure(
+                format!("collecting the parents of the base {}", last.id),
+                format!("{parent} is missing"),
+                "choose another time, which uses another base, or restore a dump with `squall-backup restore`",
             )
         })?;
         chain.push(first);
@@ -63,37 +66,36 @@ pub fn chain<'a>(bases: &'a [Base], last: &'a Base) -> Result<Vec<&'a Base>> {
     Ok(chain)
 }
 
-/// Removes all but the newest whole bases of a server with their increments, and the segments that only the others
-/// needed. What other servers left in this place stays.
-pub async fn forget_older(store: &Store, system: &str, keep: usize) -> Result<()> {
+/// Keeps the newest whole bases of a server with their increments; removes the others and the
+/// segments that only they needed. Bases of other servers are not touched.
+pub async fn remove_older(store: &Store, system: &str, keep: usize) -> Result<()> {
     let mut bases = bases(store).await?;
     bases.retain(|base| base.system == system);
-    let (gone, first_segment) = surplus(&bases, keep);
-    for id in gone {
+    let (removed, first_segment) = surplus(&bases, keep);
+    for id in removed {
         store.delete_prefix(&format!("{BASES}/{id}"), SEAL).await?;
     }
     if let Some(first_segment) = first_segment {
-        wal::forget_before(store, system, first_segment).await?;
+        wal::remove_before(store, system, first_segment).await?;
     }
     Ok(())
 }
 
-/// What goes, increments before what they build on, so that killed half way none is left without its ground; and
-/// the first segment that is still needed.
+/// The bases to remove, increments before their parents so that an interruption leaves no increment
+/// without its parent; and the first segment that is still needed.
 fn surplus(bases: &[Base], keep: usize) -> (Vec<&BackupId>, Option<&str>) {
     let whole: Vec<&Base> = bases.iter().filter(|base| base.parent.is_none()).collect();
     let Some(oldest) = whole.len().checked_sub(keep.max(1)).filter(|surplus| *surplus > 0) else {
         return (Vec::new(), None);
     };
     let kept = &whole[oldest..];
-    let stays =
+    let is_kept =
         |base: &Base| chain(bases, base).is_ok_and(|chain| kept.iter().any(|kept| kept.id == chain[0].id));
-    let gone = bases.iter().rev().filter(|base| !stays(base)).map(|base| &base.id).collect();
-    (gone, kept.first().map(|base| base.first_segment.as_str()))
+    let removed = bases.iter().rev().filter(|base| !is_kept(base)).map(|base| &base.id).collect();
+    (removed, kept.first().map(|base| base.first_segment.as_str()))
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
     use crate::manifest::{FileEntry, FileKind};
@@ -107,7 +109,7 @@ mod tests {
         DateTime::<Utc>::from_timestamp(1_700_000_000, 0).unwrap() + TimeDelta::days(number)
     }
 
-    /// Each base names the one it builds on, or none.
+    /// The parent of each base; `None` for a whole one.
     fn built(parents: &[Option<i64>]) -> Vec<Base> {
         let file = |kind| FileEntry {
             name: "x".to_owned(),
@@ -137,22 +139,22 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_begins_with_the_whole_one_and_a_missing_link_is_named() {
+    fn a_chain_starts_with_the_whole_base_and_a_missing_parent_is_named() {
         let bases = built(&[None, Some(0), None, Some(1), Some(3)]);
         let ids: Vec<_> = chain(&bases, &bases[4]).unwrap().into_iter().map(|base| base.id.clone()).collect();
         assert_eq!(ids, [id(0), id(1), id(3), id(4)]);
         let broken = [bases[0].clone(), bases[3].clone()];
-        let said = chain(&broken, &broken[1]).unwrap_err().to_string();
-        assert!(said.contains(&format!("{} is not there", id(1))), "{said}");
+        let error = chain(&broken, &broken[1]).unwrap_err().to_string();
+        assert!(error.contains(&format!("{} is missing", id(1))), "{error}");
     }
 
     #[test]
-    fn whole_bases_are_counted_and_their_increments_go_with_them() {
+    fn whole_bases_are_counted_and_removed_with_their_increments() {
         let bases = built(&[None, Some(0), None, Some(2), Some(1), Some(3)]);
-        let (gone, first_segment) = surplus(&bases, 1);
-        assert_eq!(gone, [&id(4), &id(1), &id(0)], "an increment goes before what it builds on");
+        let (removed, first_segment) = surplus(&bases, 1);
+        assert_eq!(removed, [&id(4), &id(1), &id(0)], "an increment is removed before its parent");
         assert_eq!(first_segment, Some(bases[2].first_segment.as_str()));
         assert_eq!(surplus(&bases, 2), (Vec::new(), None));
-        assert_eq!(surplus(&bases, 0).0, surplus(&bases, 1).0, "the last one always stays");
+        assert_eq!(surplus(&bases, 0).0, surplus(&bases, 1).0, "the last one is always kept");
     }
 }
