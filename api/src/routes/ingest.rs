@@ -15,8 +15,8 @@ use axum::{
 use serde::Serialize;
 use squall_boot::{metrics, telemetry::trace};
 use squall_intake::{
-    Batch, InboxError, Origin, Rejection,
-    batch::{Fault, Shape},
+    Batch, InboxError, Origin, Rejection, RejectionReason,
+    batch::Shape,
     body::{BodyError, Encoding, unpack},
 };
 use utoipa::ToSchema;
@@ -37,6 +37,8 @@ pub(super) struct Receipt {
 struct RejectedLine {
     /// The number of the line, or of the item in an array, from 1.
     line: usize,
+    /// The kind of mistake, as the status of the source and the metrics count it.
+    code: RejectionReason,
     /// What is wrong with it.
     reason: String,
 }
@@ -77,19 +79,20 @@ pub(super) async fn ingest(
         .map_err(|reason| ApiError::new(StatusCode::BAD_REQUEST, "invalid_json", reason))?;
     let receipt = Receipt {
         accepted: batch.events(),
-        rejected: batch.rejections().iter().map(RejectedLine::from).collect(),
-        rejected_total: batch.rejected(),
+        rejected: batch.rejections().first().iter().map(RejectedLine::from).collect(),
+        rejected_total: batch.rejections().total(),
     };
     if let Err(wait) = state.limits.ingest(holder.key_id, receipt.accepted as u64).await {
         return Err(too_fast(retry_after(wait)));
     }
     let origin = Origin { project_id: holder.project_id, source_id: holder.source_id };
     if receipt.accepted > 0 || receipt.rejected_total > 0 {
-        let rejected = REASONS.map(|(fault, name)| (name, batch.rejected_for(fault)));
+        let rejected: Vec<_> =
+            batch.rejections().by_reason().map(|(reason, count, _)| (reason.name(), count)).collect();
         state.inbox.put(origin, batch).await?;
         metrics::EVENTS_ACCEPTED.add(&["http"], receipt.accepted as u64);
         trace::count("squall.events", receipt.accepted);
-        for (reason, count) in rejected.into_iter().filter(|(_, count)| *count > 0) {
+        for (reason, count) in rejected {
             metrics::EVENTS_REJECTED.add(&[reason], count as u64);
         }
     }
@@ -102,8 +105,6 @@ pub(super) async fn ingest(
     Ok((StatusCode::ACCEPTED, axum::Json(receipt)))
 }
 
-/// The reasons a piece is rejected for, as the metrics name them.
-const REASONS: [(Fault, &str); 2] = [(Fault::NotJson, "not_json"), (Fault::NoMessage, "no_message")];
 fn too_fast(seconds: u64) -> ApiError {
     ApiError::new(
         StatusCode::TOO_MANY_REQUESTS,
@@ -143,7 +144,7 @@ fn shape(headers: &HeaderMap) -> Result<Shape, ApiError> {
 
 impl From<&Rejection> for RejectedLine {
     fn from(rejection: &Rejection) -> Self {
-        Self { line: rejection.line, reason: rejection.reason.clone() }
+        Self { line: rejection.line, code: rejection.reason, reason: rejection.message.clone() }
     }
 }
 
@@ -169,7 +170,8 @@ impl From<InboxError> for ApiError {
                 "More arrives than can be written at the moment. Nothing of this request was kept; send it again.",
             )
             .retry_after(1),
-            InboxError::Unavailable(cause) => Self::unavailable(cause),
+            InboxError::Database(error) => Self::from(&*error),
+            InboxError::NotWritten(cause) => Self::unavailable(cause),
             InboxError::OriginGone => {
                 Self::new(StatusCode::UNAUTHORIZED, "unknown_key", "The project of this key was deleted.")
             }

@@ -9,9 +9,12 @@
 //! still be written; the sender then repeats a batch that was kept, which is why an answer that never
 //! came is the only way to double one.
 
-use crate::batch::{Batch, Rejection};
+use crate::{Batch, RejectionReason};
 use sqlx::{PgConnection, PgPool};
-use std::collections::HashMap;
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 use tokio::sync::{mpsc, oneshot};
 
 /// Body of an inbox row: zstd of one JSON [`crate::RawEvent`] a line.
@@ -30,7 +33,7 @@ const TAKE_BYTES: usize = 8 << 20;
 const WRITERS: usize = 2;
 
 /// Whose events a batch holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Origin {
     /// `projects.id`
     pub project_id: i64,
@@ -44,9 +47,12 @@ pub enum InboxError {
     /// More arrives than can be written.
     #[error("more arrives than can be written at the moment")]
     Full,
-    /// The database is away, its disk is full, or it refused the insert; the cause is in the log.
+    /// The database refused the insert.
     #[error("the batch could not be stored: {0}")]
-    Unavailable(String),
+    Database(Arc<sqlx::Error>),
+    /// The batch was not written, although nothing is wrong with it.
+    #[error("the batch was not written: {0}")]
+    NotWritten(&'static str),
     /// The project or the source was deleted meanwhile.
     #[error("the source of this batch was deleted")]
     OriginGone,
@@ -70,7 +76,7 @@ impl Inbox {
     /// Starts the writers on the current runtime.
     pub fn start(pool: &PgPool) -> Self {
         let (queue, submissions) = mpsc::channel(QUEUE_LIMIT);
-        let submissions = std::sync::Arc::new(tokio::sync::Mutex::new(submissions));
+        let submissions = Arc::new(tokio::sync::Mutex::new(submissions));
         for _ in 0..WRITERS {
             tokio::spawn(write_all(pool.clone(), submissions.clone()));
         }
@@ -85,7 +91,7 @@ impl Inbox {
     pub async fn put(&self, origin: Origin, batch: Batch) -> Result<(), InboxError> {
         let (answer, answered) = oneshot::channel();
         self.queue.try_send(Submission { origin, batch, answer }).map_err(|_| InboxError::Full)?;
-        answered.await.unwrap_or_else(|_| Err(InboxError::Unavailable("the writer stopped".into())))
+        answered.await.unwrap_or_else(|_| Err(InboxError::NotWritten("the writer stopped")))
     }
 }
 
@@ -95,17 +101,15 @@ impl Inbox {
 /// # Errors
 /// Whatever the database answers.
 pub async fn insert(connection: &mut PgConnection, origin: Origin, batch: &Batch) -> Result<(), sqlx::Error> {
-    let rejected = Rejected::of(origin, batch);
+    let mut rejected = RejectedByReason::default();
+    rejected.add(origin, batch);
     if batch.events() > 0 {
         insert_rows(connection, &[Row::pack(origin, batch.events(), &batch.lines)?]).await?;
     }
-    insert_rejected(connection, rejected.as_slice()).await
+    insert_rejected(connection, &rejected).await
 }
 
-async fn write_all(
-    pool: PgPool,
-    submissions: std::sync::Arc<tokio::sync::Mutex<mpsc::Receiver<Submission>>>,
-) {
+async fn write_all(pool: PgPool, submissions: Arc<tokio::sync::Mutex<mpsc::Receiver<Submission>>>) {
     loop {
         let gathered = {
             let mut submissions = submissions.lock().await;
@@ -127,16 +131,17 @@ async fn write_all(
                 for (origin, answer) in answers {
                     drop(answer.send(Err(match &origins_gone {
                         Ok(gone) if gone.contains(&origin) => InboxError::OriginGone,
-                        _ => InboxError::Unavailable("another batch of the same commit was refused".into()),
+                        _ => InboxError::NotWritten("another batch of the same commit was refused"),
                     })));
                 }
             }
             Err(error) => {
                 tracing::error!(error = %error, batches = answers.len(), "Batches could not be put into the inbox.");
+                let error = Arc::new(error);
                 for (_, answer) in answers {
                     drop(answer.send(Err(match is_foreign_key(&error) {
                         true => InboxError::OriginGone,
-                        false => InboxError::Unavailable(error.to_string()),
+                        false => InboxError::Database(error.clone()),
                     })));
                 }
             }
@@ -158,13 +163,13 @@ fn gather(first: Submission, submissions: &mut mpsc::Receiver<Submission>) -> Ve
 type Answer = (Origin, oneshot::Sender<Result<(), InboxError>>);
 
 /// Joins what has the same origin into one row each, packed.
-fn join(gathered: Vec<Submission>) -> (Vec<Answer>, Result<Vec<Row>, sqlx::Error>, Vec<Rejected>) {
+fn join(gathered: Vec<Submission>) -> (Vec<Answer>, Result<Vec<Row>, sqlx::Error>, RejectedByReason) {
     let mut answers = Vec::with_capacity(gathered.len());
-    let mut rejected = Vec::new();
+    let mut rejected = RejectedByReason::default();
     let mut by_origin: HashMap<Origin, (usize, Vec<u8>)> = HashMap::new();
     // Who has stopped waiting was told to send again: what is not kept yet must not be kept twice.
     for Submission { origin, batch, answer } in gathered.into_iter().filter(|it| !it.answer.is_closed()) {
-        rejected.extend(Rejected::of(origin, &batch));
+        rejected.add(origin, &batch);
         answers.push((origin, answer));
         if batch.events() > 0 {
             let (events, lines) = by_origin.entry(origin).or_default();
@@ -181,7 +186,7 @@ fn join(gathered: Vec<Submission>) -> (Vec<Answer>, Result<Vec<Row>, sqlx::Error
     (answers, rows, rejected)
 }
 
-async fn write(pool: &PgPool, rows: &[Row], rejected: &[Rejected]) -> Result<(), sqlx::Error> {
+async fn write(pool: &PgPool, rows: &[Row], rejected: &RejectedByReason) -> Result<(), sqlx::Error> {
     let mut transaction = pool.begin().await?;
     insert_rows(&mut transaction, rows).await?;
     insert_rejected(&mut transaction, rejected).await?;
@@ -204,20 +209,25 @@ impl Row {
     }
 }
 
+/// What was rejected in one transaction, in the order in which its rows are locked: two writers then never wait for
+/// each other in a circle.
+#[derive(Default)]
+struct RejectedByReason(BTreeMap<(Origin, RejectionReason), Rejected>);
+
 struct Rejected {
-    origin: Origin,
-    reason: String,
     events: i64,
     example: String,
 }
 
-impl Rejected {
-    fn of(origin: Origin, batch: &Batch) -> Option<Self> {
-        let Rejection { reason, line } = batch.rejections().first()?;
-        // The clause before the first colon names the kind; what follows differs from line to line.
-        let kind = reason.split(':').next().unwrap_or_default().to_owned();
-        let events = i64::try_from(batch.rejected()).unwrap_or(i64::MAX);
-        Some(Self { origin, reason: kind, events, example: format!("line {line}: {reason}") })
+impl RejectedByReason {
+    fn add(&mut self, origin: Origin, batch: &Batch) {
+        for (reason, count, example) in batch.rejections().by_reason() {
+            let rejected = self
+                .0
+                .entry((origin, reason))
+                .or_insert_with(|| Rejected { events: 0, example: example.to_string() });
+            rejected.events += i64::try_from(count).unwrap_or(i64::MAX);
+        }
     }
 }
 
@@ -280,21 +290,26 @@ async fn insert_rows(connection: &mut PgConnection, rows: &[Row]) -> Result<(), 
     Ok(())
 }
 
-async fn insert_rejected(connection: &mut PgConnection, rejected: &[Rejected]) -> Result<(), sqlx::Error> {
-    for Rejected { origin, reason, events, example } in rejected {
-        sqlx::query!(
-            "insert into rejections (project_id, source_id, day, reason, events, last_at, example)
-             values ($1, $2, (now() at time zone 'UTC')::date, left($3, 200), $4, now(), left($5, 500))
-             on conflict (source_id, day, reason) do update
-             set events = rejections.events + excluded.events, last_at = now(), example = excluded.example",
-            origin.project_id,
-            origin.source_id,
-            reason,
-            events,
-            example,
-        )
-        .execute(&mut *connection)
-        .await?;
+async fn insert_rejected(
+    connection: &mut PgConnection,
+    RejectedByReason(rejected): &RejectedByReason,
+) -> Result<(), sqlx::Error> {
+    if rejected.is_empty() {
+        return Ok(());
     }
+    sqlx::query!(
+        "insert into rejections (project_id, source_id, day, reason, events, last_at, example)
+         select p, s, (now() at time zone 'UTC')::date, r, n, now(), left(e, 500)
+         from unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::text[]) as t(p, s, r, n, e)
+         on conflict (source_id, day, reason) do update
+         set events = rejections.events + excluded.events, last_at = now(), example = excluded.example",
+        &rejected.keys().map(|(origin, _)| origin.project_id).collect::<Vec<_>>(),
+        &rejected.keys().map(|(origin, _)| origin.source_id).collect::<Vec<_>>(),
+        &rejected.keys().map(|(_, reason)| reason.name().to_owned()).collect::<Vec<_>>(),
+        &rejected.values().map(|rejected| rejected.events).collect::<Vec<_>>(),
+        &rejected.values().map(|rejected| rejected.example.clone()).collect::<Vec<_>>(),
+    )
+    .execute(connection)
+    .await?;
     Ok(())
 }
