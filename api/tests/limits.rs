@@ -130,7 +130,7 @@ async fn guesses_are_counted_by_all_replicas_together_until_redis_dies(pool: PgP
     let (tries, _) = guess(&[&two], "viewer@example.org").await;
     assert!(tries >= 5, "each process limits by itself, from the beginning");
 
-    server.start_again();
+    server.restart();
     until_redis(&one, |state| *state == State::Up).await;
     until_redis(&two, |state| *state == State::Up).await;
     guess(&[&two, &one], "grace@example.org").await;
@@ -187,7 +187,7 @@ async fn replicas_share_what_a_key_may_send_until_redis_dies(pool: PgPool) {
         assert_eq!(send(api, &key, 60_000).await.status, StatusCode::TOO_MANY_REQUESTS);
     }
 
-    server.start_again();
+    server.restart();
     until_redis(&one, |state| *state == State::Up).await;
     assert_eq!(send(&one, &key, 90_000).await.status, StatusCode::ACCEPTED, "a new Redis knows of nothing");
     until_redis(&two, |state| *state == State::Up).await;

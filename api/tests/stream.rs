@@ -7,7 +7,7 @@ mod stream_support;
 mod support;
 
 use axum::http::StatusCode;
-use redis_support::{PATIENCE, RedisServer};
+use redis_support::{RedisServer, TIMEOUT};
 use serde_json::json;
 use sqlx::PgPool;
 use squall_live::{Minute, Publisher, redis::State};
@@ -23,7 +23,7 @@ async fn what_the_worker_tells_is_told_as_it_is_now(pool: PgPool) {
     let mut stream = Stream::of(&api, &viewer).await;
     let worker = worker(&pool);
 
-    worker.tell(&new(1));
+    worker.publish(&new(1));
     let event = stream.next().await.unwrap();
     assert_eq!(event.kind, "issue.new");
     assert_eq!(
@@ -37,7 +37,7 @@ async fn what_the_worker_tells_is_told_as_it_is_now(pool: PgPool) {
     update.add_count(Minute { project_id: shop, minute: 29_919_360, level: 4 }, 3);
     update.add_count(Minute { project_id: shop, minute: 29_919_360, level: 2 }, 250);
     update.add_count(Minute { project_id: 999, minute: 29_919_360, level: 2 }, 1);
-    worker.tell(&update);
+    worker.publish(&update);
     let event = stream.next().await.unwrap();
     assert_eq!(event.kind, "issue.changed");
     assert_eq!((&event.data["events"], &event.data["level"]), (&json!(41), &json!("fatal")));
@@ -88,7 +88,7 @@ async fn a_key_hears_of_its_own_project_only_and_must_be_one_that_reads(pool: Pg
     let mut narrow = Stream::open(&api, &[("cookie", &admin)], "?project=shop").await;
     let mut both = new(1);
     both.add_new(2);
-    worker(&pool).tell(&both);
+    worker(&pool).publish(&both);
     assert_eq!(person.next().await.unwrap().data["project"], "bank");
     for stream in [&mut key, &mut narrow, &mut person] {
         assert_eq!(stream.next().await.unwrap().data["project"], "shop");
@@ -134,11 +134,11 @@ async fn who_comes_back_hears_what_they_missed_or_that_they_did(pool: PgPool) {
     let mut leaves = Stream::of(&api, &viewer).await;
     // Who is cut off before the first event knows their place as well.
     let place = leaves.last_id.clone();
-    worker.tell(&new(1));
+    worker.publish(&new(1));
     let first = leaves.next().await.unwrap();
     drop(leaves);
     stays.next().await.unwrap();
-    worker.tell(&new(2));
+    worker.publish(&new(2));
     stays.next().await.unwrap();
 
     let back = [("cookie", viewer.as_str()), ("last-event-id", first.id.as_str())];
@@ -164,7 +164,7 @@ async fn who_does_not_read_holds_up_nobody_and_is_told_to_read_anew(pool: PgPool
     let mut fast = Stream::of(&api, &viewer).await;
     for hundreds in 0..15 {
         for issue in 1..=100 {
-            worker.tell(&new(hundreds * 100 + issue));
+            worker.publish(&new(hundreds * 100 + issue));
         }
         for _ in 0..100 {
             assert_eq!(fast.next().await.unwrap().kind, "issue.new");
@@ -175,7 +175,7 @@ async fn who_does_not_read_holds_up_nobody_and_is_told_to_read_anew(pool: PgPool
         heard += 1;
     }
     assert!(heard < 1_500, "everything was kept for who did not read");
-    worker.tell(&changed(7));
+    worker.publish(&changed(7));
     assert_eq!(slow.next().await.unwrap().data["id"], 7, "and then it goes on");
 }
 
@@ -187,7 +187,7 @@ async fn more_than_can_be_told_is_one_word(pool: PgPool) {
     let mut stream = Stream::of(&api, &viewer).await;
     let worker = worker(&pool);
     for issue in 1..=10_000 {
-        worker.tell(&changed(issue));
+        worker.publish(&changed(issue));
     }
     assert_eq!(stream.next_of("resync").await.data, json!({ "reason": "overflow" }));
 }
@@ -210,7 +210,7 @@ async fn streams_of_one_person_have_a_number_and_an_end(pool: PgPool) {
     drop(streams.remove(0));
     let start = Instant::now();
     while api.open(request(&[("cookie", &viewer)], "")).await.status() != StatusCode::OK {
-        assert!(start.elapsed() < PATIENCE, "the place stays taken");
+        assert!(start.elapsed() < TIMEOUT, "the place stays taken");
         tokio::task::yield_now().await;
     }
 
@@ -235,7 +235,7 @@ async fn replicas_tell_the_same_while_redis_dies_and_comes_back(pool: PgPool) {
     let listeners: i64 = sqlx::query_scalar(listening).fetch_one(&pool).await.unwrap();
     assert_eq!(listeners, 0, "a replica listens to PostgreSQL although it has Redis");
 
-    worker.tell(&new(1));
+    worker.publish(&new(1));
     for stream in &mut streams {
         assert_eq!(stream.next().await.unwrap().data["id"], 1);
     }
@@ -246,7 +246,7 @@ async fn replicas_tell_the_same_while_redis_dies_and_comes_back(pool: PgPool) {
     for stream in &mut streams {
         assert_eq!(stream.next().await.unwrap().data, json!({ "reason": "interrupted" }));
     }
-    worker.tell(&new(2));
+    worker.publish(&new(2));
     for stream in &mut streams {
         assert_eq!(stream.next_of("issue.new").await.data["id"], 2);
     }
@@ -255,12 +255,12 @@ async fn replicas_tell_the_same_while_redis_dies_and_comes_back(pool: PgPool) {
     assert_eq!(ready.body["checks"]["redis"]["ok"], false);
     assert!(!ready.body.to_string().contains("127.0.0.1"), "outsiders learn no addresses");
 
-    server.start_again();
+    server.restart();
     for stream in &mut streams {
         assert_eq!(stream.next().await.unwrap().data, json!({ "reason": "interrupted" }));
     }
     until_redis(&one, |state| *state == State::Up).await;
-    worker.tell(&new(3));
+    worker.publish(&new(3));
     for stream in &mut streams {
         assert_eq!(stream.next_of("issue.new").await.data["id"], 3);
     }

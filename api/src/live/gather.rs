@@ -7,7 +7,7 @@ use super::{
     told::{Missed, Told},
 };
 use sqlx::PgPool;
-use squall_live::{Heard, Redis, hear};
+use squall_live::{Message, Redis, subscribe};
 use std::time::Duration;
 use tokio::{sync::mpsc, time::Instant};
 
@@ -27,7 +27,7 @@ pub(super) async fn run(live: Live, pool: PgPool, redis: Option<Redis>) {
             watched = streams.wait_for(|count| *count > 0) => if watched.is_err() { return },
         }
         let (sender, heard) = mpsc::channel(HEARD);
-        tokio::spawn(hear(pool.clone(), redis.clone(), sender));
+        tokio::spawn(subscribe(pool.clone(), redis.clone(), sender));
         tokio::select! {
             () = closing.cancelled() => return,
             () = gather(&live, &pool, heard) => {}
@@ -51,7 +51,7 @@ async fn nobody_watches(live: &Live) {
     }
 }
 
-async fn gather(live: &Live, pool: &PgPool, mut heard: mpsc::Receiver<Heard>) {
+async fn gather(live: &Live, pool: &PgPool, mut heard: mpsc::Receiver<Message>) {
     let mut pending = Pending::default();
     let mut next = Instant::now();
     let mut next_overflow = next;
@@ -65,8 +65,8 @@ async fn gather(live: &Live, pool: &PgPool, mut heard: mpsc::Receiver<Heard>) {
             }
             heard = heard.recv() => match heard {
                 None => return,
-                Some(Heard::Update(update)) => pending.add(&update),
-                Some(Heard::Anew) => {
+                Some(Message::Update(update)) => pending.add(&update),
+                Some(Message::Subscribed) => {
                     pending = Pending::default();
                     live.tell([Told::resync(Missed::Interrupted)]);
                     live.0.hearing.send_replace(true);

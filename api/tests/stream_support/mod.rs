@@ -7,7 +7,7 @@
 )]
 
 use crate::{
-    redis_support::{PATIENCE, RedisServer},
+    redis_support::{RedisServer, TIMEOUT},
     support::Api,
 };
 use axum::{
@@ -55,7 +55,7 @@ pub async fn sharing(pool: &PgPool, server: &RedisServer, variables: &[(&str, &s
 
 pub async fn until_redis(api: &Api, fits: impl Fn(&State) -> bool) {
     let redis = api.state.redis.as_ref().expect("this api has no Redis");
-    timeout(PATIENCE, redis.wait_for(fits)).await.expect("Redis does not change its state");
+    timeout(TIMEOUT, redis.wait_for(fits)).await.expect("Redis does not change its state");
 }
 
 /// One event of a stream.
@@ -94,7 +94,7 @@ impl Stream {
 
     /// The next event; `None` when the stream has ended.
     pub async fn next(&mut self) -> Option<Event> {
-        timeout(PATIENCE, async {
+        timeout(TIMEOUT, async {
             loop {
                 let block = self.block().await?;
                 let field = |name: &str| {
@@ -133,7 +133,7 @@ impl Stream {
                 }
                 return Some(block);
             }
-            let chunk = timeout(PATIENCE, self.body.next()).await.expect("nothing is sent")?;
+            let chunk = timeout(TIMEOUT, self.body.next()).await.expect("nothing is sent")?;
             self.text.push_str(std::str::from_utf8(&chunk.unwrap()).unwrap());
         }
     }

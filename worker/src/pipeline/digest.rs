@@ -84,7 +84,7 @@ impl Stage for Digest {
             Ok(digested) => digested,
             Err(error) => return self.give_up(&ids, error).await,
         };
-        self.context.live.tell(&changes);
+        self.context.live.publish(&changes);
         metrics::EVENTS_STORED.add(&[], events as u64);
         trace::count("squall.batches", ids.len());
         trace::count("squall.events", events);
