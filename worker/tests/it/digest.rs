@@ -1,15 +1,12 @@
 //! What the digest stores, counts and survives.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on should end")]
 
-mod support;
-
+use crate::support::{context, digest_all, number, project, put};
 use chrono::{DateTime, Utc};
 use sqlx::{PgPool, postgres::PgListener};
 use squall_intake::batch::Shape::{Lines, Ndjson};
 use squall_live::{Minute, Update};
 use squall_worker::pipeline::{Digest, Progress, Stage};
 use std::time::Duration;
-use support::{context, digest_all, number, project, put};
 use tokio::time::timeout;
 
 /// Sums of every count there is, which must always agree.

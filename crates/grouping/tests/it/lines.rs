@@ -1,7 +1,5 @@
 //! Lines as real programs write them.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
-
 use squall_grouping::{
     Change, Exception, Frame, Grouper, Level, MAX_TEMPLATES, StoredTemplate, Subject, format::parse_line,
     multiline::Assembler,

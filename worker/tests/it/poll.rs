@@ -1,10 +1,8 @@
 //! A file source puts every line into the inbox once, whatever happens to the files, the worker or the
 //! database.
 
-mod poll_support;
-
+use crate::poll_support::{Watched, context, events, lines};
 use chrono::TimeDelta;
-use poll_support::{Watched, context, events, lines};
 use sqlx::PgPool;
 use squall_worker::pipeline::{Poll, Progress};
 use std::{fs, os::unix::fs::symlink};
