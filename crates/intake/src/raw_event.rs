@@ -1,4 +1,4 @@
-//! One event as it lies in the inbox: checked and bounded, not yet understood.
+//! One event in the inbox: valid and bounded, not yet decoded.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;

@@ -1,7 +1,7 @@
 //! What PostgreSQL can store: text without NUL, and JSON that `jsonb` takes.
 //!
-//! A sender's odd value must not make the transaction of everybody else's events fail, so it is made
-//! storable at the door.
+//! One odd value must not fail a transaction with the events of other senders, so intake makes every value
+//! storable.
 
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -24,10 +24,10 @@ pub fn text(text: Cow<'_, str>) -> Cow<'_, str> {
     Cow::Owned(text.replace('\0', "\u{fffd}"))
 }
 
-/// `json` as `jsonb` can hold it. Nearly all JSON comes back as it is, after one look at each byte.
+/// `json` in a form that `jsonb` accepts. Nearly all JSON is returned unchanged after one pass.
 ///
 /// # Errors
-/// Only when the JSON that was made storable cannot be written, which no input is known to cause.
+/// When the result cannot be written as JSON, which no known input causes.
 pub fn json(json: &RawValue) -> Result<Cow<'_, RawValue>, serde_json::Error> {
     match hazard(json.get()) {
         None => Ok(Cow::Borrowed(json)),

@@ -278,7 +278,7 @@ async fn odd_bytes_are_stored_and_harm_nobody(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "squall_migrations::MIGRATOR")]
-async fn what_a_turn_changed_is_told_after_its_commit(pool: PgPool) {
+async fn what_a_turn_changed_is_published_after_its_commit(pool: PgPool) {
     let shop = project(&pool, "shop").await;
     let mut listener = PgListener::connect_with(&pool).await.unwrap();
     listener.listen("live").await.unwrap();
@@ -293,13 +293,13 @@ async fn what_a_turn_changed_is_told_after_its_commit(pool: PgPool) {
     let mut expected = Update::default();
     expected.add_new(issue);
     expected.add_count(minute, 3);
-    let told = timeout(Duration::from_secs(60), listener.recv()).await.unwrap().unwrap();
-    assert_eq!(Update::parse(told.payload()), expected);
+    let published = timeout(Duration::from_secs(60), listener.recv()).await.unwrap().unwrap();
+    assert_eq!(Update::parse(published.payload()), expected);
 
     put(&pool, shop, Ndjson, &body).await;
     digest_all(&mut digest).await;
     expected.new.clear();
     expected.add_changed(issue);
-    let told = timeout(Duration::from_secs(60), listener.recv()).await.unwrap().unwrap();
-    assert_eq!(Update::parse(told.payload()), expected);
+    let published = timeout(Duration::from_secs(60), listener.recv()).await.unwrap().unwrap();
+    assert_eq!(Update::parse(published.payload()), expected);
 }

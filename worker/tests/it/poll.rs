@@ -281,7 +281,7 @@ async fn a_file_without_permission_is_read_when_it_is_given(pool: PgPool) {
     watched.settle().await;
     let (failures, message) = watched.health().await;
     assert_eq!(failures, 1);
-    assert!(message.unwrap().contains("Let the user that the worker runs as read it"));
+    assert!(message.unwrap().contains("Give the user of the worker read access"));
     fs::set_permissions(watched.path("app.log"), fs::Permissions::from_mode(0o644)).unwrap();
     watched.settle().await;
     assert_eq!((watched.messages().await, watched.health().await), (events(0..3), (0, None)));
