@@ -1,16 +1,16 @@
 //! Stack traces as programs print them, read into a type, a message and frames.
 //!
 //! A reader for each family of runtimes looks at lines only; the first that finds a frame wins. What
-//! no reader knows is no exception, and stays a message.
+//! no reader recognises stays a message.
 
 mod frames;
 
 use serde::{Deserialize, Serialize};
 
-/// Frames kept; a recursion of thousands says no more than its first hundred.
+/// Frames kept; a recursion of thousands adds nothing to its first hundred.
 const MAX_FRAMES: usize = 100;
 
-/// Frames that make a group: enough to tell two places apart, few enough to survive a change of a caller.
+/// Frames that define a group: enough to distinguish two places, few enough to survive a change of a caller.
 const GROUPED_FRAMES: usize = 8;
 
 /// What was thrown, and where.

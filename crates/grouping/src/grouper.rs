@@ -37,7 +37,7 @@ impl fmt::Display for Fingerprint {
     }
 }
 
-/// FNV-1a of 128 bits (Fowler, Noll, Vo): stable for ever, and nobody gains by a collision with himself.
+/// FNV-1a of 128 bits (Fowler, Noll, Vo): stable for ever; a sender that provokes a collision only merges its own groups.
 fn fnv_128(parts: &[&[u8]]) -> u128 {
     const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013B;
     let bytes = parts.iter().flat_map(|part| part.iter());
@@ -55,7 +55,7 @@ pub struct Subject<'a> {
     pub exception: Option<&'a Exception>,
 }
 
-/// A template as the caller wrote it down.
+/// A template as the caller stored it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredTemplate {
     /// The group's name.
@@ -69,11 +69,11 @@ pub struct StoredTemplate {
 pub struct Assignment {
     /// The group's name.
     pub fingerprint: Fingerprint,
-    /// What the caller has to write down.
+    /// What the caller has to store.
     pub change: Change,
 }
 
-/// What an event changed in what is known.
+/// What an event changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// Nothing.
@@ -92,19 +92,19 @@ pub enum Change {
 
 /// Everything known of the groups of one project.
 ///
-/// It depends on nothing but the templates in order of creation: [`Grouper::restore`] of what the changes
-/// said behaves as the grouper that said it.
+/// It depends only on the templates in order of creation: [`Grouper::restore`] with the recorded changes behaves
+/// like the grouper that returned them.
 #[derive(Default)]
 pub struct Grouper {
     tree: Tree,
     /// The names of the templates of the tree, by their index.
     names: Vec<Fingerprint>,
-    /// Groups that are no templates.
+    /// Groups that are not templates.
     others: HashSet<Fingerprint>,
 }
 
 impl Grouper {
-    /// A grouper that knows nothing.
+    /// A grouper without groups.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -137,7 +137,7 @@ impl Grouper {
         self.len() == 0
     }
 
-    /// Gives an event its group.
+    /// Assigns an event to a group.
     pub fn assign(&mut self, subject: &Subject<'_>) -> Assignment {
         if let Some(exception) = subject.exception.filter(|exception| !exception.kind.is_empty()) {
             let template = exception::template(exception);

@@ -1,6 +1,6 @@
 //! Stack traces, joined to the line they belong to.
 //!
-//! Lines come one by one; a record is handed on when the line after it begins another. The reading is
+//! Lines arrive one by one; a record is returned when the next line begins another. The rules are
 //! conservative: a line with a header of its own (a time, a level, a JSON object) always begins a record,
 //! and a line without one only continues a record if it looks like a part of a stack trace, or is indented
 //! below a line with a header. An empty line that is not inside a trace ends a record and is dropped.
@@ -47,7 +47,7 @@ enum Block {
 }
 
 impl Assembler {
-    /// An assembler that holds nothing.
+    /// An empty assembler.
     #[must_use]
     pub fn new() -> Self {
         Self::default()

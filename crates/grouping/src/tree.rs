@@ -242,7 +242,7 @@ fn looks_like_name(text: &str) -> bool {
         || (inner.iter().any(u8::is_ascii_uppercase) && text.bytes().any(|byte| byte.is_ascii_lowercase()))
 }
 
-/// Leaves are told apart by the number of tokens and by the first token.
+/// Leaves are distinguished by the number of tokens and by the first token.
 fn leaf_key(tokens: &[Token<'_>]) -> u64 {
     let mut hasher = FxHasher::default();
     tokens.len().hash(&mut hasher);

@@ -131,7 +131,7 @@ async fn a_turn_that_fails_before_its_commit_leaves_no_trace(pool: PgPool) {
     assert_eq!(
         digest.run_once().await.unwrap(),
         Progress::Did(1),
-        "a failure of a batch is no failure of the stage"
+        "the failure of a batch is not a failure of the stage"
     );
     assert_eq!(number(&pool, "select attempts::bigint from inbox").await, 1);
     assert_eq!(totals(&pool).await, [0; 5]);

@@ -260,7 +260,7 @@ async fn a_file_that_cannot_be_read_is_named_and_the_others_go_on(pool: PgPool) 
     assert_eq!(watched.messages().await, events(0..5));
     let (failures, message) = watched.health().await;
     let message = message.unwrap();
-    assert_eq!(failures, 1, "the same message again is no other failure");
+    assert_eq!(failures, 1, "the same message again is not a new failure");
     assert!(message.contains("loop.log cannot be read") && message.contains("remove it"), "{message}");
     let failed = watched.history().await.into_iter().filter(|(outcome, _, _)| outcome == "failed").count();
     assert_eq!(failed, 1);

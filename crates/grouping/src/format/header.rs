@@ -1,7 +1,7 @@
 //! The header of a text line: time, level, process, thread and logger, in whatever order they stand.
 //!
 //! The header is eaten from the left, piece by piece. It is only believed when it holds a time or an
-//! unmistakable level; else the whole line is the message. What cannot be told from the message stays there.
+//! unmistakable level; else the whole line is the message. What cannot be separated from the message stays in it.
 
 mod names;
 
@@ -79,7 +79,7 @@ struct Header<'a> {
 }
 
 impl<'a> Header<'a> {
-    /// Eats one piece; `false` when there is none.
+    /// Consumes one piece; `false` when the input does not start with one.
     fn piece(&mut self) -> bool {
         let spaced = self.rest.trim_start_matches([' ', '\t']);
         // A dash or a bar between pieces.

@@ -120,7 +120,7 @@ fn epoch(it: &mut Cursor<'_>, _: Timestamp) -> Option<Timestamp> {
 
 /// `04:15:59.123`, of the last day on which it is not in the future.
 fn bare_time(it: &mut Cursor<'_>, reference: Timestamp) -> Option<Timestamp> {
-    // An address such as 10.11.10.1 is no time.
+    // An address such as 10.11.10.1 is not a time.
     if !matches!(it.bytes.get(1..3)?, [b':', _] | [_, b':']) {
         return None;
     }

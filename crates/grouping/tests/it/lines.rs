@@ -213,7 +213,7 @@ fn headers_are_taken_off() {
     }
 }
 
-/// Records come apart exactly where a `=` stands in the margin.
+/// Records are split exactly where a `=` is in the margin.
 fn check_records(text: &str) {
     let (mut assembler, mut records, mut expected) = (Assembler::new(), Vec::new(), Vec::<String>::new());
     for line in text.lines() {
