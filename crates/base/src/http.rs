@@ -46,7 +46,7 @@ fn parse(answer: &str) -> Option<Response> {
 /// Asks a process whether it is healthy: it must answer `GET path` with 200 within `timeout`.
 ///
 /// # Errors
-/// A sentence that says why it is not.
+/// A sentence that names the reason.
 pub fn check_health(address: SocketAddr, path: &str, timeout: Duration) -> Result<(), String> {
     let address = connectable(address);
     let url = format!("http://{address}{path}");
