@@ -61,7 +61,8 @@ fn check_health(options: HealthcheckOptions) -> Result<()> {
     healthcheck::run(address, options)
 }
 
-/// How long the end of the process waits for a read that cannot be cancelled, such as one from a dead mount.
+/// How long the end of the process waits for a read that cannot be cancelled, such as one from a
+/// dead mount.
 const BLOCKED_READS: Duration = Duration::from_secs(5);
 
 fn serve() -> Result<()> {
@@ -105,8 +106,8 @@ async fn work(config: Config, pool: PgPool, stop: CancellationToken) {
     listening.abort();
 }
 
-/// Wakes the digest when the inbox has new rows. While the connection is lost, the digest runs after its
-/// idle pause instead.
+/// Wakes the digest when the inbox has new rows. While the connection is lost, the digest runs
+/// after its idle pause instead.
 async fn listen(pool: PgPool, inbox_filled: Arc<Notify>, stop: CancellationToken) {
     while !stop.is_cancelled() {
         match listen_once(&pool, &inbox_filled).await {

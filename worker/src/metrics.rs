@@ -1,4 +1,5 @@
-//! Gauges that are read from the database at each scrape: sources, days and the size of the database.
+//! Gauges that are read from the database at each scrape: sources, days and the size of the
+//! database.
 
 use crate::partitions;
 use chrono::Utc;

@@ -65,8 +65,8 @@ pub fn check_health(address: SocketAddr, path: &str, timeout: Duration) -> Resul
     }
 }
 
-/// The address under which a process of this machine is reached that listens on `address`: a listener on every
-/// address is reached on loopback.
+/// The address under which a process of this machine is reached that listens on `address`: a
+/// listener on every address is reached on loopback.
 #[must_use]
 pub fn connectable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {

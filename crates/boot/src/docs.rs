@@ -1,9 +1,10 @@
-//! Tables in the docs that are generated from code: a test compares them, and rewrites them when UPDATE is set.
+//! Tables in the docs that are generated from code: a test compares them, and rewrites them when
+//! UPDATE is set.
 
 use std::{env, fs, path::Path};
 
-/// Compares the first table below the line `heading` of a page with `table`, or writes it there when the variable UPDATE
-/// is set.
+/// Compares the first table below the line `heading` of a page with `table`, or writes it there
+/// when the variable UPDATE is set.
 ///
 /// # Errors
 /// A sentence: the page is out of date, or has no such heading.

@@ -1,8 +1,9 @@
-//! The metrics for Prometheus: [`ALL`] lists every metric of every process with its labels and its meaning.
+//! The metrics for Prometheus: [`ALL`] lists every metric of every process with its labels and its
+//! meaning.
 //!
-//! Code records only through these constants, so that the docs, the dashboard and the alert rules can be tested against
-//! them. Until [`install`] is called, recording only checks a flag. Labels have few values: a route is its template, and
-//! nothing that a client sends becomes a label.
+//! Code records only through these constants, so that the docs, the dashboard and the alert rules
+//! can be tested against them. Until [`install`] is called, recording only checks a flag. Labels
+//! have few values: a route is its template, and nothing that a client sends becomes a label.
 
 use anyhow::Context;
 use metrics::{Label, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};

@@ -7,15 +7,16 @@ use crate::{
 };
 use std::{collections::HashSet, fmt};
 
-/// The version of the method. It is part of every fingerprint: a change that moves events between groups
-/// raises it.
+/// The version of the method. It is part of every fingerprint: a change that moves events between
+/// groups raises it.
 pub const VERSION: u16 = 1;
 
-/// Templates of a project beyond which messages without one share a single group: a sender that puts
-/// random text into its messages costs bounded memory.
+/// Templates of a project beyond which messages without one share a single group: a sender that
+/// puts random text into its messages costs bounded memory.
 pub const MAX_TEMPLATES: usize = 20_000;
 
-/// The stable name of a group: one byte for its kind, the rest a hash of what it was when it was first seen.
+/// The stable name of a group: one byte for its kind, the rest a hash of what it was when it was
+/// first seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Fingerprint(pub [u8; 16]);
 
@@ -37,7 +38,8 @@ impl fmt::Display for Fingerprint {
     }
 }
 
-/// FNV-1a of 128 bits (Fowler, Noll, Vo): stable for ever; a sender that provokes a collision only merges its own groups.
+/// FNV-1a of 128 bits (Fowler, Noll, Vo): stable for ever; a sender that provokes a collision only
+/// merges its own groups.
 fn fnv_128(parts: &[&[u8]]) -> u128 {
     const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013B;
     let bytes = parts.iter().flat_map(|part| part.iter());
@@ -92,8 +94,8 @@ pub enum Change {
 
 /// Everything known of the groups of one project.
 ///
-/// It depends only on the templates in order of creation: [`Grouper::restore`] with the recorded changes behaves
-/// like the grouper that returned them.
+/// It depends only on the templates in order of creation: [`Grouper::restore`] with the recorded
+/// changes behaves like the grouper that returned them.
 #[derive(Default)]
 pub struct Grouper {
     tree: Tree,

@@ -42,8 +42,8 @@ impl Encoding {
     }
 }
 
-/// Decompresses `packed`, and stops when the result would be larger than `limit` bytes: memory use is bounded
-/// by the limit for any body.
+/// Decompresses `packed`, and stops when the result would be larger than `limit` bytes: memory use
+/// is bounded by the limit for any body.
 ///
 /// # Errors
 /// [`BodyError::Broken`] or [`BodyError::TooLarge`].

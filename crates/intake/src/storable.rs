@@ -1,7 +1,7 @@
 //! What PostgreSQL can store: text without NUL, and JSON that `jsonb` takes.
 //!
-//! One odd value must not fail a transaction with the events of other senders, so intake makes every value
-//! storable.
+//! One odd value must not fail a transaction with the events of other senders, so intake makes
+//! every value storable.
 
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -9,8 +9,8 @@ use std::borrow::Cow;
 /// Deeper JSON is kept as text: PostgreSQL parses `jsonb` recursively and has a bounded stack.
 const MAX_DEPTH: usize = 64;
 
-/// A number whose exponent has more digits is kept as text: `numeric` ends at 131,072 digits before the point and
-/// 16,383 after it.
+/// A number whose exponent has more digits is kept as text: `numeric` ends at 131,072 digits before
+/// the point and 16,383 after it.
 const MAX_EXPONENT_DIGITS: usize = 3;
 
 /// A number written with more digits is kept as text for the same reason.
@@ -68,7 +68,8 @@ fn hazard(json: &str) -> Option<Hazard> {
                 }
             }
             b'}' | b']' => depth = depth.saturating_sub(1),
-            // Outside a string an `e` after a digit is an exponent; `true` and `false` end in one too.
+            // Outside a string an `e` after a digit is an exponent; `true` and `false` end in one
+            // too.
             b'e' | b'E' if at > 0 && (bytes[at - 1].is_ascii_digit() || bytes[at - 1] == b'.') => {
                 let digits = bytes[at + 1..]
                     .iter()
@@ -92,7 +93,8 @@ fn hazard(json: &str) -> Option<Hazard> {
     escape.then_some(Hazard::Escape)
 }
 
-/// Where the string that starts at `at` ends (the place of its closing quote), and whether it holds `\u`.
+/// Where the string that starts at `at` ends (the place of its closing quote), and whether it holds
+/// `\u`.
 fn string_end(bytes: &[u8], mut at: usize) -> (usize, bool) {
     let mut has_unicode_escape = false;
     while let Some(next) = memchr::memchr2(b'"', b'\\', &bytes[at..]) {
@@ -109,7 +111,8 @@ fn string_end(bytes: &[u8], mut at: usize) -> (usize, bool) {
     (bytes.len(), has_unicode_escape)
 }
 
-/// Replaces `\u0000` and every surrogate escape without its other half by the replacement character.
+/// Replaces `\u0000` and every surrogate escape without its other half by the replacement
+/// character.
 fn replace_escapes(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     let mut rest = json;

@@ -1,12 +1,12 @@
 //! Polling sources: log files.
 //!
-//! [`supervise`] runs one task per source, so that a slow or failing one delays no other, and claims each
-//! source for one worker. A task repeats [`Poll::poll_once`]: load the source with its cursor ([`store`]),
-//! read what is new ([`file`]), save events and cursor in one transaction.
+//! [`supervise`] runs one task per source, so that a slow or failing one delays no other, and
+//! claims each source for one worker. A task repeats [`Poll::poll_once`]: load the source with its
+//! cursor ([`store`]), read what is new ([`file`]), save events and cursor in one transaction.
 //!
-//! Reading happens outside the transaction; saving requires that the cursor has not moved since. After a
-//! crash, a lost response to a commit or a claim lost to another worker, a poll is therefore repeated or
-//! dropped as a whole: no event is lost or duplicated.
+//! Reading happens outside the transaction; saving requires that the cursor has not moved since.
+//! After a crash, a lost response to a commit or a claim lost to another worker, a poll is
+//! therefore repeated or dropped as a whole: no event is lost or duplicated.
 
 mod supervise;
 mod store;
@@ -26,8 +26,8 @@ use store::FinishedPoll;
 
 pub(crate) use supervise::supervise;
 
-/// Idle polls are not recorded, except for a success from time to time, so that a user can tell an idle source
-/// from a dead worker.
+/// Idle polls are not recorded, except for a success from time to time, so that a user can tell an
+/// idle source from a dead worker.
 const HEARTBEAT: TimeDelta = TimeDelta::seconds(30);
 
 /// A problem of a source that can still be polled.
@@ -68,8 +68,8 @@ impl Poll {
     /// Reads at most `poll_bytes` of what is new and saves it. `now` is the current time.
     ///
     /// # Errors
-    /// When nothing could be read or saved; the failure is recorded, unless the database is away. Trouble with
-    /// some of the files is not an error.
+    /// When nothing could be read or saved; the failure is recorded, unless the database is away.
+    /// Trouble with some of the files is not an error.
     pub async fn poll_once(&mut self, now: DateTime<Utc>) -> Result<Progress> {
         let polled = self.poll(now).await;
         if let Err(error) = &polled {

@@ -1,4 +1,5 @@
-//! Retention: drops old events by partition and deletes old counts in slices; issues and their history stay.
+//! Retention: drops old events by partition and deletes old counts in slices; issues and their
+//! history stay.
 //!
 //! It also creates the partitions of today and tomorrow, so that they exist before midnight.
 

@@ -1,5 +1,5 @@
-//! A file source puts every line into the inbox once, whatever happens to the files, the worker or the
-//! database.
+//! A file source puts every line into the inbox once, whatever happens to the files, the worker or
+//! the database.
 
 use crate::poll_support::{Watched, context, events, lines};
 use chrono::TimeDelta;
@@ -176,7 +176,8 @@ async fn an_inode_given_to_another_file_is_noticed(pool: PgPool) {
     let mut watched = Watched::new(&pool, "*.log").await;
     watched.append("old.log", lines(0..10));
     watched.settle().await;
-    // Writing anew under another name keeps the inode, as a file system does that gives it away again.
+    // Writing anew under another name keeps the inode, as a file system does that gives it away
+    // again.
     watched.write("old.log", lines(10..30));
     watched.rename("old.log", "new.log");
     watched.restart();

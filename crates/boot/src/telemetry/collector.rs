@@ -1,7 +1,7 @@
 //! The client of the collector: OTLP as protobuf over plain HTTP.
 //!
-//! Plain HTTP on purpose: a TLS library would add 3.7 MB to a static binary, while all of tracing adds 0.8. A collector
-//! beside Squall receives the spans and forwards them over TLS.
+//! Plain HTTP on purpose: a TLS library would add 3.7 MB to a static binary, while all of tracing
+//! adds 0.8. A collector beside Squall receives the spans and forwards them over TLS.
 
 use super::Traces;
 use http_body_util::{BodyExt, Full, Limited};

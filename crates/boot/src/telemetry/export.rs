@@ -1,9 +1,9 @@
 //! Sending ended spans to the collector: a bounded queue, and one task that empties it.
 //!
-//! A span that ends goes into the queue or, when that is full, is dropped; the code that ended it never waits. The task
-//! sends the spans of a second together. While the collector is down, the task retries the same batch, the queue fills up,
-//! and new spans are dropped. Each change of that state is logged once, and each span is counted in
-//! `squall_trace_spans_total`.
+//! A span that ends goes into the queue or, when that is full, is dropped; the code that ended it
+//! never waits. The task sends the spans of a second together. While the collector is down, the
+//! task retries the same batch, the queue fills up, and new spans are dropped. Each change of that
+//! state is logged once, and each span is counted in `squall_trace_spans_total`.
 
 use super::{
     Traces,
@@ -210,7 +210,8 @@ impl Queue {
         }
     }
 
-    /// Logs once when spans are dropped although the collector accepts some, and when it keeps up again.
+    /// Logs once when spans are dropped although the collector accepts some, and when it keeps up
+    /// again.
     fn delivered(&mut self, rejected: u64, now: Instant) {
         lose(&self.dropped, rejected);
         let lost = self.dropped.swap(0, Ordering::Relaxed);

@@ -11,7 +11,8 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-/// A format that appends the trace id as a field, so that a search for it finds the lines of a trace.
+/// A format that appends the trace id as a field, so that a search for it finds the lines of a
+/// trace.
 pub(super) struct WithTrace<F> {
     format: F,
     /// The end of a line without a trace id.

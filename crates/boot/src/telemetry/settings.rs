@@ -1,5 +1,5 @@
-//! OpenTelemetry's variables by their standard names, so that the settings of an organisation work for Squall as well.
-//! They are checked only when a collector is set.
+//! OpenTelemetry's variables by their standard names, so that the settings of an organisation work
+//! for Squall as well. They are checked only when a collector is set.
 
 use hyper::{
     HeaderMap, Uri,

@@ -1,9 +1,9 @@
 //! Spans: what a process did, for how long, and whether it succeeded.
 //!
-//! Without a collector, each function here only checks a flag. The current span belongs to the future inside [`request`]
-//! or [`turn`]; [`note`] and [`fail`] write to it from anywhere in that future. A span holds numbers and values that a
-//! metric label may have: no address, no message, nothing else that a client sent. Details of a failure are in the log,
-//! with the trace id.
+//! Without a collector, each function here only checks a flag. The current span belongs to the
+//! future inside [`request`] or [`turn`]; [`note`] and [`fail`] write to it from anywhere in that
+//! future. A span holds numbers and values that a metric label may have: no address, no message,
+//! nothing else that a client sent. Details of a failure are in the log, with the trace id.
 
 use super::{Export, Traces, export};
 use hyper::HeaderMap;
@@ -24,7 +24,8 @@ pub use opentelemetry::{KeyValue, Value};
 /// Creates the spans of this process, once a collector is set.
 static TRACER: OnceLock<SdkTracer> = OnceLock::new();
 
-/// Starts tracing; the returned [`Export`] sends the spans. A second call in one process changes nothing.
+/// Starts tracing; the returned [`Export`] sends the spans. A second call in one process changes
+/// nothing.
 pub fn begin(service: &str, traces: &Traces) -> Export {
     let (entrance, export) = export::queue(service, traces);
     let provider =
@@ -65,7 +66,8 @@ pub async fn request<T>(
     span(builder, &caller.0, work).await
 }
 
-/// Runs one turn of a stage in a span. A span without notes and without a failure is dropped: the turn was idle.
+/// Runs one turn of a stage in a span. A span without notes and without a failure is dropped: the
+/// turn was idle.
 pub async fn turn<T>(name: &'static str, work: impl Future<Output = T>) -> T {
     span(SpanBuilder::from_name(name).with_kind(SpanKind::Internal), &Context::new(), work).await
 }

@@ -1,4 +1,5 @@
-//! The dashboard, the alert rules and the docs speak of metrics that exist, by labels and values they have.
+//! The dashboard, the alert rules and the docs speak of metrics that exist, by labels and values
+//! they have.
 
 use serde_json::Value;
 use squall_boot::{

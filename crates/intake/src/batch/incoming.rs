@@ -1,8 +1,8 @@
 //! One event as a sender writes it, read leniently.
 //!
-//! Only a message or an exception is required. The field names of common loggers are known; every other
-//! field becomes an attribute, and so does a time or a level that cannot be read: an odd value is data,
-//! not an error.
+//! Only a message or an exception is required. The field names of common loggers are known; every
+//! other field becomes an attribute, and so does a time or a level that cannot be read: an odd
+//! value is data, not an error.
 
 use super::MAX_MESSAGE_BYTES;
 use crate::{

@@ -12,7 +12,8 @@ use serde_json::value::RawValue;
 use squall_grouping::{Level, format, infer_level};
 use squall_intake::{RawEvent, inbox, storable};
 
-/// An event further in the future gets the time of receipt: clocks differ, but not by more than this.
+/// An event further in the future gets the time of receipt: clocks differ, but not by more than
+/// this.
 const FUTURE_MICROS: i64 = 5 * 60 * 1_000_000;
 
 const DAY_MICROS: i64 = 86_400_000_000;

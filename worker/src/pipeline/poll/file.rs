@@ -1,16 +1,17 @@
 //! A source of kind `file`: from a glob and a cursor to new records and a new cursor.
 //!
-//! A poll finds the files that exist and matches them with those it knows ([`look`](FileSource::look)),
-//! then reads those that have grown. It uses no database: [`super::Poll`] saves what it read, and resets it
-//! to the saved cursor ([`go_back_to`](FileSource::go_back_to)) when that failed.
+//! A poll finds the files that exist and matches them with those it knows
+//! ([`look`](FileSource::look)), then reads those that have grown. It uses no database:
+//! [`super::Poll`] saves what it read, and resets it to the saved cursor
+//! ([`go_back_to`](FileSource::go_back_to)) when that failed.
 //!
-//! Invariants: a position moves only past records that the [`Taker`] of the same poll was given; a file is
-//! continued only if it still holds what was read of it; a rotated file is read to its end before the one
-//! that took its name.
+//! Invariants: a position moves only past records that the [`Taker`] of the same poll was given; a
+//! file is continued only if it still holds what was read of it; a rotated file is read to its end
+//! before the one that took its name.
 //!
-//! Limits, which cannot be noticed: a file made, filled and removed between two polls; one emptied and filled again
-//! with exactly the bytes that were read; and, taken for its own copy, a removed one of a kilobyte or more
-//! that is made again with the same bytes.
+//! Limits, which cannot be noticed: a file made, filled and removed between two polls; one emptied
+//! and filled again with exactly the bytes that were read; and, taken for its own copy, a removed
+//! one of a kilobyte or more that is made again with the same bytes.
 
 mod pattern;
 mod position;
@@ -109,7 +110,8 @@ impl FileSource {
     /// removed meanwhile can still be read.
     ///
     /// # Errors
-    /// A sentence for the user, when the cursor cannot be read. Starting again would duplicate every event.
+    /// A sentence for the user, when the cursor cannot be read. Starting again would duplicate
+    /// every event.
     pub(super) fn go_back_to(&mut self, cursor: &Value) -> Result<(), String> {
         let Cursor { files, gone } = Cursor::deserialize(cursor).map_err(|error| {
             format!(
@@ -145,8 +147,8 @@ impl FileSource {
         Read { bytes, more: more || bytes > 0, cursor, trouble: troubles.sum_up() }
     }
 
-    /// Reads the files that have something, the longest neglected and then the oldest first. One that
-    /// waits for a rotated file gets a second chance after it.
+    /// Reads the files that have something, the longest neglected and then the oldest first. One
+    /// that waits for a rotated file gets a second chance after it.
     fn read_files(
         &mut self,
         now: DateTime<Utc>,
@@ -222,7 +224,8 @@ impl FileSource {
     }
 
     fn cursor(&self) -> Value {
-        // Files of which nothing was read yet too: one that is rotated is then found again by its inode.
+        // Files of which nothing was read yet too: one that is rotated is then found again by its
+        // inode.
         let files = self.files.iter().map(|file| file.position.clone()).collect();
         let cursor = Cursor { files, gone: self.gone.clone() };
         // A cursor has nothing in it that JSON cannot hold.

@@ -1,7 +1,8 @@
 //! Loading a source and saving what a poll read.
 //!
-//! Events and cursor are saved in one transaction, and only if the cursor in the database is still the one
-//! that was read from. Even when several workers read the same source, an event is therefore saved once.
+//! Events and cursor are saved in one transaction, and only if the cursor in the database is still
+//! the one that was read from. Even when several workers read the same source, an event is
+//! therefore saved once.
 
 use super::Trouble;
 use anyhow::{Context as _, Result};
@@ -108,7 +109,8 @@ pub(super) async fn save(pool: &PgPool, poll: &FinishedPoll<'_>) -> Result<bool>
     Ok(true)
 }
 
-/// Records that a poll could not read anything. The same message twice in a row makes one row of history.
+/// Records that a poll could not read anything. The same message twice in a row makes one row of
+/// history.
 pub(super) async fn record_failure(
     pool: &PgPool,
     source_id: i64,

@@ -1,8 +1,9 @@
 //! One task per source, and one worker per source.
 //!
 //! The worker that has an advisory lock on a source polls it. All locks of a worker are held by one
-//! separate connection: when the worker dies, the database releases them and another worker takes over. The locks
-//! only avoid reading the same files twice; that no event is duplicated does not depend on them.
+//! separate connection: when the worker dies, the database releases them and another worker takes
+//! over. The locks only avoid reading the same files twice; that no event is duplicated does not
+//! depend on them.
 
 use super::Poll;
 use crate::pipeline::{Context, Progress};
@@ -154,8 +155,8 @@ async fn stop_after_grace<T>(
     }
 }
 
-/// Exponential backoff with full jitter: anything up to the doubled pause, so that sources that failed
-/// together are not retried together. `random` is 64 random bits.
+/// Exponential backoff with full jitter: anything up to the doubled pause, so that sources that
+/// failed together are not retried together. `random` is 64 random bits.
 fn backoff(failures: u32, random: u64) -> Duration {
     let most = FAILURE_PAUSE.0.saturating_mul(1 << failures.min(16)).min(FAILURE_PAUSE.1);
     // At least 10 ms, so that a series of small numbers is not a busy loop.
@@ -217,7 +218,8 @@ impl Claims {
         self.held.contains(&source_id)
     }
 
-    /// A task continues while the state of the claims is unknown: another worker may not have them either.
+    /// A task continues while the state of the claims is unknown: another worker may not have them
+    /// either.
     fn may_run(&self, source_id: i64) -> bool {
         !self.is_sure || self.has(source_id)
     }

@@ -11,7 +11,8 @@ use std::{
     path::Path,
 };
 
-/// How many bytes the head and the end of what was read are remembered, for the hashes of a position.
+/// How many bytes the head and the end of what was read are remembered, for the hashes of a
+/// position.
 pub(super) const MARK_BYTES: usize = 1024;
 
 /// How much is decompressed at once.
@@ -38,7 +39,8 @@ impl Content {
         }
     }
 
-    /// Fills `buffer` from `offset` on, and returns how much was read; less than its length is the end.
+    /// Fills `buffer` from `offset` on, and returns how much was read; less than its length is the
+    /// end.
     pub(super) fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Plain(file) => read_plain(file, offset, buffer),
@@ -65,8 +67,8 @@ fn read_plain(file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<usize> 
     Ok(filled)
 }
 
-/// A gzip file of any number of members. It is decompressed forwards; the window keeps what a poll may
-/// read again, and going back further decompresses it from the start.
+/// A gzip file of any number of members. It is decompressed forwards; the window keeps what a poll
+/// may read again, and going back further decompresses it from the start.
 #[derive(Debug)]
 pub(super) struct Gzip {
     file: File,

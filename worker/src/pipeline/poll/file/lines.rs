@@ -1,7 +1,7 @@
 //! A stream of bytes cut into lines, however it is chunked.
 //!
-//! A line that lies within one chunk is passed on as it is, without a copy. Of a line that is too long
-//! the beginning is kept and the rest only counted, so that no file can fill the memory.
+//! A line that lies within one chunk is passed on as it is, without a copy. Of a line that is too
+//! long the beginning is kept and the rest only counted, so that no file can fill the memory.
 
 use memchr::memchr_iter;
 
@@ -73,7 +73,8 @@ impl LineCutter {
         self.start = self.at;
     }
 
-    /// Returns the beginning of the unfinished line and leaves out the rest of it, whenever it comes.
+    /// Returns the beginning of the unfinished line and leaves out the rest of it, whenever it
+    /// comes.
     pub(super) fn finish_and_skip(&mut self, take: impl FnOnce(Line<'_>)) {
         self.finish(take);
         self.skipping = true;

@@ -1,8 +1,8 @@
 //! How far each file has been read: the cursor of a file source.
 //!
-//! A file is known by its device and inode, because its name changes when it is rotated. An inode is
-//! reused after its file is deleted, and a file can be emptied and filled again, so a position also holds
-//! a hash of the first bytes of the file and one of the bytes just before the offset.
+//! A file is known by its device and inode, because its name changes when it is rotated. An inode
+//! is reused after its file is deleted, and a file can be emptied and filled again, so a position
+//! also holds a hash of the first bytes of the file and one of the bytes just before the offset.
 
 use super::content::{Content, MARK_BYTES};
 use chrono::{DateTime, Utc};
@@ -41,8 +41,8 @@ pub(super) struct Position {
     pub(super) gzip_bytes: Option<u64>,
 }
 
-/// A position whose file is no longer there. It is kept for a while: the file may come back with its
-/// volume, or its content under another name.
+/// A position whose file is no longer there. It is kept for a while: the file may come back with
+/// its volume, or its content under another name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Gone {
     pub(super) since: DateTime<Utc>,
@@ -66,8 +66,8 @@ impl FileId {
     }
 }
 
-/// What a file must still hold for a position in it to be valid: CRC-32 of the first bytes and of the
-/// last bytes before the offset, [`MARK_BYTES`] each or as many as there are.
+/// What a file must still hold for a position in it to be valid: CRC-32 of the first bytes and of
+/// the last bytes before the offset, [`MARK_BYTES`] each or as many as there are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Mark {
     pub(super) head: u32,

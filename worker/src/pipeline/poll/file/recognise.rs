@@ -1,9 +1,10 @@
 //! Matching the files that exist with the files that were read.
 //!
-//! A file with a known device and inode continues, under any name, if it still holds what was read of it;
-//! otherwise it was emptied or its inode was reused, and it is read from its start. A file without a name is
-//! followed while it is open. A new file may be the copy of one that was read and is gone (`copytruncate`,
-//! a compressed rotation, a synchronised folder): then it continues as well.
+//! A file with a known device and inode continues, under any name, if it still holds what was read
+//! of it; otherwise it was emptied or its inode was reused, and it is read from its start. A file
+//! without a name is followed while it is open. A new file may be the copy of one that was read and
+//! is gone (`copytruncate`, a compressed rotation, a synchronised folder): then it continues as
+//! well.
 
 use super::{
     FileSource, QUIET, Troubles,
@@ -21,12 +22,12 @@ use std::{
     time::SystemTime,
 };
 
-/// How long a file that was renamed out of the glob is followed after it last grew: writers let go of it
-/// within seconds, or at the next restart.
+/// How long a file that was renamed out of the glob is followed after it last grew: writers let go
+/// of it within seconds, or at the next restart.
 const FOLLOW: TimeDelta = TimeDelta::minutes(10);
 
-/// How long a missing file is remembered, and how many are: a volume that was unmounted over a weekend is
-/// recognised, and the cursor stays below about 200 kB.
+/// How long a missing file is remembered, and how many are: a volume that was unmounted over a
+/// weekend is recognised, and the cursor stays below about 200 kB.
 const REMEMBER: TimeDelta = TimeDelta::days(3);
 const MAX_GONE: usize = 1000;
 
@@ -96,7 +97,8 @@ impl FileSource {
         newcomers
     }
 
-    /// Continues with files that the walk did not find: renamed out of the glob, or removed while open.
+    /// Continues with files that the walk did not find: renamed out of the glob, or removed while
+    /// open.
     fn follow_unlisted(&mut self, now: DateTime<Utc>) {
         let mut index = 0;
         while index < self.files.len() {
@@ -141,7 +143,8 @@ impl FileSource {
                     let read = std::mem::replace(&mut file.position, fresh);
                     let read = Position { id: FileId::NOBODY, ..read };
                     file.start_anew(now);
-                    // Saved even when nothing is read yet: after a restart the old mark would not fit.
+                    // Saved even when nothing is read yet: after a restart the old mark would not
+                    // fit.
                     self.moved = true;
                     self.retire(read, now);
                 }
@@ -166,7 +169,8 @@ impl FileSource {
             let is_quiet = now - arrival.unchanged_since >= QUIET;
             let may_be_in_the_making = !is_quiet && now - arrival.first_seen < COPYING;
             let origin = match is_gzip(&found.path) && !is_quiet {
-                // It is complete when it grows no more, and the file it was made from is gone by then.
+                // It is complete when it grows no more, and the file it was made from is gone by
+                // then.
                 true => Ok(Origin::NotClearYet),
                 false => self.origin_of(&found, may_be_in_the_making),
             };
@@ -223,7 +227,8 @@ impl FileSource {
     }
 
     fn retire(&mut self, position: Position, now: DateTime<Utc>) {
-        // A file may come back as itself or as a copy; a short text is not enough to recognise a copy.
+        // A file may come back as itself or as a copy; a short text is not enough to recognise a
+        // copy.
         if position.offset > 0 && (position.id != FileId::NOBODY || is_comparable(&position)) {
             self.gone.push(Gone { since: now, position });
             self.moved = true;

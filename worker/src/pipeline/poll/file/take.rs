@@ -1,4 +1,5 @@
-//! From the content of a file to records: what is complete is taken, what may still grow is held back.
+//! From the content of a file to records: what is complete is taken, what may still grow is held
+//! back.
 //!
 //! Each call begins at a record, with nothing remembered from the last call. What is held back is
 //! simply read again, so that a crash, a failed commit and an idle poll are all the same.
@@ -10,10 +11,12 @@ use super::{
 use squall_grouping::multiline::Assembler;
 use std::io;
 
-/// Bytes read at once: large enough that system calls do not count, small enough to stay in the cache.
+/// Bytes read at once: large enough that system calls do not count, small enough to stay in the
+/// cache.
 const CHUNK_BYTES: u64 = 256 << 10;
 
-/// A longer line without an end is cut at once. Up to this length, the number of cut bytes is exact.
+/// A longer line without an end is cut at once. Up to this length, the number of cut bytes is
+/// exact.
 const MAX_WAIT_BYTES: u64 = 4 << 20;
 
 /// What to take.
@@ -25,7 +28,8 @@ pub(super) struct Span {
     pub(super) skipping: bool,
     /// How far the content reached when it was looked at; what has come since is for the next poll.
     pub(super) end: u64,
-    /// About how much to read; a record that was begun is finished, so that there is always progress.
+    /// About how much to read; a record that was begun is finished, so that there is always
+    /// progress.
     pub(super) limit: u64,
     /// The content has not grown for a while: nothing is held back.
     pub(super) at_rest: bool,

@@ -14,8 +14,8 @@ use std::{
     time::SystemTime,
 };
 
-/// How long a file waits for the last record of the one whose name it took. A writer that never lets go
-/// of the old file must not hold up the new one.
+/// How long a file waits for the last record of the one whose name it took. A writer that never
+/// lets go of the old file must not hold up the new one.
 const ROTATION_WAIT: TimeDelta = TimeDelta::seconds(10);
 
 /// A file, its position, and what is known about it in this process.
@@ -140,7 +140,8 @@ impl Tracked {
         (self.size, self.modified) = (size, modified);
     }
 
-    /// Opens the file unless it is open. `false`: it was just replaced or removed; the next poll handles that.
+    /// Opens the file unless it is open. `false`: it was just replaced or removed; the next poll
+    /// handles that.
     pub(super) fn open(&mut self) -> io::Result<bool> {
         if self.content.is_none() {
             match Content::open(&self.path)
@@ -162,7 +163,8 @@ impl Tracked {
         }
     }
 
-    /// Closes the file that was just opened when too many are, and returns how many more are open now.
+    /// Closes the file that was just opened when too many are, and returns how many more are open
+    /// now.
     pub(super) fn close_if_crowded(&mut self, was_open: bool, open: usize) -> usize {
         if !was_open && open >= MAX_OPEN {
             self.close();
@@ -229,8 +231,8 @@ impl Tracked {
         });
         let before = self.position.clone();
         if taken.to != offset {
-            // Records were passed on, so the position must move in any case. A file that was truncated meanwhile
-            // gets a mark that does not match, and is then read from its start.
+            // Records were passed on, so the position must move in any case. A file that was
+            // truncated meanwhile gets a mark that does not match, and is then read from its start.
             self.position.mark =
                 Mark::of(content, taken.to).map_or(None, |mark| Some(mark.unwrap_or_default()));
         }
