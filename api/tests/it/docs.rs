@@ -7,7 +7,7 @@ use std::path::Path;
 
 #[test]
 fn the_docs_have_every_setting_with_its_default() {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference/configuration.md");
     docs::keep(&page, "## The api", &markdown(&Config::variables())).unwrap();
 }
 
