@@ -52,21 +52,16 @@ impl ProcessId {
         }
     }
 
-    /// Kill the process with everything that stayed in its group.
-    pub fn kill_group(&self) {
-        if self.is_alive() {
-            end_group(self.pid, SIGKILL);
-            send(i64::from(self.pid), SIGKILL);
-        }
-    }
-
     /// Ask the process to end, and kill it after `grace`. Returns whether it ended on its own.
     pub fn stop(&self, signal: i32, grace: Duration) -> bool {
         self.signal(signal);
         if wait_until(grace, || !self.is_alive()) {
             return true;
         }
-        self.kill_group();
+        if self.is_alive() {
+            end_group(self.pid, SIGKILL);
+        }
+        self.signal(SIGKILL);
         wait_until(Duration::from_secs(5), || !self.is_alive());
         false
     }
@@ -281,9 +276,8 @@ mod tests {
         assert!(ProcessId::own().unwrap().is_alive());
         let reused = ProcessId { pid: std::process::id(), started: "1@00000000".into() };
         assert!(!reused.is_alive());
-        // These would end the test if the id alone were trusted.
-        reused.signal(SIGKILL);
-        reused.kill_group();
+        // This would end the test if the id alone were trusted.
+        assert!(reused.stop(SIGKILL, Duration::ZERO));
     }
 
     #[test]

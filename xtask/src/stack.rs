@@ -54,9 +54,13 @@ pub trait Stack {
     fn services(&self) -> Vec<String>;
     fn url(&self) -> String;
     /// Where this machine reaches the database; none if only other services reach it.
-    fn database_url(&self) -> Option<String>;
+    fn database_url(&self) -> Option<String> {
+        None
+    }
     /// Variables that are remembered from the shell that started the stack.
-    fn remembered(&self) -> BTreeMap<String, String>;
+    fn remembered(&self) -> BTreeMap<String, String> {
+        BTreeMap::new()
+    }
 
     fn status(&mut self) -> Result<Status>;
     fn is_running(&self) -> Result<bool>;

@@ -30,7 +30,7 @@ use anyhow::{Context, Result};
 use containers::Container;
 use duct::Handle;
 use record::{Lifecycle, Record, Request};
-use services::{Config, in_order};
+use services::{ComposeService, Config};
 use std::{
     collections::BTreeMap,
     fs::{self, File},
@@ -140,7 +140,7 @@ impl<'w> ComposeStack<'w> {
     }
 
     /// The services that Compose reads from the files, in an order in which they can start.
-    fn configured(&self) -> Result<Vec<services::ComposeService>> {
+    fn configured(&self) -> Result<Vec<ComposeService>> {
         let mut command = self.compose()?;
         command.args(["config", "--format", "json"]);
         let output = command.output().context("starting Compose")?;
@@ -155,7 +155,7 @@ impl<'w> ComposeStack<'w> {
         }
         let config: Config = serde_json::from_slice(&output.stdout)
             .context("reading the output of `docker compose config`")?;
-        Ok(in_order(&config))
+        Ok(config.services())
     }
 
     fn start_containers(&mut self) -> Result<()> {
@@ -215,10 +215,6 @@ impl Stack for ComposeStack<'_> {
 
     fn url(&self) -> String {
         self.record.url.clone()
-    }
-
-    fn database_url(&self) -> Option<String> {
-        None
     }
 
     fn remembered(&self) -> BTreeMap<String, String> {

@@ -27,11 +27,10 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use duct::Handle;
-use plan::{Web, postgres_home};
+use plan::postgres_home;
 use running::{STARTS, open_to_append};
 use service::{Plan, Service};
 use std::{
-    collections::BTreeMap,
     fs::{self, File},
     io::{BufRead, BufReader, ErrorKind, Write},
     path::Path,
@@ -80,11 +79,11 @@ impl<'w> NativeStack<'w> {
         let web = if options.dev {
             build::binaries(world, options.binaries)?;
             build::node_modules(world, &|line| eprintln!("{line}"))?;
-            Web::DevServer
+            None
         } else {
-            Web::Built(build::stack(world, options.binaries)?)
+            Some(build::stack(world, options.binaries)?)
         };
-        let (plan, ports) = plan::make(world, folder, options, &web)?;
+        let (plan, ports) = plan::make(world, folder, options, web.as_deref())?;
         Ok(Self::new(world, folder, plan, Some(ports)))
     }
 
@@ -128,10 +127,6 @@ impl Stack for NativeStack<'_> {
 
     fn database_url(&self) -> Option<String> {
         Some(self.plan.database_url.clone())
-    }
-
-    fn remembered(&self) -> BTreeMap<String, String> {
-        BTreeMap::new()
     }
 
     fn status(&mut self) -> Result<Status> {

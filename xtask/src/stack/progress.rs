@@ -87,7 +87,7 @@ impl Screen {
         } else {
             let changed =
                 lines.iter().enumerate().filter(|(index, line)| self.shown.get(*index) != Some(line));
-            for (_, line) in changed.filter(|(_, line)| !line.ends_with(Phase::Waiting.word())) {
+            for (_, line) in changed.filter(|(_, line)| !line.ends_with(&Phase::Waiting.word())) {
                 let _ = writeln!(screen, "{line}");
             }
         }

@@ -79,23 +79,18 @@ impl Phase {
         matches!(self, Self::Healthy | Self::Done)
     }
 
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Waiting => "waiting",
-            Self::Starting => "starting",
-            Self::Healthy => "healthy",
-            Self::Unhealthy => "unhealthy",
-            Self::Done => "done",
-            Self::Restarting => "restarting",
-            Self::Failed => "failed",
-            Self::Stopped => "stopped",
-        }
+    pub fn word(self) -> String {
+        format!("{self:?}").to_lowercase()
     }
 }
 
 impl ServiceStatus {
     pub fn is_alive(&self) -> bool {
         self.process.as_ref().is_some_and(ProcessId::is_alive)
+    }
+
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(|process| process.pid)
     }
 }
 

@@ -67,6 +67,13 @@ pub enum Probe {
     Served { port: u16, path: String, text: String },
 }
 
+impl Probe {
+    /// The readiness of one of Squall's servers.
+    pub fn ready(port: u16) -> Self {
+        Self::Http { port, path: "/readyz".into(), text: String::new() }
+    }
+}
+
 impl Plan {
     pub fn write(&self, path: &Path) -> Result<()> {
         files::replace(path, &serde_json::to_string_pretty(self)?)
