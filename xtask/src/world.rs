@@ -106,8 +106,8 @@ impl World {
         shell_in(&self.web())
     }
 
-    /// The packages of the workspace and what each depends on, without packages from elsewhere: 0.02 s
-    /// instead of 0.4.
+    /// The packages of the workspace and what each depends on, without packages from elsewhere:
+    /// 0.02 s instead of 0.4.
     pub fn metadata(&self) -> Result<&Metadata> {
         if let Some(metadata) = self.metadata.get() {
             return Ok(metadata);

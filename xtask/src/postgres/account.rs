@@ -74,7 +74,8 @@ impl Account {
     }
 }
 
-/// The folder for the server's files: `wanted`, or one below `fallback` if its user cannot reach `wanted`.
+/// The folder for the server's files: `wanted`, or one below `fallback` if its user cannot reach
+/// `wanted`.
 pub fn reachable_place(wanted: &Path, fallback: &str, account: Option<&Account>) -> PathBuf {
     match account {
         Some(account) if !account.reaches(wanted) => {

@@ -1,4 +1,5 @@
-//! A server's data folder: a copy of a template that `initdb` created once, with a password of its own.
+//! A server's data folder: a copy of a template that `initdb` created once, with a password of its
+//! own.
 
 use super::{
     NAME, Postgres,

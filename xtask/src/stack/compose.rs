@@ -1,9 +1,10 @@
 //! The stack in containers, through Docker Compose.
 //!
-//! `up` decides files, ports and variables ([`record`]), provides images ([`images`]) and secrets ([`secrets`]), and
-//! migrates the database of a running stack first ([`migration`]). Then `docker compose up` starts what changed,
-//! and the containers are watched ([`containers`]) until all are healthy or one will not be ([`explain`]).
-//! Deliberately absent: a supervisor. The engine restarts what crashes and keeps its logs.
+//! `up` decides files, ports and variables ([`record`]), provides images ([`images`]) and secrets
+//! ([`secrets`]), and migrates the database of a running stack first ([`migration`]). Then `docker
+//! compose up` starts what changed, and the containers are watched ([`containers`]) until all are
+//! healthy or one will not be ([`explain`]). Deliberately absent: a supervisor. The engine restarts
+//! what crashes and keeps its logs.
 
 pub mod record;
 mod services;
@@ -41,7 +42,8 @@ use variables::Variables;
 
 /// A container without a health check must keep running for this long.
 const SETTLE: Duration = Duration::from_secs(2);
-/// Services start one after the other, each with a limit of its own; at most this many take all of it.
+/// Services start one after the other, each with a limit of its own; at most this many take all of
+/// it.
 const SLOW_SERVICES: u64 = 3;
 
 pub struct ComposeStack<'w> {
@@ -375,7 +377,8 @@ mod tests {
     use crate::{stack, world::tests::root};
     use std::path::Path;
 
-    /// A stack whose client writes down its arguments and answers with these lines of a shell's `case`.
+    /// A stack whose client writes down its arguments and answers with these lines of a shell's
+    /// `case`.
     pub fn fake<'w>(
         world: &'w World,
         folder: &StateFolder,

@@ -1,9 +1,10 @@
 //! The stack as processes of this machine.
 //!
-//! `up` builds what changed and writes the plan ([`plan`]: what should run); a supervisor carries it out
-//! ([`supervisor`], [`running`]) and writes the status (what does run). A second `up` writes the same plan, finds it
-//! fulfilled and is done. Deliberately absent: a control socket. The plan file and signals are the only ways to
-//! talk to the supervisor, and both survive a crash of either side.
+//! `up` builds what changed and writes the plan ([`plan`]: what should run); a supervisor carries
+//! it out ([`supervisor`], [`running`]) and writes the status (what does run). A second `up` writes
+//! the same plan, finds it fulfilled and is done. Deliberately absent: a control socket. The plan
+//! file and signals are the only ways to talk to the supervisor, and both survive a crash of either
+//! side.
 
 pub mod service;
 pub mod plan;
@@ -166,7 +167,8 @@ impl Stack for NativeStack<'_> {
             Some(supervisor) => supervisor.try_wait()?.is_some(),
             None => !self.is_running()?,
         };
-        // Each service has a limit of its own; this one only ends the wait for a supervisor that hangs.
+        // Each service has a limit of its own; this one only ends the wait for a supervisor that
+        // hangs.
         let steps = u64::try_from(stamps.len()).unwrap_or(1);
         let limit = self.plan.start_seconds * steps + self.plan.stop_seconds + 10;
         if !ended && self.began.elapsed() < Duration::from_secs(limit) {

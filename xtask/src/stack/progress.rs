@@ -1,5 +1,5 @@
-//! Follow a stack while it starts and runs: a status line for each service, redrawn in place on a terminal and
-//! printed once for each change elsewhere.
+//! Follow a stack while it starts and runs: a status line for each service, redrawn in place on a
+//! terminal and printed once for each change elsewhere.
 
 use super::{
     Stack, Starting,

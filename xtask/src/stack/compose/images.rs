@@ -1,5 +1,5 @@
-//! Provide every image of the stack before anything starts: Squall's own are built when their sources changed, the
-//! others are pulled when they are missing.
+//! Provide every image of the stack before anything starts: Squall's own are built when their
+//! sources changed, the others are pulled when they are missing.
 
 use super::{ComposeStack, record::naming};
 use crate::{

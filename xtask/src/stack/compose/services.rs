@@ -1,4 +1,5 @@
-//! The services of a stack as Compose reads them from the files: their images, and which wait for which.
+//! The services of a stack as Compose reads them from the files: their images, and which wait for
+//! which.
 
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,7 +59,8 @@ impl Config {
         names.into_iter().map(service).collect()
     }
 
-    /// How many services have to start before this one, one after the other. Compose has refused cycles.
+    /// How many services have to start before this one, one after the other. Compose has refused
+    /// cycles.
     fn depth(&self, name: &str) -> usize {
         let needs = self.services.get(name).map(|service| service.depends_on.keys());
         needs.into_iter().flatten().map(|need| 1 + self.depth(need)).max().unwrap_or(0)

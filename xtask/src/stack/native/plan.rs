@@ -22,8 +22,9 @@ use std::{
 /// For the api, the worker, and a person with a client.
 const CONNECTIONS: u16 = 100;
 
-/// Returns the plan with a lock to hold until the services listen: two stacks that start at once must not choose
-/// the same ports. Without the folder of a built web app, the plan has the Vite dev server.
+/// Returns the plan with a lock to hold until the services listen: two stacks that start at once
+/// must not choose the same ports. Without the folder of a built web app, the plan has the Vite dev
+/// server.
 pub fn make(
     world: &World,
     folder: &StateFolder,
@@ -83,7 +84,8 @@ struct Planner<'a> {
 impl<'a> Planner<'a> {
     fn new(world: &'a World, folder: &'a StateFolder, options: &'a Options) -> Result<Self> {
         let before = folder.plan()?.unwrap_or_default();
-        // Without a supervisor of this folder, the processes in its status are those of another one.
+        // Without a supervisor of this folder, the processes in its status are those of another
+        // one.
         let status = folder.supervisor()?.map_or(Ok(Status::default()), |_| folder.status())?;
         let alive = |service: &ServiceStatus| service.is_alive().then(|| service.name.clone());
         let running = status.services.iter().filter_map(alive).collect();
@@ -232,7 +234,8 @@ impl<'a> Planner<'a> {
         Ok(&mut self.services[last])
     }
 
-    /// The port of the running service, else the usual one, else the one it had before, else a free one.
+    /// The port of the running service, else the usual one, else the one it had before, else a free
+    /// one.
     fn port(&mut self, service: &str, usual: u16) -> Result<u16> {
         if let Some(port) = self.ports.get(service) {
             return Ok(*port);
@@ -254,8 +257,8 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// The folder of the server's files, which may be far from the state folder: where the data is, else where it
-/// would be created.
+/// The folder of the server's files, which may be far from the state folder: where the data is,
+/// else where it would be created.
 pub fn postgres_home(folder: &StateFolder) -> Result<PathBuf> {
     let plan = folder.plan()?.unwrap_or_default();
     let data = plan.service("postgres").and_then(|service| service.data.clone()).filter(|data| data.exists());

@@ -96,7 +96,8 @@ impl Running {
         self.enter(Phase::Stopped, None);
     }
 
-    /// Move a long log aside. The service keeps writing to the same file, which it opened to append.
+    /// Move a long log aside. The service keeps writing to the same file, which it opened to
+    /// append.
     pub fn shorten_log(&self, limit: u64) {
         let length = fs::metadata(&self.log).map(|metadata| metadata.len()).unwrap_or(0);
         if length > limit && fs::copy(&self.log, self.log.with_extension("log.1")).is_ok() {

@@ -1,8 +1,9 @@
 //! Start, watch, restart and stop the services of one stack.
 //!
-//! The supervisor turns the plan into processes and writes their status; other commands talk to it only through
-//! the plan file and signals. One thread does it all, since on Linux a child is signalled when the *thread* that
-//! spawned it ends: whatever kills the supervisor, no service outlives it.
+//! The supervisor turns the plan into processes and writes their status; other commands talk to it
+//! only through the plan file and signals. One thread does it all, since on Linux a child is
+//! signalled when the *thread* that spawned it ends: whatever kills the supervisor, no service
+//! outlives it.
 
 use super::{running::Running, service::Plan};
 use crate::{
@@ -40,7 +41,8 @@ pub fn run(folder: &StateFolder, stop: &AtomicBool) -> Result<()> {
     folder.end_recorded()?;
     let mut supervisor = Supervisor::new(folder.clone())?;
     while !stop.load(Ordering::Relaxed) {
-        // With a full disk or an unreadable plan the services keep running, and the next turn tries again.
+        // With a full disk or an unreadable plan the services keep running, and the next turn tries
+        // again.
         let turned = supervisor.follow_the_plan().and_then(|()| supervisor.turn());
         supervisor.report(turned);
         thread::sleep(if supervisor.is_settled() { IDLE_PAUSE } else { BUSY_PAUSE });
@@ -77,7 +79,8 @@ impl Supervisor {
         })
     }
 
-    /// Adopt a new plan: stop what is gone or has changed, in reverse order; `turn` starts the rest.
+    /// Adopt a new plan: stop what is gone or has changed, in reverse order; `turn` starts the
+    /// rest.
     fn follow_the_plan(&mut self) -> Result<()> {
         let text = files::read_if_there(&self.folder.plan_file())?.unwrap_or_default();
         if text == self.text {
