@@ -14,7 +14,8 @@ use argon2::{
 };
 use axum::http::{HeaderMap, HeaderValue, header};
 use sha2::{Digest, Sha256};
-use std::{fmt::Write as _, sync::LazyLock, time::Duration};
+use squall_base::random;
+use std::{sync::LazyLock, time::Duration};
 use tokio::sync::Semaphore;
 
 /// The cookie of a session.
@@ -27,36 +28,12 @@ pub const MIN_PASSWORD: usize = 10;
 pub const MAX_PASSWORD: usize = 200;
 
 /// A hash nobody has the password of: an unknown email then takes as long as a wrong password.
-static NOBODY: LazyLock<String> = LazyLock::new(|| hash_now(&token()).unwrap_or_default());
-
-/// Random bytes of the operating system.
-#[must_use]
-pub fn random<const N: usize>() -> [u8; N] {
-    let mut bytes = [0; N];
-    // Without randomness there are no secrets: the process must not go on.
-    assert!(getrandom::fill(&mut bytes).is_ok(), "the operating system gives no random bytes");
-    bytes
-}
-
-/// 256 random bits as text.
-#[must_use]
-pub fn token() -> String {
-    hex(&random::<32>())
-}
+static NOBODY: LazyLock<String> = LazyLock::new(|| hash_now(&random::token()).unwrap_or_default());
 
 /// SHA-256, which is enough for what is random already.
 #[must_use]
 pub fn sha256(text: &str) -> [u8; 32] {
     Sha256::digest(text.as_bytes()).into()
-}
-
-/// Bytes as lowercase hexadecimal text.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// Passwords hashed at once. Each takes 19 MiB and a core: without a bound, strangers could take all of both.
@@ -114,7 +91,7 @@ pub async fn begin_session(
     user_id: i64,
     headers: &HeaderMap,
 ) -> Result<HeaderValue, ApiError> {
-    let token = token();
+    let token = random::token();
     let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     sqlx::query!(
         "insert into sessions (token_hash, user_id, expires_at, user_agent)

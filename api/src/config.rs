@@ -1,7 +1,8 @@
 //! What a person can set, checked before anything starts.
 
 use crate::limits::bucket::Rate;
-use squall_boot::config::{Common, ConfigError, Env, Knob};
+use squall_base::{Environment, Failure, Variable};
+use squall_boot::config::Common;
 use squall_live::Address;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -41,47 +42,49 @@ impl Config {
     ///
     /// # Errors
     /// Every value that cannot be used, together.
-    pub fn read(mut env: Env) -> Result<Self, ConfigError> {
+    pub fn read(mut env: Environment) -> Result<Self, Failure> {
         let mut config = Self::describe(&mut env);
         config.common.warnings = env.finish()?;
         Ok(config)
     }
 
     /// Every variable with its default, for the docs.
-    pub fn knobs() -> Vec<Knob> {
-        let mut env = Env::from_lookup(|_| None);
+    pub fn variables() -> Vec<Variable> {
+        let mut env = Environment::from_lookup(|_| None);
         Self::describe(&mut env);
-        env.knobs().to_vec()
+        env.variables().to_vec()
     }
 
     /// Where the api listens, which is all that its health check needs to know.
-    pub fn listen(env: &mut Env) -> SocketAddr {
-        env.addr(
+    pub fn listen(env: &mut Environment) -> SocketAddr {
+        env.address(
             "SQUALL_LISTEN",
             "127.0.0.1:8642",
             "Where the api listens; `0.0.0.0:8642` for every address.",
         )
     }
 
-    fn describe(env: &mut Env) -> Self {
+    fn describe(env: &mut Environment) -> Self {
         const MIB: u64 = 1 << 20;
-        let common = env.common();
+        let common = Common::read(env);
         let redis = Address::read(env);
         let listen = Self::listen(env);
-        let metrics_listen = env.optional_addr(
+        let metrics_listen = env.optional_address(
             "SQUALL_METRICS_LISTEN",
             "Where Prometheus reads /metrics, on an internal address; nowhere when it is not set.",
         );
         let public_url =
-            env.url("SQUALL_PUBLIC_URL", "http://127.0.0.1:8642", "The address people open in a browser.");
-        let web_root = env
-            .path("SQUALL_WEB_ROOT", "The folder with the built web app; without it only the api answers.");
+            env.origin("SQUALL_PUBLIC_URL", "http://127.0.0.1:8642", "The address people open in a browser.");
+        let web_root = env.optional_path(
+            "SQUALL_WEB_ROOT",
+            "The folder with the built web app; without it only the api answers.",
+        );
         let loopback = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
         if common.is_production
             && public_url.starts_with("http://")
             && !loopback.iter().any(|it| public_url.starts_with(it))
         {
-            env.refuse(format!(
+            env.reject(format!(
                 "SQUALL_PUBLIC_URL is {public_url:?}, which is not https. In production sessions must not travel in the \
                  clear; put the api behind TLS and set its https address"
             ));
@@ -138,12 +141,12 @@ impl Config {
 mod tests {
     use super::*;
 
-    fn read(pairs: &'static [(&'static str, &'static str)]) -> Result<Config, ConfigError> {
+    fn read(pairs: &'static [(&'static str, &'static str)]) -> Result<Config, Failure> {
         let lookup = |name: &str| {
             let default = (name == "DATABASE_URL").then_some("postgres://u:2c9d0c41ab5e7ff3@h/d");
             pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| *value).or(default).map(str::to_owned)
         };
-        Config::read(Env::from_lookup(lookup))
+        Config::read(Environment::from_lookup(lookup))
     }
 
     #[test]

@@ -7,9 +7,10 @@
 pub mod backoff;
 pub mod bucket;
 
-use crate::auth::{hex, sha256};
+use crate::auth::sha256;
 use backoff::Backoffs;
 use bucket::{Buckets, Rate};
+use squall_base::random;
 use squall_live::Redis;
 use std::time::{Duration, Instant};
 
@@ -76,7 +77,7 @@ impl Limits {
 }
 
 fn sign_in_key(name: &[u8; 32]) -> String {
-    format!("squall:sign-in:{}", hex(name))
+    format!("squall:sign-in:{}", random::hex(name))
 }
 
 fn waiting(micros: u64) -> Result<(), Duration> {

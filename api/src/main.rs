@@ -10,12 +10,8 @@ use squall_api::{
     seed::{self, Seed},
     serve::{self, Patience},
 };
-use squall_boot::{
-    config::{self, Env},
-    database, healthcheck,
-    metrics::Service,
-    shutdown, telemetry,
-};
+use squall_base::{Environment, environment, failure};
+use squall_boot::{config::Common, database, healthcheck, metrics::Service, shutdown, telemetry};
 use std::{future::IntoFuture, io::Write, net::SocketAddr, process::ExitCode};
 use tokio::net::TcpListener;
 
@@ -43,7 +39,7 @@ enum Command {
     Seed(Seed),
     /// Asks the api that listens on SQUALL_LISTEN how it is; exit code 0 when it is well.
     #[command(after_help = "Example:\n  SQUALL_LISTEN=0.0.0.0:8642 squall-api healthcheck --ready")]
-    Healthcheck(healthcheck::Question),
+    Healthcheck(healthcheck::HealthcheckOptions),
     /// Prints every variable with its default as a Markdown table.
     #[command(hide = true)]
     ConfigTable,
@@ -55,10 +51,10 @@ fn main() -> ExitCode {
         Command::Openapi => run(None, description()),
         Command::SetupLink => run(None, setup_link()),
         Command::Seed(asked) => run(None, seed(asked)),
-        Command::ConfigTable => say(&config::markdown(&Config::knobs())),
-        Command::Healthcheck(question) => return ask(question),
+        Command::ConfigTable => say(&environment::markdown(&Config::variables())),
+        Command::Healthcheck(options) => check_health(options),
     };
-    outcome.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
+    outcome.map_or_else(|error| failure::report("squall-api", &error), |()| ExitCode::SUCCESS)
 }
 
 fn run(threads: Option<usize>, work: impl Future<Output = Result<()>>) -> Result<()> {
@@ -66,24 +62,18 @@ fn run(threads: Option<usize>, work: impl Future<Output = Result<()>>) -> Result
 }
 
 fn start() -> Result<()> {
-    let config = Config::read(Env::from_process())?;
-    let traces = telemetry::init("api", &config.common)?;
-    run(config.common.worker_threads, traces.around(serve(config)))
+    let config = Config::read(Environment::from_process())?;
+    let Common { logging, traces, warnings, .. } = &config.common;
+    let export = telemetry::init("api", logging, traces.as_ref(), warnings)?;
+    run(config.common.worker_threads, export.around(serve(config)))
 }
 
-/// Asks without a look at what only the api itself needs.
-fn ask(question: healthcheck::Question) -> ExitCode {
-    let mut env = Env::from_process();
+/// Reads only the address: a health check must not fail on a setting that it does not need.
+fn check_health(options: healthcheck::HealthcheckOptions) -> Result<()> {
+    let mut env = Environment::from_process();
     let address = Config::listen(&mut env);
-    match env.finish() {
-        Ok(_) => healthcheck::run(address, question),
-        Err(error) => failed(&error.into()),
-    }
-}
-
-fn failed(error: &anyhow::Error) -> ExitCode {
-    eprintln!("squall-api failed: {error:#}");
-    ExitCode::FAILURE
+    env.finish()?;
+    healthcheck::run(address, options)
 }
 
 async fn serve(config: Config) -> Result<()> {
@@ -121,19 +111,19 @@ async fn bind(address: SocketAddr, variable: &str) -> Result<TcpListener> {
 async fn description() -> Result<()> {
     // The description needs no database; the pool only fills its place and never connects.
     let lookup = |name: &str| (name == "DATABASE_URL").then(|| "postgres://unused".to_owned());
-    let config = Config::read(Env::from_lookup(lookup))?;
+    let config = Config::read(Environment::from_lookup(lookup))?;
     let pool = database::pool(&config.common, "squall-api")?;
     say(&openapi::json(&AppState::new(pool, config))?)
 }
 
 async fn setup_link() -> Result<()> {
-    let config = Config::read(Env::from_process())?;
+    let config = Config::read(Environment::from_process())?;
     let pool = database::pool(&config.common, "squall-api")?;
     print(&seed::setup_link(&pool, &config.public_url).await?)
 }
 
 async fn seed(asked: Seed) -> Result<()> {
-    let config = Config::read(Env::from_process())?;
+    let config = Config::read(Environment::from_process())?;
     let pool = database::pool(&config.common, "squall-api")?;
     print(&seed::seed(&pool, &asked).await?)
 }

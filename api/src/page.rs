@@ -2,6 +2,7 @@
 
 use crate::error::ApiError;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use squall_base::random;
 use utoipa::ToSchema;
 
 /// Items on a page when nobody says how many.
@@ -42,7 +43,7 @@ pub fn limit(asked: Option<i64>) -> Result<i64, ApiError> {
 /// # Errors
 /// When the position cannot be written, which is a bug.
 pub fn encode(position: &impl Serialize) -> Result<String, ApiError> {
-    serde_json::to_vec(position).map(|json| crate::auth::hex(&json)).map_err(ApiError::internal)
+    serde_json::to_vec(position).map(|json| random::hex(&json)).map_err(ApiError::internal)
 }
 
 /// A position from the text of [`encode`].
@@ -51,12 +52,7 @@ pub fn encode(position: &impl Serialize) -> Result<String, ApiError> {
 /// When the text is no position of this list.
 pub fn decode<T: DeserializeOwned>(cursor: &str) -> Result<T, ApiError> {
     let invalid = || ApiError::invalid("The cursor is not one of this list. Begin without a cursor.");
-    if !cursor.is_ascii() || !cursor.len().is_multiple_of(2) {
-        return Err(invalid());
-    }
-    let bytes: Option<Vec<u8>> =
-        (0..cursor.len()).step_by(2).map(|at| u8::from_str_radix(&cursor[at..at + 2], 16).ok()).collect();
-    serde_json::from_slice(&bytes.ok_or_else(invalid)?).map_err(|_| invalid())
+    serde_json::from_slice(&random::from_hex(cursor).ok_or_else(invalid)?).map_err(|_| invalid())
 }
 
 /// Cuts the item read beyond the limit, and makes the cursor from the last one that stays.

@@ -236,7 +236,7 @@ fn sane_id(headers: &HeaderMap) -> Option<String> {
 }
 
 fn new_id() -> String {
-    let bytes: [u8; 12] = crate::auth::random();
+    let bytes: [u8; 12] = squall_base::random::bytes();
     bytes.iter().fold(String::with_capacity(24), |mut id, byte| {
         let _ = write!(id, "{byte:02x}");
         id

@@ -4,6 +4,7 @@ use crate::{access::Role, auth, routes};
 use anyhow::{Context, Result};
 use serde::Serialize;
 use sqlx::PgPool;
+use squall_base::random;
 use std::{
     fs,
     io::Write,
@@ -32,7 +33,7 @@ pub async fn setup_link(pool: &PgPool, public_url: &str) -> Result<SetupLink> {
     if admin {
         return Ok(SetupLink { needed: false, url: None });
     }
-    let token = auth::token();
+    let token = random::token();
     sqlx::query!(
         "insert into setup_tokens (token_hash, expires_at) values ($1, now() + interval '1 day')",
         &auth::sha256(&token),
@@ -140,7 +141,7 @@ pub async fn seed(pool: &PgPool, asked: &Seed) -> Result<Seeded> {
             .fetch_optional(&mut *transaction)
             .await?;
         if known.is_none() {
-            let chosen = password.unwrap_or_else(|| auth::hex(&auth::random::<8>()));
+            let chosen = password.unwrap_or_else(|| random::hex(&random::bytes::<8>()));
             let hash = auth::hash_password(chosen.clone())
                 .await
                 .map_err(|error| anyhow::anyhow!("{}", error.message))?;

@@ -145,7 +145,7 @@ async fn a_slow_request_is_given_up_with_a_clear_answer(pool: PgPool) {
 async fn a_panic_becomes_an_internal_error_without_its_words() {
     let pool = sqlx::PgPool::connect_lazy("postgres://unused").unwrap();
     let lookup = |name: &str| (name == "DATABASE_URL").then(|| "postgres://unused".to_owned());
-    let config = squall_api::config::Config::read(squall_boot::config::Env::from_lookup(lookup)).unwrap();
+    let config = squall_api::config::Config::read(squall_base::Environment::from_lookup(lookup)).unwrap();
     let state = squall_api::AppState::new(pool, config);
     let broken = axum::Router::new().route(
         "/broken",

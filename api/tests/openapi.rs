@@ -3,12 +3,12 @@
 
 use serde_json::Value;
 use squall_api::{AppState, config::Config, openapi};
-use squall_boot::config::Env;
+use squall_base::Environment;
 use std::collections::BTreeSet;
 
 fn description() -> String {
     let lookup = |name: &str| (name == "DATABASE_URL").then(|| "postgres://unused".to_owned());
-    let config = Config::read(Env::from_lookup(lookup)).unwrap();
+    let config = Config::read(Environment::from_lookup(lookup)).unwrap();
     openapi::json(&AppState::new(sqlx::PgPool::connect_lazy("postgres://unused").unwrap(), config)).unwrap()
 }
 

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use clap::{Parser, Subcommand};
 use serde::Serialize;
 use sqlx::{PgPool, postgres::PgConnectOptions};
+use squall_base::secrets::{self, DATABASE_URL_FORM};
 use squall_migrations::{
     MIGRATOR, expected_version, found_version,
     generate::{self, Request, Server, Sources},
@@ -15,7 +16,6 @@ use squall_migrations::{
     script::Script,
     verify,
 };
-use squall_secrets::DATABASE_URL_SHAPE;
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -204,7 +204,7 @@ async fn generate_next(arguments: Generate) -> Result<()> {
     let migrations = Script::read_all(&folder)?;
     let declared = fs::read_to_string(&schema).with_context(|| format!("reading {}", schema.display()))?;
     let url = database_url()?;
-    let (options, password) = (options_of(&url)?, squall_secrets::password_of(&url));
+    let (options, password) = (options_of(&url)?, secrets::password_of(&url));
     let server = Server { options: &options, password: password.as_deref() };
     let mut written =
         generate::generate(server, &Sources { migrations: &migrations, declared: &declared }, &request)
@@ -298,7 +298,7 @@ async fn connect() -> Result<PgPool> {
 
 /// The address with its password.
 fn database_url() -> Result<String> {
-    let found = squall_secrets::database_url(&squall_secrets::of_process)
+    let found = secrets::database_url(&secrets::process_variable)
         .map_err(|problems| anyhow!("{}", problems.join("\n")))?;
     for warning in found.warnings {
         eprintln!("squall-migrate warns: {warning}");
@@ -309,7 +309,7 @@ fn database_url() -> Result<String> {
 fn options_of(url: &str) -> Result<PgConnectOptions> {
     // What the parser says could repeat the password.
     PgConnectOptions::from_str(url)
-        .map_err(|_| anyhow!("DATABASE_URL is not a PostgreSQL address. It reads {DATABASE_URL_SHAPE}"))
+        .map_err(|_| anyhow!("DATABASE_URL is not a PostgreSQL address of the form {DATABASE_URL_FORM}"))
 }
 
 fn say(text: &str) -> Result<()> {

@@ -46,7 +46,7 @@ matrix! {
 /// Each is generated and proved, or refused for the reason that stands there.
 async fn check(text: &str, pool: &PgPool) {
     let options = pool.connect_options();
-    let password = std::env::var("DATABASE_URL").ok().and_then(|url| squall_secrets::password_of(&url));
+    let password = std::env::var("DATABASE_URL").ok().and_then(|url| squall_base::secrets::password_of(&url));
     let server = Server { options: &options, password: password.as_deref() };
     let cases: Vec<Case> = text.split("-- case: ").skip(1).map(case).collect();
     let mut wrong = Vec::new();
@@ -124,7 +124,7 @@ fn split(arguments: &str) -> Vec<(String, String)> {
 /// The matrix in the documentation is this one; `UPDATE=1` writes it.
 #[test]
 fn the_published_matrix_is_the_tested_one() {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/migrations.md");
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference/migration-matrix.md");
     let text = fs::read_to_string(&page).unwrap();
     let (head, rest) = text.split_once(BEGIN).unwrap();
     let (_, tail) = rest.split_once(END).unwrap();
@@ -135,7 +135,7 @@ fn the_published_matrix_is_the_tested_one() {
     assert_eq!(
         fs::read_to_string(&page).unwrap(),
         expected,
-        "run this test with UPDATE=1 and review docs/migrations.md"
+        "run this test with UPDATE=1 and review docs/reference/migration-matrix.md"
     );
 }
 

@@ -1,6 +1,7 @@
 //! What a person can set, checked before anything starts.
 
-use squall_boot::config::{Common, ConfigError, Env, Knob};
+use squall_base::{Environment, Failure, Variable};
+use squall_boot::config::Common;
 use squall_live::Address;
 use std::{net::SocketAddr, time::Duration};
 
@@ -28,31 +29,31 @@ impl Config {
     ///
     /// # Errors
     /// Every value that cannot be used, together.
-    pub fn read(mut env: Env) -> Result<Self, ConfigError> {
+    pub fn read(mut env: Environment) -> Result<Self, Failure> {
         let mut config = Self::describe(&mut env);
         config.common.warnings = env.finish()?;
         Ok(config)
     }
 
     /// Every variable with its default, for the docs.
-    pub fn knobs() -> Vec<Knob> {
-        let mut env = Env::from_lookup(|_| None);
+    pub fn variables() -> Vec<Variable> {
+        let mut env = Environment::from_lookup(|_| None);
         Self::describe(&mut env);
-        env.knobs().to_vec()
+        env.variables().to_vec()
     }
 
     /// Where the worker answers, which is all that its health check needs to know.
-    pub fn health_listen(env: &mut Env) -> SocketAddr {
-        env.addr(
+    pub fn health_listen(env: &mut Environment) -> SocketAddr {
+        env.address(
             "SQUALL_HEALTH_LISTEN",
             "127.0.0.1:8644",
             "Where the worker's `/healthz`, `/readyz` and `/metrics` answer; an internal address.",
         )
     }
 
-    fn describe(env: &mut Env) -> Self {
+    fn describe(env: &mut Environment) -> Self {
         Self {
-            common: env.common(),
+            common: Common::read(env),
             redis: Address::read(env),
             health_listen: Self::health_listen(env),
             poll_interval: Duration::from_millis(env.count(

@@ -1,20 +1,26 @@
-//! `squall-worker`: reads sources, digests the inbox, forgets what is old.
+//! `squall-worker`: reads sources, digests the inbox, deletes old data.
 
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
 use sqlx::{PgPool, postgres::PgListener};
-use squall_boot::{config, database, healthcheck, shutdown, telemetry};
+use squall_base::{Environment, environment, failure};
+use squall_boot::{
+    config::Common,
+    database,
+    healthcheck::{self, HealthcheckOptions},
+    shutdown, telemetry,
+};
 use squall_live::{Publisher, Redis};
 use squall_worker::{
     config::Config,
     health,
     pipeline::{self, Context},
 };
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::{io::Write, process::ExitCode, sync::Arc, time::Duration};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-/// Reads sources, digests the inbox, forgets what is old.
+/// Read sources, group events into issues, delete old data.
 #[derive(Parser)]
 #[command(
     name = "squall-worker",
@@ -28,47 +34,42 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Works until it is asked to stop; the same as no command.
+    /// Run until SIGTERM or Ctrl-C [default].
     Serve,
-    /// Asks the worker that answers on SQUALL_HEALTH_LISTEN how it is; exit code 0 when it is well.
+    /// Check the health of the worker that listens on SQUALL_HEALTH_LISTEN.
     #[command(after_help = "Example:\n  squall-worker healthcheck --ready")]
-    Healthcheck(healthcheck::Question),
-    /// Prints every variable with its default as a Markdown table.
+    Healthcheck(HealthcheckOptions),
+    /// Print all variables with their defaults as a Markdown table.
     #[command(hide = true)]
     ConfigTable,
 }
 
 fn main() -> ExitCode {
-    match Cli::parse().command {
-        Some(Command::ConfigTable) => say(&config::markdown(&Config::knobs())),
-        Some(Command::Healthcheck(question)) => ask(question),
-        Some(Command::Serve) | None => serve().map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS),
-    }
+    let result = match Cli::parse().command {
+        Some(Command::ConfigTable) => print(&environment::markdown(&Config::variables())),
+        Some(Command::Healthcheck(options)) => check_health(options),
+        Some(Command::Serve) | None => serve(),
+    };
+    result.map_or_else(|error| failure::report("squall-worker", &error), |()| ExitCode::SUCCESS)
 }
 
-/// Asks without a look at what only the worker itself needs.
-fn ask(question: healthcheck::Question) -> ExitCode {
-    let mut env = config::Env::from_process();
+/// Reads only the address: a health check must not fail on a setting that it does not need.
+fn check_health(options: HealthcheckOptions) -> Result<()> {
+    let mut env = Environment::from_process();
     let address = Config::health_listen(&mut env);
-    match env.finish() {
-        Ok(_) => healthcheck::run(address, question),
-        Err(error) => failed(&error.into()),
-    }
+    env.finish()?;
+    healthcheck::run(address, options)
 }
 
-fn failed(error: &anyhow::Error) -> ExitCode {
-    eprintln!("squall-worker failed: {error:#}");
-    ExitCode::FAILURE
-}
-
-/// How long the end of the process waits for a read that cannot be cancelled, such as one of a dead mount.
+/// How long the end of the process waits for a read that cannot be cancelled, such as one from a dead mount.
 const BLOCKED_READS: Duration = Duration::from_secs(5);
 
 fn serve() -> Result<()> {
-    let config = Config::read(config::Env::from_process())?;
-    let traces = telemetry::init("worker", &config.common)?;
+    let config = Config::read(Environment::from_process())?;
+    let Common { logging, traces, warnings, .. } = &config.common;
+    let export = telemetry::init("worker", logging, traces.as_ref(), warnings)?;
     let runtime = squall_boot::runtime(config.common.worker_threads)?;
-    let served = runtime.block_on(traces.around(run(config)));
+    let served = runtime.block_on(export.around(run(config)));
     runtime.shutdown_timeout(BLOCKED_READS);
     served
 }
@@ -127,10 +128,6 @@ async fn listen_once(pool: &PgPool, inbox_filled: &Notify) -> Result<(), sqlx::E
     }
 }
 
-fn say(text: &str) -> ExitCode {
-    use std::io::Write;
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
-    }
+fn print(text: &str) -> Result<()> {
+    std::io::stdout().write_all(text.as_bytes()).context("writing to standard output")
 }

@@ -4,7 +4,7 @@
 //! as a meter, the same as GCRA counted in events instead of time). A batch larger than the whole burst is let in when
 //! the bucket is empty, and paid for by a longer wait after it: otherwise it could never be sent.
 
-use squall_boot::config::Env;
+use squall_base::Environment;
 use squall_live::Redis;
 use std::{
     collections::HashMap,
@@ -29,7 +29,7 @@ pub struct Rate {
 
 impl Rate {
     /// Reads `SQUALL_INGEST_RATE` and `SQUALL_INGEST_BURST`; without a rate there is no limit.
-    pub fn read(env: &mut Env) -> Option<Self> {
+    pub fn read(env: &mut Environment) -> Option<Self> {
         let per_second = env.count(
             "SQUALL_INGEST_RATE",
             0,

@@ -3,7 +3,7 @@
 //! It is the only buffer: bounded once for the process and not for each stream. A place in it is the id of an event.
 
 use super::told::Told;
-use crate::auth;
+use squall_base::random;
 use std::{collections::VecDeque, fmt, sync::Arc};
 
 /// Events kept. At the most that is told, ten seconds of it; on a quiet day, hours. About half a megabyte.
@@ -42,7 +42,7 @@ pub(super) struct Ring {
 
 impl Ring {
     pub(super) fn new() -> Self {
-        Self { life: u32::from_be_bytes(auth::random()), last: 0, told: VecDeque::new() }
+        Self { life: u32::from_be_bytes(random::bytes()), last: 0, told: VecDeque::new() }
     }
 
     /// Forgets everything, so that no place of before is known any more.

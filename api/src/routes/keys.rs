@@ -12,6 +12,7 @@ use crate::{
 use axum::{Extension, extract::State, http::StatusCode};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use squall_base::random;
 use utoipa::ToSchema;
 
 /// A key, without its secret.
@@ -138,7 +139,7 @@ pub(super) async fn revoke(
 
 /// A secret that nobody can guess, and that a scanner for leaked secrets can recognise.
 pub(crate) fn new_secret() -> String {
-    format!("sq_{}", auth::token())
+    format!("sq_{}", random::token())
 }
 
 /// How a secret begins.

@@ -22,7 +22,7 @@ use squall_api::{
     config::Config,
     live::{Live, Pace},
 };
-use squall_boot::config::Env;
+use squall_base::Environment;
 use squall_live::{Publisher, Update, redis::State};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -31,7 +31,7 @@ use tokio::time::timeout;
 pub fn api(pool: &PgPool, variables: &[(&str, &str)]) -> Api {
     let variables: Vec<(String, String)> =
         variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let env = Env::from_lookup(move |name| {
+    let env = Environment::from_lookup(move |name| {
         let database = (name == "DATABASE_URL").then(|| "postgres://unused".to_owned());
         variables.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()).or(database)
     });

@@ -16,7 +16,7 @@ use axum::{
 use serde_json::Value;
 use sqlx::PgPool;
 use squall_api::{AppState, app, auth, config::Config};
-use squall_boot::config::Env;
+use squall_base::Environment;
 use tower::ServiceExt;
 
 pub const PASSWORD: &str = "correct horse battery";
@@ -56,7 +56,7 @@ impl Api {
                 .or(database)
                 .map(str::to_owned)
         };
-        let config = Config::read(Env::from_lookup(lookup)).unwrap();
+        let config = Config::read(Environment::from_lookup(lookup)).unwrap();
         Self::of(AppState::new(pool, config))
     }
 

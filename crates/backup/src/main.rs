@@ -26,6 +26,7 @@ use squall_backup::{
     verify::{verify, verify_all},
     wal,
 };
+use squall_base::secrets;
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -251,7 +252,7 @@ impl Source {
 }
 
 async fn server() -> Result<Server> {
-    let found = squall_secrets::database_url(&squall_secrets::of_process).map_err(|problems| {
+    let found = secrets::database_url(&secrets::process_variable).map_err(|problems| {
         Failure::new(
             "looking for the database",
             problems.join("\n"),

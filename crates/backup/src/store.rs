@@ -50,7 +50,7 @@ impl Store {
     pub fn open(location: &str) -> Result<Self> {
         let mut environment: BTreeMap<_, _> = std::env::vars_os().filter_map(utf8).collect();
         for name in SECRETS {
-            let found = squall_secrets::read_from_process(name).map_err(|wrong| {
+            let found = squall_base::secrets::read_from_process(name).map_err(|wrong| {
                 Failure::new(
                     "reading the credentials of the store",
                     wrong,

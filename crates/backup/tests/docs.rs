@@ -1,4 +1,4 @@
-//! Every command of docs/backups.md is run, in its order, as a stranger would who has nothing but the page.
+//! Every command of docs/guide/backup-and-restore.md is run, in its order, as a stranger would who has nothing but the page.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 mod support;
@@ -63,7 +63,7 @@ fn start(world: &World, words: &[String]) -> Command {
 
 /// The lines of the page's shell blocks.
 fn commands() -> Vec<String> {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/backups.md");
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guide/backup-and-restore.md");
     let text = std::fs::read_to_string(page).unwrap();
     let blocks = text.split("```sh\n").skip(1).map(|block| block.split("```").next().unwrap().to_owned());
     let commands: Vec<String> =

@@ -1,8 +1,7 @@
-//! How a Squall process starts and stops.
+//! How the api and the worker start and stop.
 //!
-//! Every process does the same five things in the same order: read its configuration and refuse a bad
-//! one ([`config`]), write logs ([`telemetry`]), reach the database without insisting that it is there
-//! already ([`database`]), work, and end on a signal without losing anything ([`shutdown`]). Another process asks it how it is ([`healthcheck`]).
+//! Both read their configuration and refuse a bad one ([`config`]), start logging ([`telemetry`]), wait for the database
+//! ([`database`]), work, and stop on a signal without losing anything ([`shutdown`]).
 
 pub mod config;
 pub mod telemetry;
@@ -14,10 +13,10 @@ pub mod docs;
 
 use anyhow::Context;
 
-/// The runtime of a process, with as many threads as it was told.
+/// The runtime of a process; without `threads` it has one per core.
 ///
 /// # Errors
-/// When the operating system gives none.
+/// When the operating system refuses the threads.
 pub fn runtime(threads: Option<usize>) -> anyhow::Result<tokio::runtime::Runtime> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     if let Some(threads) = threads {

@@ -1,10 +1,10 @@
-//! The end of a process: a signal cancels a token, and everything that loops looks at the token.
+//! Stopping: a signal cancels a token that every loop watches.
 
 use anyhow::{Context, Result};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// A token that SIGTERM or SIGINT cancels. A second signal ends the process at once.
+/// A token that SIGTERM or SIGINT cancels. A second signal ends the process immediately.
 ///
 /// # Errors
 /// When the operating system refuses to register the signals.
@@ -20,13 +20,10 @@ pub fn token() -> Result<CancellationToken> {
                 _ = interrupt.recv() => "SIGINT",
             };
             if first {
-                tracing::info!(signal = name, "The process was asked to stop and finishes what it began.");
+                tracing::info!(signal = name, "Stopping after the work in progress.");
                 cancelled.cancel();
             } else {
-                tracing::warn!(
-                    signal = name,
-                    "The process was asked to stop a second time and stops at once."
-                );
+                tracing::warn!(signal = name, "Stopping at once after a second signal.");
                 std::process::exit(130);
             }
         }

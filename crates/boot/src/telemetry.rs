@@ -1,9 +1,9 @@
-//! What a process says of itself while it works: lines, always, and traces, on request.
+//! Logs, always, and traces, on request.
 //!
-//! Logs are one JSON object a line on standard output, or lines for people, with the same field names in every process.
+//! Logs are one JSON object per line on standard output, or plain text, with the same field names in every process.
 //! Traces go to an OpenTelemetry collector when one is set ([`settings`]). Code describes its work with [`trace`]; ended
-//! spans go through a bounded queue to a task that sends them in batches ([`export`]), so that nobody waits for a
-//! collector. Without one there is no task, no queue and no span.
+//! spans go through a bounded queue to a task that sends them in batches ([`export`]), so that nothing waits for a
+//! collector. Without a collector there is no task, no queue and no span.
 
 mod lines;
 mod settings;
@@ -14,18 +14,55 @@ mod collector;
 pub use export::Export;
 pub use settings::Traces;
 
-use crate::config::Common;
 use lines::WithTrace;
+use squall_base::Environment;
 use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
-/// Starts logging, with what is to be said about the configuration, and traces if they are asked for. What it returns
-/// has to be put around the work of the process.
+/// How to log.
+#[derive(Debug, Clone)]
+pub struct Logging {
+    /// A level, or a list in the form of `tracing`'s `EnvFilter`.
+    pub filter: String,
+    /// Plain text instead of JSON.
+    pub is_text: bool,
+}
+
+impl Logging {
+    /// Reads `SQUALL_LOG` and `SQUALL_LOG_FORMAT`.
+    pub fn read(env: &mut Environment) -> Self {
+        Self {
+            filter: env
+                .get(
+                    "SQUALL_LOG",
+                    "info",
+                    "What to log: a level, or a list such as `info,sqlx=warn`.",
+                    "a log filter such as info,sqlx=warn",
+                    |text| EnvFilter::try_new(text).ok().map(|_| text.to_owned()),
+                )
+                .unwrap_or_default(),
+            is_text: env.choice(
+                "SQUALL_LOG_FORMAT",
+                "json",
+                &["json", "text"],
+                "One JSON object per line, or plain text.",
+            ) == "text",
+        }
+    }
+}
+
+/// Starts logging and, when `traces` are set, tracing; then logs `warnings` about the configuration. The returned
+/// [`Export`] has to wrap the work of the process.
 ///
 /// # Errors
 /// When the filter cannot be read, or logging was started before.
-pub fn init(service: &'static str, config: &Common) -> anyhow::Result<Export> {
-    let filter = EnvFilter::try_new(&config.log.filter)?;
-    let lines = match config.log.is_text {
+pub fn init(
+    service: &'static str,
+    logging: &Logging,
+    traces: Option<&Traces>,
+    warnings: &[String],
+) -> anyhow::Result<Export> {
+    let filter = EnvFilter::try_new(&logging.filter)?;
+    let lines = match logging.is_text {
         true => tracing_subscriber::fmt::layer().with_ansi(false).map_event_format(WithTrace::text).boxed(),
         false => {
             let json = tracing_subscriber::fmt::layer().json().flatten_event(true);
@@ -33,14 +70,14 @@ pub fn init(service: &'static str, config: &Common) -> anyhow::Result<Export> {
         }
     };
     tracing_subscriber::registry().with(lines).with(filter).try_init()?;
-    tracing::info!(service, version = env!("CARGO_PKG_VERSION"), "The process starts.");
-    for warning in &config.warnings {
-        tracing::warn!(warning, "The configuration can be used, but should be mended.");
+    tracing::info!(service, version = env!("CARGO_PKG_VERSION"), "Starting.");
+    for warning in warnings {
+        tracing::warn!(warning, "The configuration has a problem that should be fixed.");
     }
     std::panic::set_hook(Box::new(|panic| {
-        // A panic is a bug of ours: it goes to the log like everything else, never bare to a terminal.
-        let place = panic.location().map(ToString::to_string);
-        tracing::error!(place, panic = panic.payload_as_str(), "The process met a bug.");
+        // A panic goes to the log like everything else, never unstructured to a terminal.
+        let location = panic.location().map(ToString::to_string);
+        tracing::error!(location, panic = panic.payload_as_str(), "Panicked.");
     }));
-    Ok(config.traces.as_ref().map_or_else(Export::none, |traces| trace::begin(service, traces)))
+    Ok(traces.map_or_else(Export::none, |traces| trace::begin(service, traces)))
 }

@@ -247,6 +247,6 @@ fn the_edge_becomes_nginx_and_writes_only_into_its_folder() {
 fn the_table_of_the_docs_is_the_one_of_the_binary() {
     let output = Folder::new().run(&["config-table"], &[]);
     let table = String::from_utf8(output.stdout).unwrap();
-    let page = include_str!("../../../docs/edge.md");
-    assert!(page.contains(&table), "docs/edge.md is stale; put in:\n{table}");
+    let page = include_str!("../../../docs/reference/edge.md");
+    assert!(page.contains(&table), "docs/reference/edge.md is stale; put in:\n{table}");
 }

@@ -9,7 +9,7 @@ use redis::{
     AsyncConnectionConfig, Client, IntoConnectionInfo, RedisError, RedisResult, aio::MultiplexedConnection,
     cmd,
 };
-use squall_boot::config::Env;
+use squall_base::Environment;
 use std::{
     fmt,
     future::Future,
@@ -51,13 +51,13 @@ impl Address {
     }
 
     /// Reads `REDIS_URL`, which may be left out.
-    pub fn read(env: &mut Env) -> Option<Self> {
+    pub fn read(env: &mut Environment) -> Option<Self> {
         let about = "Redis, shared by replicas for rate limits and live updates: redis://user:password@host:port/number; \
                      one number for each Squall. Without it both work inside each process.";
-        match Self::parse(&env.optional("REDIS_URL", about)?) {
+        match Self::parse(&env.optional_text("REDIS_URL", about)?) {
             Ok(address) => Some(address),
             Err(problem) => {
-                env.refuse(problem);
+                env.reject(problem);
                 None
             }
         }

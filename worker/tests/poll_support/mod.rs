@@ -6,7 +6,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use flate2::{Compression, write::GzEncoder};
 use sqlx::PgPool;
-use squall_boot::config::Env;
+use squall_base::Environment;
 use squall_intake::{RawEvent, inbox};
 use squall_live::Publisher;
 use squall_worker::{
@@ -143,7 +143,7 @@ impl Watched {
 
 /// A worker's context with a budget of 64 KiB a poll, the least that can be set.
 pub fn context(pool: &PgPool) -> Context {
-    let env = Env::from_lookup(|name| match name {
+    let env = Environment::from_lookup(|name| match name {
         "DATABASE_URL" => Some("postgres://not-used".to_owned()),
         "SQUALL_POLL_BYTES" => Some("64KiB".to_owned()),
         _ => None,

@@ -6,7 +6,7 @@
 )]
 
 use sqlx::PgPool;
-use squall_boot::config::Env;
+use squall_base::Environment;
 use squall_intake::{Batch, Origin, batch::Shape, inbox};
 use squall_live::Publisher;
 use squall_worker::{
@@ -33,7 +33,8 @@ pub async fn project(pool: &PgPool, slug: &str) -> Origin {
 }
 
 pub fn context(pool: &PgPool) -> Context {
-    let env = Env::from_lookup(|name| (name == "DATABASE_URL").then(|| "postgres://not-used".to_owned()));
+    let env =
+        Environment::from_lookup(|name| (name == "DATABASE_URL").then(|| "postgres://not-used".to_owned()));
     let config = Arc::new(Config::read(env).unwrap());
     Context {
         pool: pool.clone(),

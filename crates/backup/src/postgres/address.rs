@@ -38,7 +38,7 @@ impl Server {
         let database = options.get_database().unwrap_or_else(|| options.get_username()).to_owned();
         let ssl =
             SSL.iter().filter_map(|(parameter, variable)| Some((*variable, parameter_of(url, parameter)?)));
-        let (password, ssl) = (squall_secrets::password_of(url), ssl.collect());
+        let (password, ssl) = (squall_base::secrets::password_of(url), ssl.collect());
         Ok(Self { options: options.database(&database), password, ssl, database })
     }
 

@@ -271,15 +271,15 @@ fn lose(dropped: &AtomicU64, spans: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Env;
     use opentelemetry::{
         KeyValue,
         trace::{Span as _, Tracer, TracerProvider},
     };
     use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
+    use squall_base::Environment;
 
     fn traced(sampler: &'static str) -> (SdkTracer, Queue) {
-        let mut env = Env::from_lookup(move |name| match name {
+        let mut env = Environment::from_lookup(move |name| match name {
             "OTEL_EXPORTER_OTLP_ENDPOINT" => Some("http://127.0.0.1:9".to_owned()),
             "OTEL_TRACES_SAMPLER" => Some(sampler.to_owned()),
             _ => None,

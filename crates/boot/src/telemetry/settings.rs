@@ -1,7 +1,6 @@
 //! The variables of OpenTelemetry that count here, by their standard names, so that what an organisation sets for all of
 //! its programs works for this one. They are looked at when a collector is set, and not otherwise.
 
-use crate::config::Env;
 use hyper::{
     HeaderMap, Uri,
     header::{HeaderName, HeaderValue},
@@ -9,6 +8,7 @@ use hyper::{
 use opentelemetry::KeyValue;
 use opentelemetry_sdk::{Resource, trace::Sampler};
 use percent_encoding::percent_decode_str;
+use squall_base::Environment;
 use std::time::Duration;
 
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
@@ -40,12 +40,12 @@ pub struct Traces {
 
 impl Traces {
     /// Reads the variables; nothing when no collector is set.
-    pub fn read(env: &mut Env) -> Option<Self> {
-        let endpoint = env.optional(
+    pub fn read(env: &mut Environment) -> Option<Self> {
+        let endpoint = env.optional_text(
             ENDPOINT,
             "The OpenTelemetry collector that takes traces: http://host:port. Nothing is traced when it is not set.",
         );
-        let traces_endpoint = env.optional(
+        let traces_endpoint = env.optional_text(
             TRACES_ENDPOINT,
             "The same as a whole address, when traces are not taken at `/v1/traces` there.",
         );
@@ -59,11 +59,11 @@ impl Traces {
         let sampler = env.text(SAMPLER, "parentbased_always_on", SAMPLERS_ABOUT);
         let argument =
             env.text(SAMPLER_ARG, "1", "The share of traces that the `traceidratio` samplers keep.");
-        let service_name = env.optional(
+        let service_name = env.optional_text(
             SERVICE_NAME,
             "What traces call the process instead of `squall-api` or `squall-worker`.",
         );
-        let attributes = env.optional(RESOURCE, "What else they say of it: `name=value,name=value`.");
+        let attributes = env.optional_text(RESOURCE, "What else they say of it: `name=value,name=value`.");
         let given = match (traces_endpoint, endpoint) {
             (Some(whole), _) => address(TRACES_ENDPOINT, &whole, ""),
             (None, Some(base)) => address(ENDPOINT, &base, "/v1/traces"),
@@ -100,8 +100,8 @@ impl Traces {
 }
 
 /// The value, or nothing once its problem is among the others.
-fn told<T>(env: &mut Env, value: Result<T, String>) -> Option<T> {
-    value.map_err(|problem| env.refuse(problem)).ok()
+fn told<T>(env: &mut Environment, value: Result<T, String>) -> Option<T> {
+    value.map_err(|problem| env.reject(problem)).ok()
 }
 
 fn address(name: &str, text: &str, path: &str) -> Result<Uri, String> {
@@ -202,7 +202,7 @@ mod tests {
 
     fn read(pairs: &[(&'static str, &'static str)]) -> Result<Option<Traces>, String> {
         let pairs = pairs.to_vec();
-        let mut env = Env::from_lookup(move |name| {
+        let mut env = Environment::from_lookup(move |name| {
             pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
         });
         let traces = Traces::read(&mut env);

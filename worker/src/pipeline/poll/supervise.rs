@@ -259,13 +259,13 @@ async fn read_sources(pool: &PgPool) -> Result<HashMap<i64, Value>> {
 mod tests {
     use super::*;
     use crate::config::Config;
-    use squall_boot::config::Env;
+    use squall_base::Environment;
     use squall_live::Publisher;
     use std::{fs, path::Path, sync::Arc};
     use tokio::sync::Notify;
 
     fn context(pool: &PgPool) -> Context {
-        let env = Env::from_lookup(|name| match name {
+        let env = Environment::from_lookup(|name| match name {
             "DATABASE_URL" => Some("postgres://not-used".to_owned()),
             "SQUALL_POLL_INTERVAL_MS" => Some("50".to_owned()),
             _ => None,

@@ -1,6 +1,6 @@
 //! The address of the database, and its password in a file of its own.
 
-use crate::{Found, read};
+use super::{Secret, read};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 /// The variable with the address.
@@ -9,17 +9,17 @@ pub const DATABASE_URL: &str = "DATABASE_URL";
 /// The variable with the password, for an address that holds none.
 pub const DATABASE_PASSWORD: &str = "SQUALL_DATABASE_PASSWORD";
 
-/// How an address reads.
-pub const DATABASE_URL_SHAPE: &str = "postgres://user:password@host:port/database";
+/// The form of an address, for messages.
+pub const DATABASE_URL_FORM: &str = "postgres://user:password@host:port/database";
 
-/// The address with its password, wherever that came from.
+/// The address of the database, with its password from either variable.
 ///
 /// # Errors
-/// Every sentence about what is missing or cannot be used, together.
-pub fn database_url(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Found, Vec<String>> {
+/// One sentence for each variable that is missing or cannot be used.
+pub fn database_url(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Secret, Vec<String>> {
     let unset = || {
         format!(
-            "{DATABASE_URL} is not set. Set it to {DATABASE_URL_SHAPE}, or name a file with it in {DATABASE_URL}_FILE"
+            "{DATABASE_URL} is not set. Set it to {DATABASE_URL_FORM}, or set {DATABASE_URL}_FILE to a file that holds it"
         )
     };
     let url = read(lookup, DATABASE_URL).and_then(|url| url.ok_or_else(unset));
@@ -31,7 +31,7 @@ pub fn database_url(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Found, Ve
     match password {
         None => {}
         Some(_) if password_of(&url.value).is_some() => url.warnings.push(format!(
-            "{DATABASE_URL} holds a password, so the one of {DATABASE_PASSWORD} or {DATABASE_PASSWORD}_FILE is not used. Take one of them away"
+            "{DATABASE_URL} holds a password, so {DATABASE_PASSWORD} or {DATABASE_PASSWORD}_FILE is ignored. Remove one of them"
         )),
         Some(password) => {
             url.value = with_password(&url.value, &password.value);
@@ -41,7 +41,8 @@ pub fn database_url(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Found, Ve
     Ok(url)
 }
 
-/// The password in a database's address. Programs of PostgreSQL take it by environment and never on their command line.
+/// The password in a database address. PostgreSQL's own programs get it through the environment, never on their
+/// command line.
 pub fn password_of(url: &str) -> Option<String> {
     let authority = url.split_once("://")?.1.split(['/', '?']).next()?;
     let in_authority = authority.rsplit_once('@').and_then(|(user, _)| user.split_once(':'));
@@ -49,7 +50,7 @@ pub fn password_of(url: &str) -> Option<String> {
     password.or_else(|| parameter_of(url, "password")).filter(|password| !password.is_empty())
 }
 
-/// Behind the address rather than in it: that needs no user in it, and no second kind of escaping.
+/// Appended as a parameter: that works without a user in the address, and needs only one kind of escaping.
 fn with_password(url: &str, password: &str) -> String {
     let separator = if url.contains('?') { '&' } else { '?' };
     format!("{url}{separator}password={}", utf8_percent_encode(password, NON_ALPHANUMERIC))
@@ -70,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_password_is_found_wherever_an_address_holds_it() {
+    fn a_password_is_found_in_both_parts_of_an_address() {
         for (url, password) in [
             ("postgres://me:p%40ss@host:5433/db", Some("p@ss")),
             ("postgres://me@host/db", None),
@@ -83,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn the_password_beside_the_address_fills_an_address_without_one() {
+    fn the_password_variable_completes_an_address_without_one() {
         for (url, expected, warnings) in [
             ("postgres://me@host/db", "p@ss/#?&w+rd", 0),
             ("postgres://me:@host/db?sslmode=require", "p@ss/#?&w+rd", 0),
@@ -94,16 +95,19 @@ mod tests {
                 "SQUALL_DATABASE_PASSWORD" => Some("p@ss/#?&w+rd".to_owned()),
                 _ => None,
             };
-            let found = database_url(&lookup).unwrap();
-            assert_eq!(password_of(&found.value).as_deref(), Some(expected), "{found:?}");
-            assert_eq!(found.warnings.len(), warnings, "{found:?}");
+            let secret = database_url(&lookup).unwrap();
+            assert_eq!(password_of(&secret.value).as_deref(), Some(expected), "{secret:?}");
+            assert_eq!(secret.warnings.len(), warnings, "{secret:?}");
         }
     }
 
     #[test]
-    fn everything_that_is_wrong_is_said_at_once() {
+    fn every_problem_is_reported_at_once() {
         let lookup = |name: &str| (name == "SQUALL_DATABASE_PASSWORD_FILE").then(|| "/no/such".to_owned());
-        let said = database_url(&lookup).unwrap_err().join("\n");
-        assert!(said.contains("DATABASE_URL is not set") && said.contains("does not exist"), "{said}");
+        let problems = database_url(&lookup).unwrap_err().join("\n");
+        assert!(
+            problems.contains("DATABASE_URL is not set") && problems.contains("does not exist"),
+            "{problems}"
+        );
     }
 }

@@ -1,6 +1,6 @@
-//! A secret in a file, as Compose, Swarm, Kubernetes and systemd hand them out.
+//! A secret in a file, as Compose, Swarm, Kubernetes and systemd provide them.
 
-use crate::Found;
+use super::Secret;
 use std::{
     fs::{self, File},
     io::{self, Read},
@@ -8,33 +8,33 @@ use std::{
     path::Path,
 };
 
-/// No secret is larger; a log named by mistake is not read into memory.
-const LARGEST: u64 = 64 * 1024;
+/// No secret is larger; a log file named by mistake is not read into memory.
+const MAX_BYTES: u64 = 64 * 1024;
 
 /// Container runtimes mount secrets here with mode 0444, where only the container's own processes see them.
 const MOUNTS: [&str; 2] = ["/run/secrets", "/var/run/secrets"];
 
-/// Reads the file that `variable` names. Line ends behind the secret are no part of it: an editor adds them.
-pub(crate) fn read(variable: &str, path: &Path) -> Result<Found, String> {
+/// Reads the file that `variable` names. Trailing line ends are dropped: editors add them.
+pub(super) fn read(variable: &str, path: &Path) -> Result<Secret, String> {
     let shown = path.display();
     let problem = |what: String| Err(format!("{variable} is {shown}, {what}"));
     let mut content = Vec::new();
     let read = File::open(path).and_then(|file| {
         let metadata = file.metadata()?;
-        file.take(LARGEST + 1).read_to_end(&mut content)?;
+        file.take(MAX_BYTES + 1).read_to_end(&mut content)?;
         Ok(metadata)
     });
     let metadata = match read {
         Ok(metadata) => metadata,
-        Err(error) => return problem(why_not(&error)),
+        Err(error) => return problem(reason(&error)),
     };
-    if content.len() as u64 > LARGEST {
-        return problem("which is larger than 64 KiB and no file of a secret".into());
+    if content.len() as u64 > MAX_BYTES {
+        return problem("which is larger than 64 KiB and cannot be a secret".into());
     }
     let mode = metadata.permissions().mode();
     if metadata.is_file() && mode & 0o002 != 0 {
         return problem(format!(
-            "which everybody on this machine may change (mode {:04o}). Run chmod 600 {shown}",
+            "which every user of this machine can change (mode {:04o}). Run chmod 600 {shown}",
             mode & 0o7777
         ));
     }
@@ -44,29 +44,29 @@ pub(crate) fn read(variable: &str, path: &Path) -> Result<Found, String> {
         return problem("which is empty. Write the secret into it".into());
     }
     if value.contains(['\n', '\r', '\0']) {
-        return problem("which has more than one line. Write the secret and nothing else into it".into());
+        return problem("which has more than one line. Write only the secret into it".into());
     }
     let is_open = metadata.is_file() && mode & 0o004 != 0 && !MOUNTS.iter().any(|it| path.starts_with(it));
-    let warnings = is_open.then(|| {
+    let warning = is_open.then(|| {
         format!(
-            "{variable} is {shown}, which everybody on this machine may read (mode {:04o}). Run chmod 600 {shown}",
+            "{variable} is {shown}, which every user of this machine can read (mode {:04o}). Run chmod 600 {shown}",
             mode & 0o7777
         )
     });
-    Ok(Found { value, warnings: warnings.into_iter().collect() })
+    Ok(Secret { value, warnings: warning.into_iter().collect() })
 }
 
-fn why_not(error: &io::Error) -> String {
+fn reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => {
-            "a file that does not exist. Make it, or mount it into the container".into()
+            "a file that does not exist. Create it, or mount it into the container".into()
         }
         io::ErrorKind::PermissionDenied => {
             // The owner of /proc/self is the user this process runs as.
             let user = fs::metadata("/proc/self")
                 .map_or_else(|_| "of this process".into(), |it| it.uid().to_string());
             format!(
-                "a file that this process may not read. Give it to the user {user}, or let its group read it"
+                "a file that this process cannot read. Make user {user} its owner, or let its group read it"
             )
         }
         io::ErrorKind::IsADirectory => "a folder. Name the file in it".into(),
@@ -78,7 +78,7 @@ fn why_not(error: &io::Error) -> String {
 mod tests {
     use super::*;
 
-    fn said(content: &[u8], mode: u32) -> Result<Found, String> {
+    fn read_file(content: &[u8], mode: u32) -> Result<Secret, String> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("password");
         fs::write(&path, content).unwrap();
@@ -87,10 +87,10 @@ mod tests {
     }
 
     #[test]
-    fn the_line_end_of_an_editor_is_no_part_of_the_secret() {
+    fn trailing_line_ends_are_not_part_of_the_secret() {
         for content in ["p@ss word", "p@ss word\n", "p@ss word\r\n"] {
-            let found = said(content.as_bytes(), 0o600).unwrap();
-            assert_eq!((found.value.as_str(), found.warnings.len()), ("p@ss word", 0));
+            let secret = read_file(content.as_bytes(), 0o600).unwrap();
+            assert_eq!((secret.value.as_str(), secret.warnings.len()), ("p@ss word", 0));
         }
     }
 
@@ -103,21 +103,21 @@ mod tests {
             (b"hunter2\nhunter3\n", 0o600, "more than one line"),
             (b"hunter2\xff", 0o600, "not UTF-8"),
             (&large, 0o600, "larger than 64 KiB"),
-            (b"hunter2", 0o666, "may change (mode 0666)"),
+            (b"hunter2", 0o666, "can change (mode 0666)"),
         ] {
-            let said = said(content, mode).unwrap_err();
-            assert!(said.starts_with("KEY_FILE is /") && said.contains(expected), "{said}");
-            assert!(!said.contains("hunter"), "{said}");
+            let problem = read_file(content, mode).unwrap_err();
+            assert!(problem.starts_with("KEY_FILE is /") && problem.contains(expected), "{problem}");
+            assert!(!problem.contains("hunter"), "{problem}");
         }
         assert!(read("KEY_FILE", Path::new("/no/such")).unwrap_err().contains("does not exist"));
         assert!(read("KEY_FILE", Path::new("/tmp")).unwrap_err().contains("a folder"));
     }
 
     #[test]
-    fn a_file_that_everybody_may_read_is_used_with_a_warning() {
-        let found = said(b"hunter2", 0o644).unwrap();
-        assert_eq!(found.value, "hunter2");
-        let [warning] = &found.warnings[..] else { panic!("{found:?}") };
-        assert!(warning.contains("may read (mode 0644)") && !warning.contains("hunter2"), "{warning}");
+    fn a_file_that_everyone_can_read_is_used_with_a_warning() {
+        let secret = read_file(b"hunter2", 0o644).unwrap();
+        assert_eq!(secret.value, "hunter2");
+        let [warning] = &secret.warnings[..] else { panic!("{secret:?}") };
+        assert!(warning.contains("can read (mode 0644)") && !warning.contains("hunter2"), "{warning}");
     }
 }
