@@ -163,7 +163,7 @@ fn running_in_containers(world: &World, place: &Place) -> Result<Option<ComposeS
 fn in_containers(world: &World, stack: &ComposeStack, command: &str, given: &[String]) -> Result<()> {
     let engine = Engine::need("running a backup command in a container")?;
     let mut compose = stack.job(world, &engine, "ops")?;
-    compose.args(["backup", command]).args(given);
+    compose.args(["squall-backup", command]).args(given);
     world.run(compose, NEXT)
 }
 

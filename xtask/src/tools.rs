@@ -136,7 +136,9 @@ pub fn download(
     let tried = format!("downloading {package} {version} with pip");
     if version_of("python3", &["-m", "pip", "--version"]).is_none() {
         let next = "install Python 3 with pip (Debian: apt-get install python3 python3-pip)";
-        return Err(Failure::new(tried, "`python3 -m pip` does not run", next).exit(Exit::ToolMissing).into());
+        return Err(Failure::new(tried, "`python3 -m pip` does not run", next)
+            .exit(Exit::ToolMissing)
+            .into());
     }
     let _ = fs::remove_dir_all(into);
     fs::create_dir_all(into).with_context(|| format!("creating {}", into.display()))?;

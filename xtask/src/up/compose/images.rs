@@ -57,7 +57,7 @@ fn build(world: &World, engine: &Engine, stale: &[Image], naming: &Naming) -> Re
     build::images(world, engine, stale, naming)
 }
 
-const NEXT_BASE: &str = "connect this machine to the registry, or run `cargo xtask docker base-images` once as root, which makes \
+const NEXT_BASE: &str = "connect this machine to the registry, or run `sudo .ci/base-images` once, which makes \
                          stand-ins from Debian's packages; `cargo xtask up --native` runs the same services without containers";
 const NEXT_OURS: &str = "check that SQUALL_IMAGES and SQUALL_VERSION name images that were published, or leave SQUALL_VERSION out: \
                          the images are then built here";
