@@ -307,7 +307,7 @@ impl Stack for ComposeStack<'_> {
         match job.program {
             "squall-backup" => {
                 images::provide_for_job(self, "ops")?;
-                command.args(["--entrypoint", "/usr/local/bin/squall-backup", "ops"]);
+                command.args(["ops", job.program]);
             }
             _ => {
                 images::provide_for_job(self, migration::JOB)?;
