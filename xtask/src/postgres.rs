@@ -110,8 +110,8 @@ impl Postgres {
     }
 
     /// The same for a child to be watched.
-    fn owned(&self, child: duct::Expression) -> duct::Expression {
-        self.account.clone().map_or(child.clone(), |account| account.run_watched(&child))
+    fn owned(&self, child: &duct::Expression) -> duct::Expression {
+        self.account.clone().map_or(child.clone(), |account| account.run_watched(child))
     }
 
     /// The arguments of a server on `port` of this machine alone.

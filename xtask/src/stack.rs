@@ -149,7 +149,7 @@ pub fn open<'w>(world: &'w World, folder: &StateFolder) -> Result<Box<dyn Stack 
 /// The command for a job on the database that DATABASE_URL names, else on that of the stack.
 pub fn job(world: &World, options: &StackOptions, job: &Job) -> Result<Command> {
     match given_url() {
-        Some(url) => native::job(world, job, Some(url)),
+        Some(url) => native::job(world, job, Some(&url)),
         None => options.open(world)?.job(job),
     }
 }

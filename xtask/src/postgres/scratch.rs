@@ -73,7 +73,7 @@ impl Scratch {
         let log = home.with_extension("log");
         let output = File::create(&log).with_context(|| format!("writing {}", log.display()))?;
         let server =
-            postgres.owned(process::watched(&command, SIGINT)).stderr_to_stdout().stdout_file(output);
+            postgres.owned(&process::watched(&command, SIGINT)).stderr_to_stdout().stdout_file(output);
         let server = Server { child: server.start().context("starting PostgreSQL")?, home, _lock: lock };
         let ended = || server.child.try_wait().is_ok_and(|ended| ended.is_some());
         let limit = Duration::from_secs(world.settings.stack.start_seconds);

@@ -223,7 +223,7 @@ impl Stack for NativeStack<'_> {
     }
 
     fn job(&self, job: &Job) -> Result<Command> {
-        let url = (job.needs_database && self.is_running()?).then(|| self.plan.database_url.clone());
+        let url = (job.needs_database && self.is_running()?).then_some(self.plan.database_url.as_str());
         if job.needs_database && url.is_none() {
             let next = "start the stack with `cargo xtask up --detach`, or set DATABASE_URL";
             let wrong = "no stack is running, and DATABASE_URL is not set";
@@ -249,7 +249,7 @@ impl Stack for NativeStack<'_> {
 }
 
 /// The command of a job on this machine, built if need be.
-pub fn job(world: &World, job: &Job, database_url: Option<String>) -> Result<Command> {
+pub fn job(world: &World, job: &Job, database_url: Option<&str>) -> Result<Command> {
     let binaries = match job.program {
         // Backups work on real data, where an unoptimized program takes minutes.
         "squall-backup" => Binaries::ReleaseOne(job.program),
@@ -259,7 +259,7 @@ pub fn job(world: &World, job: &Job, database_url: Option<String>) -> Result<Com
     let mut command = Command::new(world.binary(binaries.profile(), job.program)?);
     command.args(&job.arguments).current_dir(&world.root);
     command.envs(job.environment.iter().map(|(name, value)| (name, value)));
-    command.envs(database_url.iter().map(|url| ("DATABASE_URL", url)));
+    command.envs(database_url.map(|url| ("DATABASE_URL", url)));
     Ok(command)
 }
 
