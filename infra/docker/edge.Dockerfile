@@ -9,10 +9,10 @@ COPY web ./
 COPY infra/docker/precompress.mjs /src/
 RUN npm run --silent build && node /src/precompress.mjs dist
 
-# squall-edge needs little of the workspace: seconds, and no part of the large build of rust.Dockerfile.
+# squall-edge needs little of the workspace: it compiles in seconds, apart from rust.Dockerfile's build.
 FROM rust:1.95-slim-bookworm AS source
 WORKDIR /usr/share/squall
-# Of Swagger UI's files the page loads two scripts; the others, two megabytes of them, are left empty.
+# The page loads two of Swagger UI's scripts; the others, two megabytes, are left empty.
 RUN mkdir /swagger && touch /swagger/swagger-ui.js /swagger/swagger-ui-es-bundle.js /swagger/swagger-ui-es-bundle-core.js
 ENV CARGO_INCREMENTAL=0 \
     SQLX_OFFLINE=true \
@@ -44,7 +44,7 @@ COPY --from=web /src/web/dist /usr/share/squall/web
 USER 65532:65532
 EXPOSE 8080 8443
 HEALTHCHECK --interval=5s --timeout=3s --start-period=10s --retries=3 CMD ["/usr/local/bin/squall-edge", "healthcheck"]
-# nginx answers what is under way before it ends.
+# On SIGQUIT, nginx finishes requests under way before it exits.
 STOPSIGNAL SIGQUIT
 ENTRYPOINT ["/usr/local/bin/squall-edge"]
 CMD ["run"]

@@ -1,9 +1,9 @@
-# The images of Squall's own programs. All of them are compiled by one cargo call in one stage, whatever target is asked
-# for: the second target finds everything made.
+# The images of Squall's own programs. One cargo call in one stage compiles all of them, so a second
+# target finds everything built.
 
 FROM rust:1.95-slim-bookworm AS source
 WORKDIR /usr/share/squall
-# Of Swagger UI's files the page loads two scripts; the others, two megabytes of them, are left empty.
+# The page loads two of Swagger UI's scripts; the others, two megabytes, are left empty.
 RUN mkdir /swagger && touch /swagger/swagger-ui.js /swagger/swagger-ui-es-bundle.js /swagger/swagger-ui-es-bundle-core.js
 ENV CARGO_INCREMENTAL=0 \
     SQLX_OFFLINE=true \
@@ -17,7 +17,8 @@ COPY worker worker
 COPY infra/nginx infra/nginx
 COPY Cargo.toml Cargo.lock ./
 
-# A static program needs nothing of an image. The explicit target keeps the static flag away from macros, which are libraries.
+# A static program needs nothing from an image. The explicit target keeps the static flag away from
+# procedural macros, which are dynamic libraries.
 FROM source AS build
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,id=squall-target,target=/usr/share/squall/target,sharing=locked \
@@ -27,7 +28,8 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
         --bin squall-api --bin squall-worker --bin squall-migrate --bin squall-backup --bin squall-demo \
     && mkdir -p /out/bin \
     && for program in api worker migrate backup demo; do cp "target/$target/image/squall-$program" /out/bin/ || exit 1; done
-# Folders that programs write to. A volume takes over the owner of the folder it covers, which COPY --chown sets.
+# Folders that programs write to. A new volume takes the owner of the folder it covers, which
+# COPY --chown sets.
 RUN mkdir -p /out/watched /out/demo /out/backups
 
 FROM source AS build-xtask
@@ -47,7 +49,7 @@ LABEL org.opencontainers.image.title="Squall migrate" \
       org.opencontainers.image.licenses="Apache-2.0 OR MIT"
 COPY --from=build /out/bin/squall-migrate /squall-migrate
 USER 65532:65532
-# A job ends; that it ended well is its health.
+# A job's exit code is its health.
 HEALTHCHECK NONE
 ENTRYPOINT ["/squall-migrate"]
 CMD ["run"]
@@ -81,7 +83,7 @@ STOPSIGNAL SIGTERM
 ENTRYPOINT ["/squall-worker"]
 CMD ["serve"]
 
-# Whose certificates are believed is not for the builder to say, which may trust a proxy of its own.
+# Certificate authorities come from a public image, because the builder may trust a proxy of its own.
 FROM nginx:1.28-alpine-slim AS authorities
 
 FROM scratch AS demo
@@ -92,12 +94,12 @@ COPY --from=build /out/bin/squall-demo /squall-demo
 COPY --from=authorities /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build --chown=65532:65532 /out/watched /watched
 USER 65532:65532
-# It is asked by nobody: it works as long as it runs.
+# Nothing asks it: it works as long as it runs.
 HEALTHCHECK NONE
 ENTRYPOINT ["/squall-demo"]
 CMD ["--help"]
 
-# The tests of the api, compiled; they run where a database is. The sources are there for the snapshots they compare with.
+# The compiled tests of the api, to run beside a database. The sources are included for the snapshots.
 FROM source AS build-test
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 ENV CARGO_PROFILE_DEV_DEBUG=0
@@ -113,16 +115,16 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     && sed -n 's/.*Executable .*(\(.*\))$/\1/p' /tmp/compiled | xargs -I{} cp {} /out/tests/ \
     && test -n "$(ls /out/tests)"
 
-# Some of the tests start a Redis of their own.
+# Some tests start a Redis of their own.
 FROM redis:7.2-alpine AS api-test
 LABEL org.opencontainers.image.title="Squall api tests" \
       org.opencontainers.image.description="The tests of the api, for a stack in containers." \
       org.opencontainers.image.licenses="Apache-2.0 OR MIT"
 WORKDIR /usr/share/squall/api
-COPY docs/configuration.md /usr/share/squall/docs/configuration.md
+COPY docs/reference/configuration.md /usr/share/squall/docs/reference/configuration.md
 COPY --from=build-test /usr/share/squall/api /usr/share/squall/api
 COPY --from=build-test /out/tests /tests
-# A test runs the program itself, where cargo put it.
+# A test runs the program from where cargo put it.
 COPY --from=build-test /out/target /usr/share/squall/target
 COPY --chmod=755 infra/docker/api-test.sh /usr/local/bin/api-test
 ENV CARGO_MANIFEST_DIR=/usr/share/squall/api \

@@ -44,7 +44,7 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
 ///
 /// `up` names them rather than the workspace. Otherwise their dependencies would get the features that other programs
 /// need, such as the TLS of the backup's S3 client, and the first `up` would take twice as long.
-const STACK: [&str; 4] = ["squall-migrations", "squall-api", "squall-worker", "squall-demo"];
+pub const STACK: [&str; 4] = ["squall-migrations", "squall-api", "squall-worker", "squall-demo"];
 
 /// The programs that are measured.
 const MEASURED: [&str; 7] = [

@@ -1,28 +1,34 @@
-//! tools.toml: which tools are needed, in which version, and what is fetched from where.
+//! tools.toml: which tools Squall needs, in which version, and the pinned programs that are downloaded.
 
 use crate::{
-    failure::{Exit, Failure},
+    failure::{Exit, Failure, OrFail},
+    files,
+    postgres::install::cache_folder,
     world::{World, read_toml},
 };
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde::Deserialize;
 use std::{
-    env,
+    env, fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tools {
-    pub rust: Tool,
-    pub node: Tool,
-    pub python: Tool,
+    pub rust: Minimum,
+    pub node: Minimum,
+    pub python: Minimum,
     pub postgres: Postgres,
+    #[serde(rename = "tool")]
+    pub programs: Vec<Program>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Tool {
+pub struct Minimum {
     pub minimum: String,
 }
 
@@ -33,7 +39,7 @@ pub struct Postgres {
     pub wheel: Wheel,
 }
 
-/// A Python package that carries binaries.
+/// The Python package that carries PostgreSQL.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Wheel {
@@ -43,6 +49,16 @@ pub struct Wheel {
     /// The version of the server inside.
     pub server: String,
     pub python: String,
+    pub platform: Vec<Platform>,
+}
+
+/// A Python package that carries one prebuilt program.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Program {
+    pub name: String,
+    pub package: String,
+    pub version: String,
     pub platform: Vec<Platform>,
 }
 
@@ -64,15 +80,108 @@ impl Tools {
 impl Wheel {
     /// The file for this machine.
     pub fn here(&self) -> Result<&Platform> {
-        let here =
-            |platform: &&Platform| platform.os == env::consts::OS && platform.arch == env::consts::ARCH;
-        self.platform.iter().find(here).ok_or_else(|| {
-            let wrong = format!("xtask/tools.toml pins no PostgreSQL for {} on {}", env::consts::OS, env::consts::ARCH);
-            let next = "install PostgreSQL 16 or newer with pgvector and set SQUALL_PG_BIN to its bin folder, \
-                        or set DATABASE_URL to a server that runs already";
-            Failure::new("finding PostgreSQL for this machine", wrong, next).exit(Exit::ToolMissing).into()
-        })
+        let next = "install PostgreSQL 16 or newer with pgvector and set SQUALL_PG_BIN to its bin folder, \
+                    or set DATABASE_URL to a running server";
+        for_this_machine(&self.platform, "PostgreSQL", next)
     }
+}
+
+fn for_this_machine<'a>(platforms: &'a [Platform], what: &str, next: &str) -> Result<&'a Platform> {
+    let (os, arch) = (env::consts::OS, env::consts::ARCH);
+    platforms.iter().find(|platform| platform.os == os && platform.arch == arch).ok_or_else(|| {
+        let wrong = format!("xtask/tools.toml has no {what} for {os} on {arch}");
+        Failure::new(format!("finding {what} for this machine"), wrong, next).exit(Exit::ToolMissing).into()
+    })
+}
+
+/// The path of a program that tools.toml pins, downloaded into the user's cache on first use.
+pub fn program(world: &World, name: &str) -> Result<PathBuf> {
+    let tools = Tools::read(world)?;
+    let pinned = tools.programs.iter().find(|program| program.name == name);
+    let pinned = pinned.with_context(|| format!("xtask/tools.toml pins no tool named {name}"))?;
+    let elsewhere = "run this step on Linux or an Apple silicon Mac, or leave it to CI";
+    let platform = for_this_machine(&pinned.platform, name, elsewhere)?;
+    let cache = cache_folder(None).join("tools");
+    // The hash is in the path: a new pin is a new folder, and several clones share one cache.
+    let folder = cache.join(format!("{name}-{}-{}", pinned.version, &platform.sha256[..12]));
+    let path = folder.join(name);
+    if path.exists() {
+        return Ok(path);
+    }
+    let _lock = files::lock(&cache.join(format!("{name}.lock")), || {
+        eprintln!("waiting for another xtask that is downloading {name}");
+    })?;
+    if path.exists() {
+        return Ok(path);
+    }
+    eprintln!("downloading {name} {} from PyPI, pinned in xtask/tools.toml", pinned.version);
+    let aside = cache.join(format!("{name}-{}.part", std::process::id()));
+    let unpacked = download(&pinned.package, &pinned.version, platform, &[], &aside).and_then(|wheel| {
+        unpack(&wheel, name, &aside.join("unpacked"))?;
+        let _ = fs::remove_dir_all(&folder);
+        fs::rename(aside.join("unpacked"), &folder).with_context(|| format!("writing {}", folder.display()))
+    });
+    let _ = fs::remove_dir_all(&aside);
+    unpacked.map(|()| path)
+}
+
+/// Fetches one wheel into a folder. pip verifies the hash and refuses any other file.
+pub fn download(
+    package: &str,
+    version: &str,
+    platform: &Platform,
+    options: &[&str],
+    into: &Path,
+) -> Result<PathBuf> {
+    let tried = format!("downloading {package} {version} with pip");
+    if version_of("python3", &["-m", "pip", "--version"]).is_none() {
+        let next = "install Python 3 with pip (Debian: apt-get install python3 python3-pip)";
+        return Err(Failure::new(tried, "`python3 -m pip` does not run", next)
+            .exit(Exit::ToolMissing)
+            .into());
+    }
+    let _ = fs::remove_dir_all(into);
+    fs::create_dir_all(into).with_context(|| format!("creating {}", into.display()))?;
+    let requirements = into.join("requirements.txt");
+    fs::write(&requirements, format!("{package}=={version} --hash=sha256:{}\n", platform.sha256))?;
+    let mut pip = Command::new("python3");
+    pip.args(["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--require-hashes"])
+        .args(["--platform", &platform.tag])
+        .args(options)
+        .arg("--dest")
+        .arg(into)
+        .arg("--requirement")
+        .arg(&requirements);
+    let output = pip.stdin(Stdio::null()).output().context("running pip")?;
+    let next = "check the network and pip's index or proxy settings, then run the command again";
+    if !output.status.success() {
+        let wrong = format!("pip: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
+        return Err(Failure::new(tried, wrong, next).into());
+    }
+    let mut files = fs::read_dir(into)?.flatten().map(|entry| entry.path());
+    let wheel = files.find(|path| path.extension().is_some_and(|extension| extension == "whl"));
+    wheel.context("pip downloaded no wheel").or_fail(tried, next)
+}
+
+/// Wheels keep their programs in `NAME.data/scripts/`. Python is there anyway, and reads zip files.
+const UNPACK: &str = "
+import sys, zipfile
+wheel = zipfile.ZipFile(sys.argv[1])
+member = next(n for n in wheel.namelist() if n.endswith('.data/scripts/' + sys.argv[2]))
+open(sys.argv[3], 'wb').write(wheel.read(member))
+";
+
+fn unpack(wheel: &Path, name: &str, into: &Path) -> Result<()> {
+    fs::create_dir_all(into).with_context(|| format!("creating {}", into.display()))?;
+    let path = into.join(name);
+    let mut python = Command::new("python3");
+    let output = python.args(["-c", UNPACK]).arg(wheel).arg(name).arg(&path).output()?;
+    if !output.status.success() {
+        let wrong = String::from_utf8_lossy(&output.stderr).into_owned();
+        let next = "check the free space of the cache folder, then run the command again";
+        return Err(Failure::new(format!("unpacking {}", wheel.display()), wrong, next).into());
+    }
+    Ok(fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?)
 }
 
 /// A version's numbers, so that 20.9 < 20.10.
@@ -87,17 +196,23 @@ pub fn is_at_least(found: &str, minimum: &str) -> bool {
     version_numbers(found) >= version_numbers(minimum)
 }
 
-/// What a tool prints about its version; `None` when it is not there or does not run.
+/// The first line a tool prints about its version; `None` when it is missing or does not run.
 pub fn version_of(program: &str, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program).args(arguments).stdin(Stdio::null()).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).lines().next()?.trim().to_owned();
     (output.status.success() && !text.is_empty()).then_some(text)
 }
 
+/// Fails with `next` unless a program answers.
+pub fn require(program: &str, arguments: &[&str], next: &str) -> Result<()> {
+    let command = format!("{program} {}", arguments.join(" "));
+    let missing = || Failure::new(&command, "it does not run on this machine", next).exit(Exit::ToolMissing);
+    Ok(version_of(program, arguments).map(drop).ok_or_else(missing)?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::Path;
 
     #[test]
     fn versions_are_compared_by_number() {
@@ -113,12 +228,29 @@ mod tests {
     }
 
     #[test]
-    fn every_pin_is_a_whole_hash() {
+    fn every_download_is_pinned_by_a_whole_hash() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned();
         let tools = Tools::read(&World::new(root).unwrap()).unwrap();
-        for platform in &tools.postgres.wheel.platform {
+        let programs = tools.programs.iter().flat_map(|program| &program.platform);
+        for platform in tools.postgres.wheel.platform.iter().chain(programs) {
             assert_eq!(platform.sha256.len(), 64, "{}", platform.tag);
             assert!(platform.sha256.chars().all(|c| c.is_ascii_hexdigit()), "{}", platform.tag);
         }
+    }
+
+    #[test]
+    fn only_the_program_is_unpacked_from_a_wheel() {
+        let folder = env::temp_dir().join(format!("squall-wheel-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let wheel = folder.join("tool.whl");
+        let pack = "import sys, zipfile\nz = zipfile.ZipFile(sys.argv[1], 'w')\n\
+                    z.writestr('a-1.data/scripts/other', 'no')\nz.writestr('a-1.data/scripts/tool', 'yes')\n";
+        assert!(Command::new("python3").args(["-c", pack]).arg(&wheel).status().unwrap().success());
+        unpack(&wheel, "tool", &folder.join("unpacked")).unwrap();
+        let files: Vec<_> = fs::read_dir(folder.join("unpacked")).unwrap().flatten().collect();
+        assert_eq!(files.len(), 1);
+        assert_eq!(fs::read_to_string(files[0].path()).unwrap(), "yes");
+        assert!(unpack(&wheel, "absent", &folder.join("unpacked")).is_err());
+        fs::remove_dir_all(&folder).unwrap();
     }
 }

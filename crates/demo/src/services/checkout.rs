@@ -1,7 +1,6 @@
 //! Checkout: Java, logged by logback, with stack traces and their causes.
 
-use super::{Occurrence, Service, Template as T};
-use crate::formats::Format;
+use super::{Format, Occurrence, Service, Template as T};
 
 pub(super) static SERVICE: Service = Service {
     name: "checkout",

@@ -1,7 +1,6 @@
 //! The gateway: nginx. Its access log and its errors share one file.
 
-use super::{Occurrence, Service, Template as T};
-use crate::formats::Format;
+use super::{Format, Occurrence, Service, Template as T};
 
 pub(super) static SERVICE: Service =
     Service { name: "gateway", release: "1.29.3", hosts: 2, format: Format::Nginx, templates: TEMPLATES };

@@ -1,7 +1,6 @@
 //! Inventory: Go, logged as logfmt, with a panic now and then.
 
-use super::{Occurrence, Service, Template as T};
-use crate::formats::Format;
+use super::{Format, Occurrence, Service, Template as T};
 
 pub(super) static SERVICE: Service =
     Service { name: "inventory", release: "0.41.2", hosts: 2, format: Format::Logfmt, templates: TEMPLATES };

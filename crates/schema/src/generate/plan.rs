@@ -6,7 +6,7 @@
 use super::{
     changes::Changes,
     step::{Placement, Step},
-    write::{self, Refusal, Sides, index, sequence, table, types},
+    write::{self, Refusal, Sides, index, inline, sequence, types},
 };
 use crate::catalog::{Catalog, Id, Kind};
 use std::collections::{BTreeMap, BTreeSet};
@@ -112,7 +112,7 @@ fn arrive(sides: Sides<'_>, changes: &Changes, plan: &mut Plan) -> Result<(), Ve
             Kind::Default if changes.created.contains(&column) => column,
             _ => return None,
         };
-        let inline = id.kind == Kind::Column || id.kind != Kind::ForeignKey && table::is_inline(sides, id);
+        let inline = id.kind == Kind::Column || id.kind != Kind::ForeignKey && inline::is_inline(sides, id);
         inline.then_some(host)
     };
     let made = changes.created.iter().chain(&changes.altered).chain(&changes.rebuilt);

@@ -4,6 +4,7 @@
 pub(super) mod column;
 pub(super) mod constraint;
 pub(super) mod index;
+pub(super) mod inline;
 pub(super) mod routine;
 pub(super) mod sequence;
 pub(super) mod table;

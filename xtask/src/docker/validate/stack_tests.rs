@@ -39,12 +39,13 @@ fn prometheus_reads_each_process_at_the_port_it_serves_natively_and_in_container
     }
     assert_eq!(read.len(), listens.len(), "a job reads what no service serves: {read:?}");
     let (api, worker) = (&read["api"], &read["worker"]);
-    let metrics = text("docs/metrics.md");
+    let metrics = text("docs/reference/metrics.md");
     assert!(metrics.contains(&format!("SQUALL_METRICS_LISTEN=127.0.0.1:{api} squall-api")));
     assert!(metrics.contains(&format!("http://127.0.0.1:{api}/metrics")));
     assert!(metrics.contains(&format!("on port {api} and the worker on {worker}")));
     assert!(
-        text("docs/configuration.md").contains(&format!("| `SQUALL_HEALTH_LISTEN` | `127.0.0.1:{worker}` |"))
+        text("docs/reference/configuration.md")
+            .contains(&format!("| `SQUALL_HEALTH_LISTEN` | `127.0.0.1:{worker}` |"))
     );
 }
 
@@ -84,9 +85,9 @@ fn every_variable_of_the_tables_reaches_its_container_or_has_a_reason_not_to() {
     let (stack, written) = (stack(&files), files.map(text).concat());
     let example = text(".env.example");
     let tables = [
-        ("api", table("docs/configuration.md", "The api")),
-        ("worker", table("docs/configuration.md", "The worker")),
-        ("edge", table("docs/edge.md", "What a person can set")),
+        ("api", table("docs/reference/configuration.md", "The api")),
+        ("worker", table("docs/reference/configuration.md", "The worker")),
+        ("edge", table("docs/reference/edge.md", "Settings")),
     ];
     let mut excused = Vec::new();
     for (service, names) in &tables {
@@ -123,7 +124,7 @@ fn a_proxy_on_the_machine_has_an_address_that_can_be_named_and_is_trusted_only_w
     let subnet = front.items()[0].get("subnet").unwrap().text().unwrap();
     let (network, _) = subnet.split_once(".0/24").unwrap();
     let gateway = format!("{network}.1");
-    for page in [".env.example", "docs/edge.md", "docs/operations.md"] {
+    for page in [".env.example", "docs/guide/production.md"] {
         assert!(text(page).contains(&gateway), "{page} does not name {gateway}");
     }
     assert!(text(".env.example").contains(&format!("# SQUALL_FRONT_SUBNET={subnet}\n")));

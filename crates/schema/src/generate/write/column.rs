@@ -5,7 +5,7 @@ use super::{
         loss::{Conversion, conversion},
         step::{Placement, Step},
     },
-    Refusal, Sides, grants, sequence, table,
+    Refusal, Sides, grants, inline, sequence,
 };
 use crate::catalog::{Id, Kind, Object};
 
@@ -21,7 +21,7 @@ pub(super) fn definition(sides: Sides<'_>, column: &Object) -> String {
         line.push_str(" not null");
     }
     if let Some(default) = sides.declared.get(Kind::Default, &column.id.name)
-        && table::is_inline(sides, &default.id)
+        && inline::is_inline(sides, &default.id)
     {
         line.push_str(&format!(" default {}", default.text("expression")));
     }

@@ -2,9 +2,9 @@
 
 use super::{
     super::step::{Placement, Step},
-    Refusal, Sides, alter_options, column, constraint, options, options_list,
+    Refusal, Sides, alter_options, column, constraint, inline, options, options_list,
 };
-use crate::catalog::{Id, Kind, Object};
+use crate::catalog::{Kind, Object};
 
 /// `create table` with its columns, their defaults and the constraints that need nothing made later.
 pub(super) fn create(sides: Sides<'_>, table: &Object) -> Step {
@@ -23,7 +23,7 @@ pub(super) fn create(sides: Sides<'_>, table: &Object) -> Step {
             let inside = [Kind::PrimaryKey, Kind::Unique, Kind::Check, Kind::Exclude].into_iter();
             let constraints = inside
                 .flat_map(|kind| sides.declared.children(kind, name))
-                .filter(|constraint| is_inline(sides, &constraint.id))
+                .filter(|constraint| inline::is_inline(sides, &constraint.id))
                 .map(constraint::clause);
             let lines: Vec<_> = columns.chain(constraints).map(|line| format!("    {line}")).collect();
             format!("create {unlogged}table {name} (\n{}\n)", lines.join(",\n"))
@@ -44,29 +44,6 @@ pub(super) fn create(sides: Sides<'_>, table: &Object) -> Step {
         step.statements.push(format!("alter table {name} replica identity {identity}"));
     }
     step
-}
-
-/// Whether a default or constraint of a new table can stand inside `create table`: what it needs must not in
-/// turn need the table, as a function over its rows does.
-pub(in super::super) fn is_inline(sides: Sides<'_>, id: &Id) -> bool {
-    let Some(table) = super::table_of(id, sides.declared) else { return false };
-    if sides.declared.objects.get(id).is_some_and(|object| object.text("validated") == "false") {
-        return false;
-    }
-    let mut seen = std::collections::BTreeSet::new();
-    let family = |id: &Id| *id == table || super::table_of(id, sides.declared).as_ref() == Some(&table);
-    let mut left: Vec<&Id> = sides.declared.needs(id).filter(|need| !family(need)).collect();
-    while let Some(next) = left.pop() {
-        // A serial's sequence names its column as its owner, and waits for nobody.
-        if !seen.insert(next) || next.kind == Kind::Sequence {
-            continue;
-        }
-        if family(next) {
-            return false;
-        }
-        left.extend(sides.declared.needs(next));
-    }
-    true
 }
 
 pub(super) fn alter(sides: Sides<'_>, before: &Object, after: &Object) -> Result<Vec<Step>, Refusal> {

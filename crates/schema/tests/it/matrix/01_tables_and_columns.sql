@@ -6,7 +6,7 @@ create table t (a integer);
 create table t (a integer);
 create table "Odd name" (id bigint generated always as identity primary key, "B c" text not null default 'it''s', check ("B c" <> ''));
 
--- case: a table is dropped, and that was allowed
+-- case: a table is dropped with --allow-loss
 -- alembic: right
 -- arguments: --allow-loss t
 -- before
@@ -16,7 +16,7 @@ insert into t values (1);
 -- after
 create table u (a integer);
 
--- case: a table is dropped, and nobody allowed it
+-- case: a table is dropped without --allow-loss
 -- alembic: –
 -- expect: refused --allow-loss 't'
 -- before
@@ -24,7 +24,7 @@ create table t (a integer);
 -- after
 create table u (b text);
 
--- case: two tables that point at each other are dropped
+-- case: two tables that reference each other are dropped
 -- alembic: wrong
 -- arguments: --allow-loss t --allow-loss u
 -- before
@@ -68,7 +68,7 @@ insert into t values (1);
 -- after
 create table t (a integer, b uuid not null default gen_random_uuid());
 
--- case: a column without a default that must not be null is added
+-- case: a column without a default that is not null is added
 -- alembic: –
 -- expect: refused --backfill 't.b=
 -- before
@@ -76,7 +76,7 @@ create table t (a integer);
 -- after
 create table t (a integer, b integer not null);
 
--- case: a column that must not be null is added, and rows are filled
+-- case: a column that is not null is added, and existing rows are filled
 -- alembic: wrong
 -- arguments: --backfill t.b=a*2
 -- holds: validate constraint
@@ -86,7 +86,7 @@ insert into t values (1);
 -- after
 create table t (a integer, b integer not null);
 
--- case: a column is dropped, and that was allowed
+-- case: a column is dropped with --allow-loss
 -- alembic: right
 -- arguments: --allow-loss t.b
 -- before
@@ -95,7 +95,7 @@ insert into t values (1, 'x');
 -- after
 create table t (a integer);
 
--- case: a column is dropped, and nobody allowed it
+-- case: a column is dropped without --allow-loss
 -- alembic: –
 -- expect: refused --allow-loss 't.b'
 -- before
@@ -112,7 +112,7 @@ create index t_b on t (b);
 -- after
 create table t (a integer);
 
--- case: a column may not be null any more
+-- case: a column becomes not null
 -- alembic: right
 -- holds: is not null) not valid
 -- holds: validate constraint
@@ -122,7 +122,7 @@ insert into t values (1);
 -- after
 create table t (a integer not null);
 
--- case: a column may be null
+-- case: a column becomes nullable
 -- alembic: right
 -- before
 create table t (a integer not null);
@@ -143,7 +143,7 @@ create table t (a timestamptz default now());
 -- after
 create table t (a timestamptz default clock_timestamp());
 
--- case: a default goes
+-- case: a default is dropped
 -- alembic: right
 -- before
 create table t (a text default 'x');
@@ -182,7 +182,7 @@ create table t (a integer);
 create table t (a integer);
 alter table t replica identity full;
 
--- case: a table that points at a filled one is created
+-- case: a table that references a filled one is created
 -- alembic: right
 -- holds: create table
 -- before
@@ -193,7 +193,7 @@ create table users (id bigint primary key, name text not null);
 create table notes (id bigint generated always as identity primary key, user_id bigint not null references users (id), body text not null default '');
 create index notes_user on notes (user_id);
 
--- case: a filled table is dropped, and that was allowed
+-- case: a filled table is dropped with --allow-loss
 -- alembic: right
 -- arguments: --allow-loss notes
 -- holds: drop table
@@ -205,7 +205,7 @@ insert into notes values (1, 1);
 -- after
 create table users (id bigint primary key);
 
--- case: a filled table is dropped, and nobody allowed it
+-- case: a filled table is dropped without --allow-loss
 -- alembic: wrong
 -- expect: refused --allow-loss 'notes'
 -- before
@@ -215,7 +215,7 @@ insert into notes values (1, 'kept');
 -- after
 create table users (id bigint primary key);
 
--- case: a column that may be null is added
+-- case: a nullable column is added
 -- alembic: right
 -- holds: add column nickname text
 -- before
@@ -249,7 +249,7 @@ insert into users values (1, '2001-02-03');
 -- after
 create table users (id bigint primary key, name text, born date);
 
--- case: a column is dropped together with the place of a view that showed it
+-- case: a column is dropped together with its column of a view
 -- alembic: wrong
 -- arguments: --allow-loss users.name
 -- before
@@ -260,7 +260,7 @@ insert into users values (1, 'ann', '2001-02-03');
 create table users (id bigint primary key, born date);
 create view people as select id, born from users;
 
--- case: a column with nulls in it may not be null any more, and they are filled
+-- case: a column with nulls in it becomes not null, and the nulls are filled
 -- alembic: wrong
 -- arguments: --backfill users.name='nobody'
 -- holds: 'nobody'
@@ -270,7 +270,7 @@ insert into users values (1, 'ann'), (2, null);
 -- after
 create table users (id bigint primary key, name text not null);
 
--- case: a column that must not be null is added, and rows that exist are filled
+-- case: a column that is not null is added, and existing rows are filled
 -- alembic: wrong
 -- arguments: --backfill users.shout=upper(name)
 -- holds: upper(name)
@@ -307,7 +307,7 @@ create table docs (id bigint primary key, body text);
 create table docs (id bigint primary key, body text);
 alter table docs alter column body set statistics 500;
 
--- case: a constant default changes; rows that exist keep what they have
+-- case: a constant default changes; existing rows keep their values
 -- alembic: right
 -- holds: set default
 -- before

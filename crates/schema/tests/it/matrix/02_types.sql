@@ -33,7 +33,7 @@ insert into t values ('12');
 -- after
 create table t (a integer);
 
--- case: a time becomes a date, and nobody allowed it
+-- case: a time becomes a date without --allow-loss
 -- alembic: –
 -- expect: refused --allow-loss 't.a'
 -- before
@@ -41,7 +41,7 @@ create table t (a timestamptz);
 -- after
 create table t (a date);
 
--- case: a time becomes a date, and that was allowed
+-- case: a time becomes a date with --allow-loss
 -- alembic: right
 -- arguments: --allow-loss t.a
 -- before
@@ -125,7 +125,7 @@ insert into t values ('a');
 create type e as enum ('a', 'b');
 create table t (a e default 'b');
 
--- case: a value of an enum goes
+-- case: a value of an enum is dropped
 -- alembic: missed
 -- holds: still holds b
 -- before
@@ -161,7 +161,7 @@ insert into t values ('x');
 create type e as enum ('x', 'y');
 create table t (a e);
 
--- case: an enum goes
+-- case: an enum is dropped
 -- alembic: wrong
 -- before
 create type e as enum ('a');
@@ -242,7 +242,7 @@ create table t (a integer);
 create extension vector;
 create table t (a integer, v vector(3));
 
--- case: an extension goes
+-- case: an extension is dropped
 -- alembic: wrong
 -- arguments: --allow-loss t.v
 -- before
@@ -272,7 +272,7 @@ insert into users values (1, 'ann');
 -- after
 create table users (id bigint primary key, name varchar(200));
 
--- case: the limit of a text shrinks: rows that fit stay, and nothing is cut silently
+-- case: the limit of a text shrinks: rows that fit stay, and nothing is truncated silently
 -- alembic: right
 -- before
 create table users (id bigint primary key, name varchar(20));
@@ -297,7 +297,7 @@ insert into users values (1, '42');
 -- after
 create table users (id bigint primary key, age integer not null default 7);
 
--- case: a time becomes a date, and nobody allowed the loss
+-- case: a time becomes a date without --allow-loss
 -- alembic: wrong
 -- expect: refused --allow-loss 'users.seen'
 -- before
@@ -314,7 +314,7 @@ insert into bills values (1, 1.25);
 -- after
 create table bills (id bigint primary key, amount numeric(14,4));
 
--- case: a number loses digits after the point: PostgreSQL would round without a word
+-- case: a number loses digits after the point: PostgreSQL would round silently
 -- alembic: wrong
 -- expect: refused --allow-loss 'bills.amount'
 -- before
@@ -323,7 +323,7 @@ insert into bills values (1, 1.2345);
 -- after
 create table bills (id bigint primary key, amount numeric(10,2));
 
--- case: a floating number loses half its digits without a word
+-- case: a floating number loses half its digits silently
 -- alembic: wrong
 -- expect: refused --allow-loss 'bills.amount'
 -- before
@@ -370,7 +370,7 @@ insert into users values (1, row('Elm', 'Bath'));
 create type place as (street text, town text, code text);
 create table users (id bigint primary key, home place);
 
--- case: a range type is no known kind
+-- case: a range type is an unknown kind
 -- alembic: missed
 -- expect: refused range type
 -- before
@@ -408,7 +408,7 @@ insert into users values (1, 'ann');
 create collation plain (provider = libc, locale = 'C');
 create table users (id bigint primary key, name text collate plain);
 
--- case: a collation goes and its column takes the usual one
+-- case: a collation is dropped and its column takes the default one
 -- alembic: missed
 -- holds: drop collation
 -- before
@@ -493,7 +493,7 @@ insert into users values (1, 3);
 create domain level as integer default 1;
 create table users (id bigint primary key, level level);
 
--- case: a domain may not be null any more
+-- case: a domain becomes not null
 -- alembic: wrong
 -- holds: not null
 -- before

@@ -16,7 +16,7 @@ insert into t values (5);
 -- after
 create table t (a integer constraint positive check (a > 1));
 
--- case: a check goes
+-- case: a check is dropped
 -- alembic: missed
 -- before
 create table t (a integer check (a > 0));
@@ -31,7 +31,7 @@ create table t (a integer constraint old check (a > 0));
 -- after
 create table t (a integer constraint new check (a > 0));
 
--- case: a check that is not validated becomes valid
+-- case: a check that is not valid becomes valid
 -- alembic: missed
 -- before
 create table t (a integer);
@@ -57,7 +57,7 @@ insert into t values (1, 2);
 -- after
 create table t (a integer, b integer, unique (a, b));
 
--- case: a unique constraint with nulls, more columns and a late check is added
+-- case: a unique constraint with nulls, more columns and a deferred check is added
 -- alembic: wrong
 -- before
 create table t (a integer, b integer, c integer);
@@ -81,7 +81,7 @@ insert into t values (1);
 -- after
 create table t (a integer primary key);
 
--- case: a primary key that others point at gets another column
+-- case: a primary key that others reference gets another column
 -- alembic: wrong
 -- arguments: --allow-loss u.t
 -- before
@@ -91,7 +91,7 @@ create table u (t integer references t);
 create table t (a integer, b integer not null default 0, primary key (a, b));
 create table u (x integer);
 
--- case: a primary key goes
+-- case: a primary key is dropped
 -- alembic: missed
 -- before
 create table t (a integer primary key, b integer);
@@ -111,7 +111,7 @@ insert into u values (1);
 create table t (id integer primary key);
 create table u (t integer references t on delete cascade);
 
--- case: a foreign key is added together with the key it points at
+-- case: a foreign key is added together with the key it references
 -- alembic: right
 -- before
 create table t (id integer, code text);
@@ -120,7 +120,7 @@ create table u (code text);
 create table t (id integer, code text unique);
 create table u (code text references t (code));
 
--- case: a foreign key does something else on delete
+-- case: a foreign key gets another action on delete
 -- alembic: right
 -- before
 create table t (id integer primary key);
@@ -129,7 +129,7 @@ create table u (t integer references t);
 create table t (id integer primary key);
 create table u (t integer references t on delete set null deferrable);
 
--- case: new tables point at each other
+-- case: new tables reference each other
 -- alembic: wrong
 -- before
 create table x (a integer);
@@ -139,7 +139,7 @@ create table t (id integer primary key, u integer, parent integer references t);
 create table u (id integer primary key, t integer references t);
 alter table t add foreign key (u) references u;
 
--- case: a foreign key goes
+-- case: a foreign key is dropped
 -- alembic: right
 -- before
 create table t (id integer primary key);
@@ -173,7 +173,7 @@ insert into users values (1, 42);
 -- after
 create table users (id bigint primary key, age integer constraint grown check (age > 0));
 
--- case: a check of the same name says something else
+-- case: a check gets another condition under the same name
 -- alembic: missed
 -- before
 create table users (id bigint primary key, age integer constraint grown check (age > 0));
@@ -181,7 +181,7 @@ insert into users values (1, 42);
 -- after
 create table users (id bigint primary key, age integer constraint grown check (age > 17));
 
--- case: a check is added that the rows that exist need not hold
+-- case: a check is added that existing rows need not satisfy
 -- alembic: missed
 -- holds: not valid
 -- before
@@ -219,7 +219,7 @@ insert into users values (1, 'a@b', 'ann');
 -- after
 create table users (id bigint primary key, mail text, name text, constraint users_mail unique (mail) include (name));
 
--- case: a unique constraint is looked at when the transaction ends
+-- case: a unique constraint becomes deferred
 -- alembic: missed
 -- holds: deferrable
 -- before
@@ -228,7 +228,7 @@ insert into users values (1, 1), (2, 2);
 -- after
 create table users (id bigint primary key, place integer, constraint users_place unique (place) deferrable initially deferred);
 
--- case: a unique constraint goes
+-- case: a unique constraint is dropped
 -- alembic: right
 -- holds: drop constraint
 -- before
@@ -245,7 +245,7 @@ insert into users values (1, 1), (1, 2);
 -- after
 create table users (team integer not null, id bigint not null, constraint users_pkey primary key (team, id));
 
--- case: a key that a foreign key points at moves to another column
+-- case: a key that a foreign key references moves to another column
 -- alembic: wrong
 -- before
 create table users (id bigint primary key, code text not null, constraint users_code unique (code));
@@ -269,7 +269,7 @@ insert into notes values (1, 1);
 create table users (id bigint primary key);
 create table notes (id bigint primary key, user_id bigint references users (id));
 
--- case: a foreign key is looked at when the transaction ends
+-- case: a foreign key becomes deferred
 -- alembic: right
 -- holds: deferrable
 -- before
@@ -281,7 +281,7 @@ insert into notes values (1, 1);
 create table users (id bigint primary key);
 create table notes (id bigint primary key, user_id bigint references users (id) deferrable initially deferred);
 
--- case: a foreign key is added that the rows that exist need not hold
+-- case: a foreign key is added that existing rows need not satisfy
 -- alembic: wrong
 -- holds: not valid
 -- before
@@ -293,7 +293,7 @@ create table users (id bigint primary key);
 create table notes (id bigint primary key, user_id bigint);
 alter table notes add constraint notes_user foreign key (user_id) references users (id) not valid;
 
--- case: a table points at itself
+-- case: a table references itself
 -- alembic: right
 -- before
 create table nodes (id bigint primary key, parent bigint);
@@ -301,7 +301,7 @@ insert into nodes values (1, null), (2, 1);
 -- after
 create table nodes (id bigint primary key, parent bigint references nodes (id));
 
--- case: two new tables point at each other
+-- case: two new tables reference each other
 -- alembic: wrong
 -- before
 create table users (id bigint primary key);
@@ -312,7 +312,7 @@ create table teams (id bigint primary key, captain bigint);
 create table players (id bigint primary key, team bigint references teams (id));
 alter table teams add constraint teams_captain foreign key (captain) references players (id);
 
--- case: only one of two columns is set to null on delete
+-- case: a foreign key sets only one of two columns to null on delete
 -- alembic: right
 -- holds: on delete set null (user_id)
 -- before

@@ -96,7 +96,7 @@ create extension vector;
 create table t (v vector(4));
 create index t_v on t using hnsw (v vector_l2_ops) with (m = 16);
 
--- case: an index goes
+-- case: an index is dropped
 -- alembic: right
 -- holds: drop index concurrently
 -- before
@@ -135,7 +135,7 @@ insert into users values (1, 'ann');
 create table users (id bigint primary key, name text);
 create index users_name on users (name);
 
--- case: an index turns round and puts nulls last
+-- case: an index reverses its order and puts nulls last
 -- alembic: right
 -- holds: desc nulls last
 -- before
@@ -186,7 +186,7 @@ insert into events values (1, now());
 create table events (id bigint, at timestamptz);
 create index events_at on events using brin (at) with (pages_per_range = 32);
 
--- case: an index is made for patterns
+-- case: an index gets the operator class for patterns
 -- alembic: missed
 -- holds: text_pattern_ops
 -- before
@@ -197,7 +197,7 @@ insert into users values (1, 'ann');
 create table users (id bigint primary key, name text);
 create index users_name on users (name text_pattern_ops);
 
--- case: an index over some of the rows is added
+-- case: a partial index is added
 -- alembic: right
 -- holds: where
 -- before

@@ -50,7 +50,7 @@ create table t (a integer);
 create table t (a integer, b integer);
 create function f() returns bigint language sql stable begin atomic select sum(b) from t; end;
 
--- case: a function goes
+-- case: a function is dropped
 -- alembic: wrong
 -- before
 create function f() returns integer language sql as 'select 1';
@@ -74,7 +74,7 @@ create table t (a integer);
 create function touch() returns trigger language plpgsql as $$ begin new.a := 1; return new; end $$;
 create trigger t_touch before insert or update of a on t for each row when (new.a > 0) execute function touch();
 
--- case: a trigger changes, another is switched off
+-- case: a trigger changes, another is disabled
 -- alembic: missed
 -- before
 create table t (a integer);
@@ -214,7 +214,7 @@ create function twice(n integer) returns bigint language sql immutable as $$ sel
 -- after
 create function twice(n bigint) returns bigint language sql immutable as $$ select n * 2 $$;
 
--- case: a function gets a namesake with more arguments
+-- case: a function gets an overload with more arguments
 -- alembic: missed
 -- before
 create function twice(n integer) returns integer language sql immutable as $$ select n * 2 $$;
@@ -255,7 +255,7 @@ create table users (id bigint primary key, name text);
 create function touch() returns trigger language plpgsql as $$ begin return new; end $$;
 create trigger users_touch before insert or update of name on users for each row when (new.name is not null) execute function touch();
 
--- case: a trigger is switched off
+-- case: a trigger is disabled
 -- alembic: missed
 -- holds: disable trigger
 -- before
@@ -268,7 +268,7 @@ create function touch() returns trigger language plpgsql as $$ begin return new;
 create trigger users_touch before update on users for each row execute function touch();
 alter table users disable trigger users_touch;
 
--- case: a constraint trigger that waits for the end of the transaction is added
+-- case: a deferred constraint trigger is added
 -- alembic: missed
 -- holds: create constraint trigger
 -- before
@@ -279,7 +279,7 @@ create table users (id bigint primary key);
 create function look() returns trigger language plpgsql as $$ begin return null; end $$;
 create constraint trigger users_look after insert on users deferrable initially deferred for each row execute function look();
 
--- case: a trigger goes, its function stays
+-- case: a trigger is dropped, its function stays
 -- alembic: missed
 -- holds: drop trigger
 -- before
@@ -332,7 +332,7 @@ insert into users values (1, 4);
 create table users (id bigint primary key, level bigint);
 create view people as select id, level from users;
 
--- case: a view runs with the rights of who asks
+-- case: a view runs with the rights of the invoker
 -- alembic: missed
 -- holds: security_invoker
 -- before
@@ -343,7 +343,7 @@ insert into users values (1);
 create table users (id bigint primary key);
 create view people with (security_invoker = true) as select id from users;
 
--- case: a view goes
+-- case: a view is dropped
 -- alembic: missed
 -- holds: drop view
 -- before

@@ -20,7 +20,7 @@ create table t (a integer, b text) partition by list (a);
 create table t_1 partition of t for values in (1);
 create table t_2 partition of t for values in (2, 3);
 
--- case: a partition goes, and nobody allowed it
+-- case: a partition is dropped without --allow-loss
 -- alembic: –
 -- expect: refused --allow-loss 't_1'
 -- before
@@ -66,7 +66,7 @@ create table t (a integer);
 -- after
 create table t (a integer) partition by list (a);
 
--- case: comments are added, changed and taken away
+-- case: comments are added, changed and dropped
 -- alembic: wrong
 -- before
 create type e as enum ('a');
@@ -87,7 +87,7 @@ comment on column t.a is 'a column';
 comment on constraint positive on t is 'a check';
 comment on index t_a is 'an index';
 
--- case: rights on tables, columns, functions, sequences and types
+-- case: privileges on tables, columns, functions, sequences and types
 -- alembic: missed
 -- before
 create table t (a integer, b integer);
@@ -107,7 +107,7 @@ revoke execute on function f() from public;
 grant execute on function f() to pg_read_all_data;
 revoke usage on type e from public;
 
--- case: rights on a new table
+-- case: privileges on a new table
 -- alembic: wrong
 -- before
 create table x (a integer);
@@ -117,7 +117,7 @@ create table t (a integer, b integer);
 grant select on t to pg_read_all_data;
 grant update (b) on t to public;
 
--- case: row security is switched on with policies
+-- case: row security is enabled with policies
 -- alembic: missed
 -- before
 create table t (a integer, who text);
@@ -128,7 +128,7 @@ alter table t force row level security;
 create policy own on t for select to public using (who = current_user);
 create policy add on t as restrictive for insert to pg_read_all_data with check (a > 0);
 
--- case: a policy changes, another goes
+-- case: a policy changes, another is dropped
 -- alembic: missed
 -- before
 create table t (a integer, who text);
@@ -140,7 +140,7 @@ create table t (a integer, who text);
 alter table t enable row level security;
 create policy own on t for select using (who = session_user);
 
--- case: row security is switched off
+-- case: row security is disabled
 -- alembic: missed
 -- before
 create table t (a integer);
@@ -171,7 +171,7 @@ create table events (day date not null, what text) partition by range (day);
 create table events_2026 partition of events for values from ('2026-01-01') to ('2027-01-01');
 create table events_2027 partition of events for values from ('2027-01-01') to ('2028-01-01');
 
--- case: a partition for all the rest is added
+-- case: a default partition is added
 -- alembic: wrong
 -- holds: default
 -- before
@@ -183,7 +183,7 @@ create table events (kind text not null, what text) partition by list (kind);
 create table events_a partition of events for values in ('a');
 create table events_rest partition of events default;
 
--- case: a filled partition is not declared any more, and nobody allowed its loss
+-- case: a filled partition is no longer declared, without --allow-loss
 -- alembic: wrong
 -- expect: refused --allow-loss 'events_2026'
 -- before
@@ -193,7 +193,7 @@ insert into events values ('2026-02-03', 'x');
 -- after
 create table events (day date not null, what text) partition by range (day);
 
--- case: a table and a column are explained
+-- case: a table and a column get comments
 -- alembic: right
 -- holds: comment on
 -- before
@@ -205,7 +205,7 @@ create table users (id bigint primary key, name text);
 comment on table users is 'who it''s about';
 comment on column users.name is 'as they sign';
 
--- case: an index is explained
+-- case: an index gets a comment
 -- alembic: missed
 -- holds: comment on index
 -- before
@@ -216,7 +216,7 @@ create table users (id bigint primary key, name text);
 create index users_name on users (name);
 comment on index users_name is 'for the list of people';
 
--- case: a type is explained
+-- case: a type gets a comment
 -- alembic: missed
 -- holds: comment on type
 -- before
@@ -225,7 +225,7 @@ create type mood as enum ('sad', 'ok');
 create type mood as enum ('sad', 'ok');
 comment on type mood is 'how one feels';
 
--- case: a function is explained
+-- case: a function gets a comment
 -- alembic: missed
 -- holds: comment on function
 -- before
@@ -234,7 +234,7 @@ create function one() returns integer language sql as $$ select 1 $$;
 create function one() returns integer language sql as $$ select 1 $$;
 comment on function one() is 'always one';
 
--- case: the comment on a table goes
+-- case: the comment on a table is dropped
 -- alembic: right
 -- holds: is null
 -- before
@@ -243,7 +243,7 @@ comment on table users is 'old';
 -- after
 create table users (id bigint primary key);
 
--- case: a table may be read by all
+-- case: everyone may read a table
 -- alembic: missed
 -- holds: grant
 -- before
@@ -253,7 +253,7 @@ insert into users values (1, 'ann');
 create table users (id bigint primary key, name text);
 grant select on users to public;
 
--- case: one column may be changed by another role
+-- case: another role may update one column
 -- alembic: missed
 -- holds: grant
 -- before
@@ -263,7 +263,7 @@ insert into users values (1, 'ann');
 create table users (id bigint primary key, name text);
 grant update (name) on users to pg_read_all_data;
 
--- case: a function may be called by one role only
+-- case: only one role may call a function
 -- alembic: missed
 -- holds: revoke
 -- before
@@ -273,7 +273,7 @@ create function one() returns integer language sql as $$ select 1 $$;
 revoke execute on function one() from public;
 grant execute on function one() to pg_read_all_data;
 
--- case: a right on a table is taken back
+-- case: a privilege on a table is revoked
 -- alembic: missed
 -- holds: revoke
 -- before
@@ -283,7 +283,7 @@ grant select, insert on users to pg_read_all_data;
 create table users (id bigint primary key);
 grant select on users to pg_read_all_data;
 
--- case: row security is switched on with a policy
+-- case: row security is enabled with a policy
 -- alembic: missed
 -- holds: enable row level security
 -- holds: create policy
@@ -295,7 +295,7 @@ create table users (id bigint primary key, name text);
 alter table users enable row level security;
 create policy own on users for select using (name = current_user);
 
--- case: row security holds for the owner also
+-- case: row security is forced for the owner
 -- alembic: missed
 -- holds: force row level security
 -- before
@@ -307,7 +307,7 @@ create table users (id bigint primary key, name text);
 alter table users enable row level security;
 alter table users force row level security;
 
--- case: what a policy asks changes
+-- case: the condition of a policy changes
 -- alembic: missed
 -- holds: policy
 -- before
@@ -320,7 +320,7 @@ create table users (id bigint primary key, name text);
 alter table users enable row level security;
 create policy own on users for select using (name = session_user);
 
--- case: a policy goes
+-- case: a policy is dropped
 -- alembic: missed
 -- holds: drop policy
 -- before

@@ -11,7 +11,7 @@ create table t (b integer not null, constraint t_a_check check (b > 0));
 create index t_a on t (b);
 create view v as select b as a from t;
 
--- case: a column looks renamed, and nobody said so
+-- case: a column looks renamed, without a flag
 -- alembic: –
 -- expect: refused --rename 't.a=t.b'
 -- before
@@ -43,7 +43,7 @@ insert into t values ('red');
 create type shade as enum ('red');
 create table t (a shade default 'red');
 
--- case: a rename of what is not there
+-- case: a rename of something that does not exist
 -- alembic: –
 -- expect: refused fix the name
 -- arguments: --rename x.y=z
@@ -52,7 +52,7 @@ create table t (a integer);
 -- after
 create table t (a integer, b integer);
 
--- case: a loss is allowed that does not happen
+-- case: --allow-loss for a loss that does not occur
 -- alembic: –
 -- expect: refused applies to nothing
 -- arguments: --allow-loss t.z
@@ -180,7 +180,7 @@ create table users (id bigint primary key, full_name text not null);
 create index users_name on users (full_name);
 create view people as select id, full_name as name from users;
 
--- case: a table looks renamed, and nobody said so
+-- case: a table looks renamed, without a flag
 -- alembic: wrong
 -- expect: refused --rename 'users=people'
 -- before
@@ -189,7 +189,7 @@ insert into users values (1, 'ann');
 -- after
 create table people (id bigint primary key, name text);
 
--- case: a not-null column is added without a value for existing rows
+-- case: a column that is not null is added, without a value for existing rows
 -- alembic: wrong
 -- expect: refused --backfill 'users.name=
 -- before
@@ -198,7 +198,7 @@ insert into users values (1);
 -- after
 create table users (id bigint primary key, name text not null);
 
--- case: an event trigger is no known kind
+-- case: an event trigger is an unknown kind
 -- alembic: missed
 -- expect: refused event trigger
 -- before
@@ -207,7 +207,7 @@ create function watch() returns event_trigger language plpgsql as $$ begin end $
 create function watch() returns event_trigger language plpgsql as $$ begin end $$;
 create event trigger watcher on ddl_command_end execute function watch();
 
--- case: a rule is no known kind
+-- case: a rule is an unknown kind
 -- alembic: missed
 -- expect: refused rule
 -- before
@@ -217,7 +217,7 @@ insert into users values (1);
 create table users (id bigint primary key);
 create rule keep as on delete to users do instead nothing;
 
--- case: a foreign data wrapper is no known kind
+-- case: a foreign data wrapper is an unknown kind
 -- alembic: missed
 -- expect: refused foreign data wrapper
 -- before
@@ -226,7 +226,7 @@ create table users (id bigint primary key);
 create table users (id bigint primary key);
 create foreign data wrapper elsewhere;
 
--- case: a publication is no known kind
+-- case: a publication is an unknown kind
 -- alembic: missed
 -- expect: refused publication
 -- before
@@ -235,7 +235,7 @@ create table users (id bigint primary key);
 create table users (id bigint primary key);
 create publication news for table users;
 
--- case: a text search configuration is no known kind
+-- case: a text search configuration is an unknown kind
 -- alembic: missed
 -- expect: refused text search configuration
 -- before
@@ -244,7 +244,7 @@ create table users (id bigint primary key);
 create table users (id bigint primary key);
 create text search configuration plain (copy = simple);
 
--- case: an operator is no known kind
+-- case: an operator is an unknown kind
 -- alembic: missed
 -- expect: refused operator
 -- before
@@ -253,7 +253,7 @@ create function same(a integer, b integer) returns boolean language sql immutabl
 create function same(a integer, b integer) returns boolean language sql immutable as $$ select a = b $$;
 create operator === (leftarg = integer, rightarg = integer, function = same);
 
--- case: a cast is no known kind
+-- case: a cast is an unknown kind
 -- alembic: missed
 -- expect: refused cast
 -- before
@@ -262,7 +262,7 @@ create type mood as enum ('sad');
 create type mood as enum ('sad');
 create cast (text as mood) with inout;
 
--- case: an aggregate is no known kind
+-- case: an aggregate is an unknown kind
 -- alembic: missed
 -- expect: refused aggregate
 -- before
@@ -271,7 +271,7 @@ create table users (id bigint primary key);
 create table users (id bigint primary key);
 create aggregate total(integer) (sfunc = int4pl, stype = integer);
 
--- case: a statistics object is no known kind
+-- case: a statistics object is an unknown kind
 -- alembic: missed
 -- expect: refused statistics object
 -- before
