@@ -40,6 +40,7 @@ mod tests {
     use super::*;
     use crate::Cli;
     use clap::CommandFactory;
+    use std::{env, fs, path::Path};
 
     fn check(name: &str, page: &str) {
         let mut settings = insta::Settings::clone_current();
@@ -83,6 +84,52 @@ mod tests {
         let mut command = Cli::command();
         command.build();
         walk(&mut command, "");
+    }
+
+    /// A row for each command without subcommands.
+    fn rows(command: &Command, path: &str, rows: &mut String) {
+        for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help") {
+            rows_of(sub, &format!("{path} {}", sub.get_name()), rows);
+        }
+    }
+
+    fn rows_of(command: &Command, path: &str, text: &mut String) {
+        if command.has_subcommands() {
+            return rows(command, path, text);
+        }
+        let arguments = command.get_arguments().filter(|argument| argument.get_id() != "help");
+        let options: Vec<_> = arguments
+            .map(|argument| {
+                let values = argument.get_possible_values();
+                let names: Vec<_> = values.iter().map(|value| value.get_name()).collect();
+                let names = if names.len() > 2 { format!(" ({})", names.join(", ")) } else { String::new() };
+                format!("`{argument}`{names}")
+            })
+            .collect();
+        let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+        *text += &format!("| `{path}` | {about} | {} |\n", options.join(" "));
+    }
+
+    #[test]
+    fn the_commands_of_the_docs_are_these() {
+        const MARK: &str = "<!-- generated: the commands of xtask -->\n";
+        let mut command = Cli::command();
+        command.build();
+        let mut tables = String::new();
+        for (title, names) in GROUPS {
+            tables += &format!("\n### {title}\n| command | what it does | arguments |\n| --- | --- | --- |\n");
+            for name in names {
+                rows_of(command.find_subcommand(name).unwrap(), name, &mut tables);
+            }
+        }
+        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference/commands.md");
+        let text = fs::read_to_string(&page).unwrap();
+        let (head, _) = text.split_once(MARK).unwrap();
+        let expected = format!("{head}{MARK}{tables}");
+        if env::var_os("UPDATE").is_some() {
+            fs::write(&page, &expected).unwrap();
+        }
+        assert_eq!(fs::read_to_string(&page).unwrap(), expected, "run `cargo xtask generated`");
     }
 
     #[test]
