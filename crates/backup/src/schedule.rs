@@ -5,7 +5,10 @@
 //! tried all the same. The health check only tests whether the schedule is running: a stack whose
 //! last night went wrong must still start.
 
-use crate::{failure::failure, stream::Stop};
+use crate::{
+    failure::{failure, inline},
+    stream::Stop,
+};
 use anyhow::{Context, Result};
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use std::{
@@ -115,7 +118,7 @@ async fn round(stop: &Stop, run_job: &mut impl AsyncFnMut(Job) -> Result<()>) {
         }
         if let Err(error) = run_job(job).await {
             created &= job != Job::Create;
-            eprintln!("squall-backup {} failed: {error:#}", job.arguments().join(" "));
+            eprintln!("{}", inline(&error));
         }
     }
 }
