@@ -17,7 +17,7 @@ mod engine;
 
 use crate::{
     doctor,
-    failure::{Exit, Failure},
+    failure::{self, Exit, Failure},
     process::stop_signal,
     world::World,
 };
@@ -61,7 +61,7 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     // installed. A step whose provision fails reports it; the others still run.
     let provisions: BTreeSet<_> = chosen.iter().flat_map(|step| step.provisions).copied().collect();
     for error in doctor::provide(world, &provisions) {
-        eprint!("{}", Failure::from_error(error, "ci"));
+        eprint!("{}", failure::of_command(error, "ci"));
     }
     let outcomes = run::all(world, &chosen, arguments.keep_going, &*stop_signal()?)?;
     report::print(&outcomes, arguments.no_skip)

@@ -7,7 +7,7 @@ mod check;
 
 use crate::{
     build,
-    failure::{Exit, Failure},
+    failure::{self, Exit, Failure},
     postgres::{self, Postgres},
     process,
     world::World,
@@ -111,7 +111,7 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
         let missing: BTreeSet<_> =
             checks.iter().filter(|check| !check.ok).filter_map(|check| check.provision).collect();
         for error in provide(world, &missing) {
-            eprint!("{}", Failure::from_error(error, "doctor --fix"));
+            eprint!("{}", failure::of_command(error, "doctor --fix"));
         }
         checks = check::all(world)?;
     }

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
+use squall_base::random::hex;
 use std::{
     fs::{self, File, OpenOptions},
     io::{ErrorKind, Read, Seek, SeekFrom, Write},
@@ -142,19 +143,6 @@ pub fn walk(path: &Path, skip: &[&str], visit: &mut impl FnMut(&Path) -> Result<
         walk(&path.join(name), skip, visit)?;
     }
     Ok(())
-}
-
-/// 32 hexadecimal digits that nobody can guess.
-pub fn secret() -> Result<String> {
-    let mut bytes = [0_u8; 16];
-    File::open("/dev/urandom")
-        .and_then(|mut file| file.read_exact(&mut bytes))
-        .context("reading /dev/urandom")?;
-    Ok(hex(&bytes))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -151,7 +151,7 @@ fn main() -> ExitCode {
     let Some(command) = command else { return ExitCode::SUCCESS };
     match World::new(root).and_then(|world| run(&world, command)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&Failure::from_error(error, &words.join(" "))),
+        Err(error) => fail(&failure::of_command(error, &words.join(" "))),
     }
 }
 
@@ -159,7 +159,7 @@ fn fail(failure: &Failure) -> ExitCode {
     if !failure.is_silent() {
         eprint!("{failure}");
     }
-    ExitCode::from(failure.exit as u8)
+    failure.exit.into()
 }
 
 /// Prints requested help; a usage mistake is a failure like any other.

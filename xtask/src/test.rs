@@ -61,12 +61,12 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
 
 const NEXT: &str = "fix the tests named above; `cargo xtask test SUITE -- NAME` runs one alone";
 
-/// Tests are chosen by the name of their module: `slow` ones take minutes, and those of `nginx`
-/// and `redis` start that program.
+/// Tests are chosen by the name of their module: `slow` ones take minutes, and integration tests in
+/// `nginx` and `redis` start that program.
 const SLOW: &str = "test(/(^|::)slow::/)";
 const SERVERS: [(Provision, &str, &str); 2] = [
-    (Provision::Nginx, "nginx", "test(/(^|::)nginx::/)"),
-    (Provision::Redis, "redis-server", "test(/(^|::)redis::/)"),
+    (Provision::Nginx, "nginx", "(kind(test) and test(/(^|::)nginx::/))"),
+    (Provision::Redis, "redis-server", "(kind(test) and test(/(^|::)redis::/))"),
 ];
 
 fn rust(world: &World, suite: &str, arguments: &[String]) -> Result<()> {

@@ -71,7 +71,9 @@ impl Image {
                 "xtask/xtask.toml",
                 "xtask/tools.toml",
             ],
-            "api-test" => &[RUST, "docs/reference/configuration.md", "web/openapi.json", "infra/docker/api-test.sh"],
+            "api-test" => {
+                &[RUST, "docs/reference/configuration.md", "web/openapi.json", "infra/docker/api-test.sh"]
+            }
             _ => &[RUST],
         };
         [WORKSPACE.as_slice(), more].concat()

@@ -4,7 +4,7 @@ use super::{Provision, browser};
 use crate::{
     build,
     docker::engine::{Absent, Engine},
-    failure::Failure,
+    failure,
     postgres::{self, Postgres},
     tools::{Tools, is_at_least, version_of},
     world::World,
@@ -91,7 +91,7 @@ fn postgres(world: &World, tools: &Tools) -> Check {
             check(Some(format!("{} in {}", postgres.version, postgres.bin.display())), true, how.into())
         }
         Ok(None) => check(None, false, how.into()),
-        Err(error) => check(None, false, Failure::from_error(error, "doctor").next_step().to_owned()),
+        Err(error) => check(None, false, failure::of_command(error, "doctor").next),
     }
 }
 

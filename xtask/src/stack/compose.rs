@@ -361,7 +361,7 @@ pub fn delete_data(folder: &StateFolder, just_stopped: bool) -> Result<()> {
             folder.0.display()
         );
         let failure = absent.failure(&tried);
-        Failure::new(tried.clone(), failure.wrong(), next).exit(failure.exit)
+        Failure::new(tried.clone(), failure.failed, next).exit(failure.exit)
     })?;
     let volumes = volumes::delete(&engine, &record.project)?;
     if !volumes.data.is_empty() {

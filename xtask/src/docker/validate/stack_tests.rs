@@ -44,7 +44,8 @@ fn prometheus_reads_each_process_at_the_port_it_serves_natively_and_in_container
     assert!(metrics.contains(&format!("http://127.0.0.1:{api}/metrics")));
     assert!(metrics.contains(&format!("on port {api} and the worker on {worker}")));
     assert!(
-        text("docs/reference/configuration.md").contains(&format!("| `SQUALL_HEALTH_LISTEN` | `127.0.0.1:{worker}` |"))
+        text("docs/reference/configuration.md")
+            .contains(&format!("| `SQUALL_HEALTH_LISTEN` | `127.0.0.1:{worker}` |"))
     );
 }
 

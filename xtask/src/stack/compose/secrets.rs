@@ -4,8 +4,9 @@
 //! database was created with this password. The files must be readable by everyone: Compose mounts a file with the
 //! mode and owner it has here, and the container's user is not one of this machine.
 
-use crate::{failure::Failure, files, stack::state::StateFolder, world::World};
+use crate::{failure::Failure, stack::state::StateFolder, world::World};
 use anyhow::{Context, Result};
+use squall_base::random;
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, Permissions},
     io::{ErrorKind, Write},
@@ -64,7 +65,7 @@ pub fn create(folder: &Path) -> Result<()> {
             }
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                write_new(&path, &files::secret()?)?;
+                write_new(&path, &random::token())?;
                 eprintln!("created the secret {}; keep it: the database is created with it", path.display());
             }
             Err(error) => return Err(unusable(&path, &format!("cannot be read: {error}"))),
@@ -142,7 +143,7 @@ mod tests {
         create(&folder).unwrap();
         let path = folder.join("database_password");
         let first = fs::read_to_string(&path).unwrap();
-        assert_eq!((first.len(), mode(&folder).unwrap(), mode(&path).unwrap()), (32, 0o700, 0o444));
+        assert_eq!((first.len(), mode(&folder).unwrap(), mode(&path).unwrap()), (64, 0o700, 0o444));
         create(&folder).unwrap();
         // Nor is one replaced that another process has created meanwhile.
         write_new(&path, "another").unwrap();
