@@ -1,4 +1,4 @@
-# Stands in for the public node image: Debian with the node and npm of the machine that builds it.
+# A substitute for the public node image: Debian with this machine's node and npm.
 FROM debian:bookworm-slim
 COPY node /usr/local/bin/node
 COPY npm /usr/local/lib/node_modules/npm
