@@ -198,15 +198,12 @@ fn lint(project: &Project, hadolint: &Path) -> Result<Vec<Finding>> {
 fn check_services(project: &Project, settings: &Settings, models: &[Model]) -> Vec<Finding> {
     let (mut findings, mut used, mut known) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
     for model in models {
-        let mut rules = services::Rules { model, project, settings, findings: Vec::new(), used };
-        services::check(&mut rules);
-        wiring::sources(&mut rules);
-        used = rules.used;
+        let (mut found, excused) = services::check(model, project, settings);
+        found.extend(wiring::file(model, project));
+        used.extend(excused);
         // What is wrong in the base is reported once, not again for each file over it.
         let base = &model.sources[0].path;
-        findings.extend(
-            rules.findings.into_iter().filter(|it| known.insert((base, it.rule.clone(), it.why.clone()))),
-        );
+        findings.extend(found.into_iter().filter(|it| known.insert((base, it.rule.clone(), it.why.clone()))));
     }
     findings.extend(models.iter().flat_map(|model| model.check_exceptions(&used)));
     findings
