@@ -1,4 +1,4 @@
-//! What a person can set, checked before anything starts.
+//! The settings of the api, checked before anything starts.
 
 use crate::limits::bucket::Rate;
 use squall_base::{Environment, Failure, Variable};
@@ -6,61 +6,61 @@ use squall_boot::config::Common;
 use squall_live::Address;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-/// The api's configuration.
+/// The settings of the api.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// What the worker reads too.
+    /// The settings that the worker has as well.
     pub common: Common,
-    /// Where Redis is, if replicas share one.
+    /// The address of Redis, if replicas share one.
     pub redis: Option<Address>,
-    /// Where the api listens.
+    /// The address to listen on.
     pub listen: SocketAddr,
-    /// Where `/metrics` is served, if anywhere.
+    /// The address that serves `/metrics`, if any.
     pub metrics_listen: Option<SocketAddr>,
-    /// The address people open, without a slash at its end.
+    /// The address to open in a browser, without a slash at its end.
     pub public_url: String,
     /// The folder with the built web app.
     pub web_root: Option<PathBuf>,
-    /// Longest time a request may take.
+    /// A request that takes longer is answered with an error.
     pub request_timeout: Duration,
-    /// How long an idle connection is kept.
+    /// An idle connection is closed after this.
     pub keep_alive: Duration,
-    /// Longest time the end of the process waits for requests under way.
+    /// How long a shutdown waits for open requests.
     pub graceful_timeout: Duration,
-    /// Largest body as it is sent.
+    /// The largest body as sent.
     pub max_body_bytes: usize,
-    /// Largest body after unpacking.
+    /// The largest body after decompression.
     pub max_unpacked_bytes: usize,
-    /// How much a project key may send, if there is a limit.
+    /// The rate limit of a project key, if any.
     pub ingest_rate: Option<Rate>,
-    /// How long a session lives without being used.
+    /// A session ends when it is not used for this long.
     pub session_lifetime: Duration,
 }
 
 impl Config {
-    /// Reads the environment.
+    /// Read the settings from the environment.
     ///
     /// # Errors
-    /// Every value that cannot be used, together.
+    /// All invalid values together.
     pub fn read(mut env: Environment) -> Result<Self, Failure> {
         let mut config = Self::describe(&mut env);
         config.common.warnings = env.finish()?;
         Ok(config)
     }
 
-    /// Every variable with its default, for the docs.
+    /// All variables with their defaults, for the docs.
     pub fn variables() -> Vec<Variable> {
         let mut env = Environment::from_lookup(|_| None);
         Self::describe(&mut env);
         env.variables().to_vec()
     }
 
-    /// Where the api listens, which is all that its health check needs to know.
+    /// The address to listen on, which is all that the health check needs.
     pub fn listen(env: &mut Environment) -> SocketAddr {
         env.address(
             "SQUALL_LISTEN",
             "127.0.0.1:8642",
-            "Where the api listens; `0.0.0.0:8642` for every address.",
+            "Address the api listens on; `0.0.0.0:8642` for all interfaces.",
         )
     }
 
@@ -71,13 +71,13 @@ impl Config {
         let listen = Self::listen(env);
         let metrics_listen = env.optional_address(
             "SQUALL_METRICS_LISTEN",
-            "Where Prometheus reads /metrics, on an internal address; nowhere when it is not set.",
+            "Internal address that serves /metrics to Prometheus; without it, metrics are off.",
         );
         let public_url =
-            env.origin("SQUALL_PUBLIC_URL", "http://127.0.0.1:8642", "The address people open in a browser.");
+            env.origin("SQUALL_PUBLIC_URL", "http://127.0.0.1:8642", "Address to open in a browser.");
         let web_root = env.optional_path(
             "SQUALL_WEB_ROOT",
-            "The folder with the built web app; without it only the api answers.",
+            "Folder with the built web app; without it, only the API is served.",
         );
         let loopback = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
         if common.is_production
@@ -85,8 +85,8 @@ impl Config {
             && !loopback.iter().any(|it| public_url.starts_with(it))
         {
             env.reject(format!(
-                "SQUALL_PUBLIC_URL is {public_url:?}, which is not https. In production sessions must not travel in the \
-                 clear; put the api behind TLS and set its https address"
+                "SQUALL_PUBLIC_URL is {public_url:?}, which is not https. In production, session cookies must be \
+                 encrypted in transit: put the api behind TLS and set its https address"
             ));
         }
         Self {
@@ -100,38 +100,38 @@ impl Config {
                 "SQUALL_REQUEST_TIMEOUT",
                 30,
                 1..=600,
-                "Longest time of a request, in seconds.",
+                "Time limit for a request, in seconds.",
             ),
             keep_alive: env.seconds(
                 "SQUALL_KEEP_ALIVE",
                 75,
                 1..=3600,
-                "How long an idle connection is kept, in seconds; longer than the edge keeps its own.",
+                "Time after which an idle connection is closed, in seconds; longer than that of the edge.",
             ),
             graceful_timeout: env.seconds(
                 "SQUALL_GRACEFUL_TIMEOUT",
                 20,
                 1..=600,
-                "Longest time the end of the process waits for requests under way, in seconds.",
+                "How long a shutdown waits for open requests, in seconds.",
             ),
             max_body_bytes: env.bytes(
                 "SQUALL_MAX_BODY",
                 "10MiB",
                 1024..=1024 * MIB,
-                "Largest body as it is sent.",
+                "Largest request body as sent.",
             ),
             max_unpacked_bytes: env.bytes(
                 "SQUALL_MAX_UNPACKED",
                 "64MiB",
                 1024..=4096 * MIB,
-                "Largest body after unpacking.",
+                "Largest request body after decompression.",
             ),
             ingest_rate: Rate::read(env),
             session_lifetime: env.seconds(
                 "SQUALL_SESSION_LIFETIME",
                 14 * 86_400,
                 300..=31_536_000,
-                "How long a session lives without being used, in seconds.",
+                "Time after which an unused session ends, in seconds.",
             ),
         }
     }
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_value_stops_the_start_and_says_what_would_do() {
+    fn a_bad_value_stops_the_start_and_names_a_good_one() {
         for (pairs, expected) in [
             (
                 &[("SQUALL_LISTEN", "8642")][..],
@@ -164,8 +164,8 @@ mod tests {
             (&[("SQUALL_WEB_ROOT", "/no/such/folder")], "a path that exists"),
             (&[("SQUALL_ENV", "production"), ("SQUALL_PUBLIC_URL", "http://squall.example")], "not https"),
         ] {
-            let said = read(pairs).unwrap_err().to_string();
-            assert!(said.contains(expected), "{said}");
+            let message = read(pairs).unwrap_err().to_string();
+            assert!(message.contains(expected), "{message}");
         }
     }
 

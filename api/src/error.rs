@@ -1,105 +1,135 @@
-//! Every answer from 400 up: one body, one place that logs.
+//! Errors: one body for every response from 400 up, and one place that logs them.
 //!
-//! The client reads a sentence that says what to do; the log has the cause and the request id. A handler
-//! returns an [`ApiError`] and logs nothing.
+//! The client gets a sentence that helps; the log gets the cause and the request id. A handler returns an
+//! [`ApiError`] and logs nothing.
 
 use axum::{
-    Json,
+    body::Body,
     extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection},
-    http::{HeaderValue, StatusCode, header::RETRY_AFTER},
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
 use serde_json::Value;
+use squall_boot::database::{DatabaseError, classify};
 use utoipa::ToSchema;
 
 /// The body of every failed request.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ErrorBody {
-    /// A stable word for programs.
+    /// A stable code for programs.
     #[schema(example = "not_found")]
     pub code: &'static str,
-    /// A sentence for people, which says what to do.
+    /// A sentence for people.
     pub message: String,
-    /// The id under which the log has this request.
+    /// Identifies the request in the log.
     pub request_id: String,
-    /// More, where there is more to say.
+    /// Further details, depending on the code.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub details: Option<Value>,
 }
 
-/// A failed request, before it has its request id.
+/// Why a request failed.
 #[derive(Debug, Clone)]
 pub struct ApiError {
     /// The HTTP status.
     pub status: StatusCode,
-    /// A stable word for programs.
+    /// A stable code for programs.
     pub code: &'static str,
-    /// A sentence for people outside.
+    /// A sentence for the client.
     pub message: String,
-    /// More for programs.
+    /// Further details for the client.
     pub details: Option<Value>,
-    /// What really went wrong; for the log only.
+    /// What went wrong inside; only for the log.
     pub cause: Option<String>,
-    /// When to come again, in seconds.
+    /// Seconds to wait before the next attempt.
     pub retry_after: Option<u64>,
 }
 
 impl ApiError {
-    /// An error of the client's, or one that needs no cause.
+    /// An error without a cause for the log.
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         Self { status, code, message: message.into(), details: None, cause: None, retry_after: None }
     }
 
-    /// 404: the thing is not there, or not for this person to know.
+    /// 404: it does not exist, or the caller must not know that it does.
     pub fn not_found(what: &str) -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
             "not_found",
-            format!("There is no such {what}. It may have been deleted."),
+            format!("This {what} does not exist. It may have been deleted."),
         )
     }
 
-    /// 400: a value that cannot be used.
+    /// 404: no route has this address.
+    pub fn nothing_here() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            "This address does not exist. Check it for a mistake, or see /api/docs.",
+        )
+    }
+
+    /// 400: a value is not valid.
     pub fn invalid(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid_request", message)
     }
 
-    /// 409: it clashes with what is there.
+    /// 401: the caller is unknown.
+    pub fn unauthorized(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, code, message)
+    }
+
+    /// 403: the caller is known, but may not do this.
+    pub fn forbidden(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, code, message)
+    }
+
+    /// 409: the request contradicts what exists.
     pub fn conflict(message: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, "conflict", message)
     }
 
-    /// 503: the database is away or full; the same request will succeed later.
+    /// 429: the caller has to wait.
+    pub fn too_many_requests(code: &'static str, message: impl Into<String>, seconds: u64) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, code, message).retry_after(seconds)
+    }
+
+    /// 503: the process has too much to do.
+    pub fn overloaded(message: impl Into<String>, seconds: u64) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", message).retry_after(seconds)
+    }
+
+    /// 503: the database is unreachable or full; the same request will succeed later.
     pub fn unavailable(cause: impl ToString) -> Self {
-        let message = "The database cannot be reached or cannot write at the moment. Nothing of this request was kept; send it again.";
+        let message = "The database is unreachable or cannot write at the moment. Nothing was saved; send the request again.";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "database_unavailable", message)
             .caused_by(cause)
             .retry_after(2)
     }
 
-    /// 500: a bug of ours.
+    /// 500: a bug in Squall.
     pub fn internal(cause: impl ToString) -> Self {
-        let message = "Something went wrong on our side. The log has the cause under this request id.";
+        let message = "Something went wrong in Squall. Look for this request id in its log.";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message).caused_by(cause)
     }
 
-    /// Adds what only the log may know.
+    /// Add the cause, which only the log shows.
     #[must_use]
     pub fn caused_by(mut self, cause: impl ToString) -> Self {
         self.cause = Some(cause.to_string());
         self
     }
 
-    /// Adds what a program may want to know.
+    /// Add details for the client.
     #[must_use]
     pub fn details(mut self, details: Value) -> Self {
         self.details = Some(details);
         self
     }
 
-    /// Adds when to come again, in seconds.
+    /// Add the seconds to wait before the next attempt.
     #[must_use]
     pub fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after = Some(seconds);
@@ -108,8 +138,8 @@ impl ApiError {
 }
 
 impl IntoResponse for ApiError {
-    /// The body is made by [`crate::request`], which knows the request id; the error travels there as an
-    /// extension of the response.
+    /// The error travels as an extension of the response to [`crate::request`], which knows the request id and
+    /// adds the body.
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();
         response.extensions_mut().insert(self);
@@ -117,67 +147,59 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// The answer as it leaves: body and headers.
-pub fn respond(error: ApiError, request_id: String) -> Response {
+/// Turn a failed response into one with the error's status, body and headers. Other headers stay.
+pub fn write_body(response: &mut Response, error: ApiError, request_id: String) {
     let body = ErrorBody { code: error.code, message: error.message, request_id, details: error.details };
-    let mut response = (error.status, Json(body)).into_response();
-    if let Some(value) =
-        error.retry_after.and_then(|seconds| HeaderValue::from_str(&seconds.to_string()).ok())
-    {
-        response.headers_mut().insert(RETRY_AFTER, value);
+    let json = serde_json::to_vec(&body).unwrap_or_default();
+    *response.status_mut() = error.status;
+    *response.body_mut() = Body::from(json);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.remove(header::CONTENT_LENGTH);
+    if let Some(seconds) = error.retry_after {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
-    response
 }
 
 /// The client's mistake behind each constraint that a request can violate.
-fn of_constraint(name: &str) -> Option<ApiError> {
+fn from_constraint(name: &str) -> Option<ApiError> {
     Some(match name {
-        "users_email_key" => ApiError::conflict("There is a user with this email already."),
-        "users_email_format" => ApiError::invalid("The email is not an address such as ada@example.org."),
+        "users_email_key" => ApiError::conflict("A user with this email already exists."),
+        "users_email_format" => ApiError::invalid(
+            "The email is not a valid address. A valid one is ada@example.org, for example.",
+        ),
         "users_name_length" | "projects_name_length" | "sources_name_length" | "api_keys_name_length" => {
-            ApiError::invalid("The name must have from 1 to 200 characters.")
+            ApiError::invalid("The name must have 1 to 200 characters.")
         }
         "projects_slug_key" => {
-            ApiError::conflict("There is a project with this slug already. Choose another one.")
+            ApiError::conflict("A project with this slug already exists. Choose another slug.")
         }
         "projects_slug_format" => ApiError::invalid(
-            "The slug must have from 1 to 50 characters: a–z, 0–9 and dashes inside, such as web-shop.",
+            "The slug must have 1 to 50 characters: a–z, 0–9 and, in between, dashes. A valid one is web-shop, for example.",
         ),
         "projects_retention" => ApiError::invalid("retention_days must be from 1 to 3650."),
-        "sources_project_name_key" => ApiError::conflict("The project has a source with this name already."),
+        "sources_project_name_key" => ApiError::conflict("The project already has a source with this name."),
         _ => return None,
     })
 }
 
-/// What PostgreSQL says while it is away, full, starting, standing by, or was told to refuse us. Classes: 08 connection,
-/// 28 and 3D who and where we are, 40 deadlock, 53 insufficient resources, 57 operator intervention, 58 system error;
-/// 25006 is a standby that takes no writes, 55000 a database that takes no connections.
-const AWAY: [&str; 9] = ["08", "28", "3D", "40", "53", "57", "58", "25006", "55000"];
+impl From<&sqlx::Error> for ApiError {
+    fn from(error: &sqlx::Error) -> Self {
+        match classify(error) {
+            DatabaseError::NotFound => Self::not_found("object"),
+            DatabaseError::Unavailable | DatabaseError::Contention => Self::unavailable(error),
+            DatabaseError::Constraint(name) => from_constraint(name).unwrap_or_else(|| Self::internal(error)),
+            DatabaseError::InvalidText => Self::invalid(
+                "The request contains a character that cannot be stored, such as NUL. Remove it.",
+            ),
+            DatabaseError::Bug => Self::internal(error),
+        }
+    }
+}
 
 impl From<sqlx::Error> for ApiError {
     fn from(error: sqlx::Error) -> Self {
-        match &error {
-            sqlx::Error::RowNotFound => Self::not_found("thing"),
-            sqlx::Error::Database(database) => {
-                let code = database.code().unwrap_or_default();
-                if AWAY.iter().any(|class| code.starts_with(class)) {
-                    return Self::unavailable(&error);
-                }
-                // A NUL, or JSON that holds one: PostgreSQL stores neither.
-                if matches!(code.as_ref(), "22021" | "22P05") {
-                    return Self::invalid(
-                        "The request holds a character that cannot be stored, such as NUL. Leave it out.",
-                    );
-                }
-                database.constraint().and_then(of_constraint).unwrap_or_else(|| Self::internal(&error))
-            }
-            sqlx::Error::Io(_)
-            | sqlx::Error::Tls(_)
-            | sqlx::Error::PoolTimedOut
-            | sqlx::Error::PoolClosed
-            | sqlx::Error::WorkerCrashed => Self::unavailable(&error),
-            _ => Self::internal(&error),
-        }
+        Self::from(&error)
     }
 }
 
@@ -185,21 +207,21 @@ fn too_large() -> ApiError {
     ApiError::new(
         StatusCode::PAYLOAD_TOO_LARGE,
         "payload_too_large",
-        "The body is larger than this server takes. Send smaller batches, or raise SQUALL_MAX_BODY.",
+        "The body is too large. Send smaller batches, or raise SQUALL_MAX_BODY.",
     )
 }
 
-/// What a parser says, without its preface and the names of our types.
-fn outside(said: &str) -> String {
-    let what = ["JSON body into the target type: ", "request body as JSON: ", "query string: "];
-    let said = what.iter().find_map(|preface| Some(said.split_once(preface)?.1)).unwrap_or(said);
-    let said = said.trim_end_matches('.').replace(" to fit in target type", "");
-    match said.split_once("expected struct ") {
+/// The message of a parser without its preface and the names of Rust types.
+fn without_internals(message: &str) -> String {
+    let prefaces = ["JSON body into the target type: ", "request body as JSON: ", "query string: "];
+    let reason = prefaces.iter().find_map(|preface| Some(message.split_once(preface)?.1)).unwrap_or(message);
+    let reason = reason.trim_end_matches('.').replace(" to fit in target type", "");
+    match reason.split_once("expected struct ") {
         Some((before, after)) => {
             let name = |c: char| c.is_alphanumeric() || c == '_';
             format!("{before}expected an object{}", after.trim_start_matches(name))
         }
-        None => said,
+        None => reason,
     }
 }
 
@@ -207,7 +229,7 @@ impl From<BytesRejection> for ApiError {
     fn from(rejection: BytesRejection) -> Self {
         match rejection.status() {
             StatusCode::PAYLOAD_TOO_LARGE => too_large(),
-            _ => Self::invalid("The body could not be read to its end. Send it again.")
+            _ => Self::invalid("The body was cut off. Send the request again.")
                 .caused_by(rejection.body_text()),
         }
     }
@@ -225,7 +247,7 @@ impl From<JsonRejection> for ApiError {
             _ => Self::new(
                 StatusCode::BAD_REQUEST,
                 "invalid_json",
-                format!("The body cannot be used: {}.", outside(&rejection.body_text())),
+                format!("The body is not valid: {}.", without_internals(&rejection.body_text())),
             ),
         }
     }
@@ -233,17 +255,12 @@ impl From<JsonRejection> for ApiError {
 
 impl From<QueryRejection> for ApiError {
     fn from(rejection: QueryRejection) -> Self {
-        Self::invalid(format!("The query cannot be used: {}.", outside(&rejection.body_text())))
+        Self::invalid(format!("The query is not valid: {}.", without_internals(&rejection.body_text())))
     }
 }
 
 impl From<PathRejection> for ApiError {
     fn from(rejection: PathRejection) -> Self {
-        Self::new(
-            StatusCode::NOT_FOUND,
-            "not_found",
-            "There is nothing at this address. Check it for a mistake.",
-        )
-        .caused_by(rejection.body_text())
+        Self::nothing_here().caused_by(rejection.body_text())
     }
 }

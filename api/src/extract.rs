@@ -1,14 +1,13 @@
-//! Extractors whose failure is an [`ApiError`]: a bad body, query or path gets the contract's answer.
+//! Extractors that answer a bad body, query or path with an [`ApiError`].
 
 use crate::error::ApiError;
 use axum::extract::{FromRequest, FromRequestParts};
 
-/// A JSON body.
 #[derive(Debug, FromRequest)]
 #[from_request(via(axum::Json), rejection(ApiError))]
 pub struct Json<T>(pub T);
 
-/// The query of the address.
+/// The query of the URL.
 #[derive(Debug, FromRequestParts)]
 #[from_request(via(axum::extract::Query), rejection(ApiError))]
 pub struct Query<T>(pub T);

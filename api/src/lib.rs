@@ -1,26 +1,50 @@
-//! The HTTP interface of Squall: `routes` is the contents page.
+//! The HTTP interface of Squall.
 //!
-//! A request passes, from outside in: a request id, one log line, a limit on time, a guard against
-//! panics, the security headers, and the access its route declares. Every answer from 400 up has the
-//! same body, made in one place ([`error`]).
+//! [`routes`] is the table of contents. A request passes through [`request`] (an id, one log line, a time limit, the
+//! security headers), then through the guard of its route ([`access`]), to a handler in `routes/`, which translates
+//! between HTTP and a domain module. A domain module is named after its noun, and holds its type and its SQL.
+//!
+//! A module imports only modules that come after it in this list. Domain modules know neither HTTP nor [`AppState`].
 
-pub mod config;
-pub mod state;
+// The process and its two listeners.
+pub mod serve;
+pub mod metrics;
+
+// HTTP.
 pub mod routes;
 pub mod openapi;
-pub mod serve;
+mod web;
 pub mod request;
 pub mod access;
-pub mod auth;
-pub mod limits;
+mod extract;
+
+// What a process holds.
+pub mod state;
+pub mod config;
 pub mod live;
-pub mod error;
-pub mod extract;
-pub mod page;
-pub mod level;
-pub mod web;
-pub mod metrics;
+pub mod limits;
+
+// The domain, by noun.
 pub mod seed;
+mod statistics;
+mod issue;
+mod event;
+mod source;
+mod rejection;
+mod key;
+mod project;
+pub mod setup;
+mod session;
+pub mod identity;
+mod audit;
+mod backup;
+mod inbox;
+
+// Values that the domain is made of.
+mod steps;
+mod page;
+mod error;
+mod secret;
 
 pub use state::AppState;
 

@@ -1,52 +1,52 @@
-//! Limits on rates: failed sign-ins by email, events by project key.
+//! Rate limits: failed sign-ins by email, events by project key.
 //!
-//! With Redis, replicas share them: each decision is one script, atomic and by Redis's clock. Without Redis, or while it is
-//! away, each process limits by itself, and what it then allows is counted from nothing: for a while a sender may send as
-//! much to each replica. Both ways compute the same thing, which a test holds them to.
+//! With Redis, replicas share the limits: each decision is one script, atomic and by the clock of Redis. Without Redis, or
+//! while it is unusable, each process limits on its own and starts from zero, so that for a while a sender may send the
+//! full rate to each replica. Both ways make the same decisions, which a test compares.
 
 pub mod backoff;
 pub mod bucket;
 
-use crate::auth::sha256;
+use crate::secret::{Hash, sha256};
 use backoff::Backoffs;
 use bucket::{Buckets, Rate};
 use squall_base::random;
 use squall_live::Redis;
 use std::time::{Duration, Instant};
 
-/// Every limit of a process.
+/// The limits of a process.
 #[derive(Debug)]
 pub struct Limits {
     redis: Option<Redis>,
-    /// The beginning of this process's own time.
+    /// The zero of this process's own clock.
     start: Instant,
     sign_ins: Backoffs,
     ingestion: Option<(Rate, Buckets)>,
 }
 
 impl Limits {
-    /// Limits that are shared through Redis, if there is one. Without a rate, ingestion has none.
+    /// Share the limits through Redis, if given. Without a rate, ingestion is unlimited.
     pub fn new(redis: Option<Redis>, ingestion: Option<Rate>) -> Self {
         let ingestion = ingestion.map(|rate| (rate, Buckets::default()));
         Self { redis, start: Instant::now(), sign_ins: Backoffs::default(), ingestion }
     }
 
-    /// Lets somebody try to sign in, and counts it as a failure until [`Self::signed_in`] says otherwise: guesses that
-    /// are made at the same time count as well.
+    /// Allow an attempt to sign in. It counts as a failure until [`Self::signed_in`] is called, so that concurrent guesses
+    /// count as well.
     ///
     /// # Errors
-    /// How long this email still has to wait.
+    /// How long this email has to wait.
     pub async fn sign_in(&self, email: &str) -> Result<(), Duration> {
         let name = sha256(email);
         if let Some(redis) = &self.redis
-            && let Some(decided) = backoff::attempt_shared(redis, &sign_in_key(&name), None).await
+            && let Some(wait) = backoff::attempt_shared(redis, &sign_in_key(&name), None).await
         {
-            return waiting(decided);
+            return allowed_after(wait);
         }
-        waiting(self.sign_ins.attempt(name, self.now()))
+        allowed_after(self.sign_ins.attempt(name, self.now()))
     }
 
-    /// Forgets the failures of an email that got in.
+    /// Forget the failures of an email that signed in.
     pub async fn signed_in(&self, email: &str) {
         let name = sha256(email);
         if let Some(redis) = &self.redis {
@@ -55,19 +55,19 @@ impl Limits {
         self.sign_ins.forget(&name);
     }
 
-    /// Lets a key put so many events into the inbox.
+    /// Allow a key to put events into the inbox.
     ///
     /// # Errors
-    /// How long it has to wait before as many would be let in.
+    /// How long it has to wait before as many are allowed.
     pub async fn ingest(&self, key_id: i64, events: u64) -> Result<(), Duration> {
         let Some((rate, buckets)) = &self.ingestion else { return Ok(()) };
         if let Some(redis) = &self.redis
-            && let Some(decided) =
+            && let Some(wait) =
                 bucket::spend_shared(redis, &format!("squall:ingest:{key_id}"), *rate, events, None).await
         {
-            return waiting(decided);
+            return allowed_after(wait);
         }
-        waiting(buckets.spend(key_id, *rate, events, self.now()))
+        allowed_after(buckets.spend(key_id, *rate, events, self.now()))
     }
 
     /// Microseconds since the start of this process.
@@ -76,15 +76,15 @@ impl Limits {
     }
 }
 
-fn sign_in_key(name: &[u8; 32]) -> String {
+fn sign_in_key(name: &Hash) -> String {
     format!("squall:sign-in:{}", random::hex(name))
 }
 
-fn waiting(micros: u64) -> Result<(), Duration> {
+fn allowed_after(micros: u64) -> Result<(), Duration> {
     if micros == 0 { Ok(()) } else { Err(Duration::from_micros(micros)) }
 }
 
-/// Whole seconds for a header Retry-After: never too early.
+/// The value of the header Retry-After: whole seconds, rounded up.
 #[must_use]
 pub fn retry_after(wait: Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)

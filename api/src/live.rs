@@ -1,24 +1,24 @@
-//! Live updates: from what the worker tells to what every open page is told.
+//! Live updates: from the changes that the worker publishes to the messages of every open page.
 //!
-//! One task of a process ([`gather`]) hears what changed, waits until a second is full, reads the issues concerned once
-//! for everybody, and appends what there is to tell to one bounded list ([`ring`]). A stream ([`subscription`]) is a place
-//! in that list: who is too slow falls off its end and is told to `resync`, and who comes back finds their place by the
-//! id of the last event. Nobody who watches costs the worker anything, and while nobody watches the task hears nothing.
+//! One task of a process ([`collect`]) receives changes, waits until a second has passed, loads the issues concerned once
+//! for everyone, and appends the messages to one bounded [`history`]. A stream ([`subscription`]) is a position in that
+//! history: one that is too slow falls off its end and gets a `resync`, and one that reconnects continues after the id of
+//! its last message. Watching costs the worker nothing, and while no one watches, the task receives nothing.
 //!
-//! Invariant: a client that reads its data after the stream has begun, and again after each `resync`, misses no change.
+//! Invariant: a client that loads its data after the stream has started, and again after each `resync`, misses no change.
 
-pub mod checks;
-mod gather;
+mod collect;
+mod history;
+mod load;
+mod message;
 mod pending;
-mod read;
-mod ring;
 mod subscription;
-pub(crate) mod told;
 
-pub use ring::Position;
-pub use subscription::{Refused, Scope, Subscription, Who};
+pub(crate) use history::Position;
+pub(crate) use message::{StreamData, StreamMessage};
+pub(crate) use subscription::{Scope, Subscriber, Subscription};
 
-use ring::Ring;
+use history::History;
 use sqlx::PgPool;
 use squall_live::{Publisher, Redis};
 use std::{
@@ -28,103 +28,101 @@ use std::{
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use told::Told;
 
-/// How fast things go; a test has less time than a person.
+/// How often things happen; tests are faster.
 #[derive(Debug, Clone, Copy)]
-pub struct Pace {
-    /// The pause between two tellings: the most often that one issue is told.
-    pub tell: Duration,
-    /// How often it is asked whether who watches still may.
-    pub recheck: Duration,
-    /// How long after the last stream has ended it goes on, for who comes back.
+pub struct Timing {
+    /// The pause between two turns, and so the highest rate of messages about one issue.
+    pub send: Duration,
+    /// How often a stream checks that its session or key is still valid.
+    pub access_check: Duration,
+    /// How long changes are received after the last stream has ended, for clients that reconnect.
     pub linger: Duration,
 }
 
-impl Default for Pace {
+impl Default for Timing {
     fn default() -> Self {
         Self {
-            tell: Duration::from_secs(1),
-            recheck: Duration::from_secs(15),
+            send: Duration::from_secs(1),
+            access_check: Duration::from_secs(15),
             linger: Duration::from_secs(60),
         }
     }
 }
 
-/// The live updates of one process, cheap to clone.
+/// The live updates of one process. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Live(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    pace: Pace,
+    timing: Timing,
     publisher: Publisher,
-    ring: Mutex<Ring>,
-    /// Rung when the ring has something new.
-    told: watch::Sender<()>,
-    /// Whether what changes is heard at the moment.
-    hearing: watch::Sender<bool>,
-    seats: Mutex<HashMap<Who, usize>>,
-    /// How many streams there are: the task sleeps while there are none.
+    history: Mutex<History>,
+    /// Signals new messages in the history.
+    sent: watch::Sender<()>,
+    /// Whether changes are received at the moment.
+    connected: watch::Sender<bool>,
+    /// Open streams by subscriber.
+    subscribers: Mutex<HashMap<Subscriber, usize>>,
+    /// Open streams in all; the task sleeps while there are none.
     streams: watch::Sender<usize>,
     closing: CancellationToken,
 }
 
 impl Live {
-    /// Starts the task on the current runtime; it ends with [`Self::close`].
-    pub fn start(pool: PgPool, redis: Option<Redis>, pace: Pace) -> Self {
+    /// Start the task on the current runtime; it ends with [`Self::close`].
+    pub fn start(pool: PgPool, redis: Option<Redis>, timing: Timing) -> Self {
         let live = Self(Arc::new(Shared {
-            pace,
+            timing,
             publisher: Publisher::start(pool.clone(), redis.clone()),
-            ring: Mutex::new(Ring::new()),
-            told: watch::channel(()).0,
-            hearing: watch::channel(false).0,
-            seats: Mutex::default(),
+            history: Mutex::new(History::new()),
+            sent: watch::channel(()).0,
+            connected: watch::channel(false).0,
+            subscribers: Mutex::default(),
             streams: watch::channel(0).0,
             closing: CancellationToken::new(),
         }));
-        tokio::spawn(gather::run(live.clone(), pool, redis));
+        tokio::spawn(collect::run(live.clone(), pool, redis));
         live
     }
 
-    /// Tells everybody that a person changed an issue.
+    /// Publish that a user changed an issue.
     pub fn issue_changed(&self, issue_id: i64) {
         self.0.publisher.issue_changed(issue_id);
     }
 
-    /// Ends every stream, and refuses new ones: the process is about to stop and need not wait for them.
+    /// End every stream and refuse new ones, so that a shutdown does not wait for them.
     pub fn close(&self) {
         self.0.closing.cancel();
     }
 
-    /// Returns when every stream is to end.
-    pub async fn closing(&self) {
+    pub(crate) async fn closing(&self) {
         self.0.closing.cancelled().await;
     }
 
-    /// How fast things go.
-    pub fn pace(&self) -> Pace {
-        self.0.pace
+    pub(crate) fn timing(&self) -> Timing {
+        self.0.timing
     }
 
-    /// How many streams there are.
-    pub fn streams(&self) -> usize {
+    /// The number of open streams.
+    pub(crate) fn streams(&self) -> usize {
         *self.0.streams.borrow()
     }
 
-    /// Whether what changes is heard; there is nothing to hear for while nobody watches.
-    pub fn is_hearing(&self) -> bool {
-        *self.0.hearing.borrow()
+    /// Whether changes are received. While no one watches, they are not.
+    pub(crate) fn is_connected(&self) -> bool {
+        *self.0.connected.borrow()
     }
 
-    fn ring(&self) -> MutexGuard<'_, Ring> {
-        self.0.ring.lock().unwrap_or_else(PoisonError::into_inner)
+    fn history(&self) -> MutexGuard<'_, History> {
+        self.0.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tell(&self, told: impl IntoIterator<Item = Told>) {
-        let mut ring = self.ring();
-        told.into_iter().for_each(|told| ring.push(told));
-        drop(ring);
-        self.0.told.send_replace(());
+    fn send(&self, messages: impl IntoIterator<Item = StreamMessage>) {
+        let mut history = self.history();
+        messages.into_iter().for_each(|message| history.push(message));
+        drop(history);
+        self.0.sent.send_replace(());
     }
 }

@@ -1,4 +1,4 @@
-//! `squall-api`: accepts events, answers questions, serves the dashboard.
+//! `squall-api`: receives events, serves the API and the dashboard.
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
@@ -6,16 +6,17 @@ use serde::Serialize;
 use squall_api::{
     AppState, app,
     config::Config,
-    metrics, openapi,
-    seed::{self, Seed},
-    serve::{self, Patience},
+    metrics, openapi, routes,
+    seed::{self, SeedOptions},
+    serve::{self, Timeouts},
+    setup,
 };
 use squall_base::{Environment, environment, failure};
 use squall_boot::{config::Common, database, healthcheck, metrics::Service, shutdown, telemetry};
 use std::{future::IntoFuture, io::Write, net::SocketAddr, process::ExitCode};
 use tokio::net::TcpListener;
 
-/// Accepts events, answers questions, serves the dashboard.
+/// Receives events, serves the API and the dashboard
 #[derive(Parser)]
 #[command(
     name = "squall-api",
@@ -29,18 +30,18 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serves until it is asked to stop; the same as no command.
+    /// Serve until asked to stop [default]
     Serve,
-    /// Prints the API description (OpenAPI 3.1) as JSON.
+    /// Print the API description (OpenAPI 3.1) as JSON
     Openapi,
-    /// Prints a one-time link that makes the first admin, as JSON; says so when there is one already.
+    /// Print a one-time link to create the first admin, as JSON
     SetupLink,
-    /// Makes a project with a key, and a file source and an admin if asked to. What is there stays.
-    Seed(Seed),
-    /// Asks the api that listens on SQUALL_LISTEN how it is; exit code 0 when it is well.
+    /// Create a project with a key, and optionally a file source and an admin, unless they exist
+    Seed(SeedOptions),
+    /// Check the api that listens on SQUALL_LISTEN; exit code 0 if healthy
     #[command(after_help = "Example:\n  SQUALL_LISTEN=0.0.0.0:8642 squall-api healthcheck --ready")]
     Healthcheck(healthcheck::HealthcheckOptions),
-    /// Prints every variable with its default as a Markdown table.
+    /// Print all variables with their defaults as a Markdown table
     #[command(hide = true)]
     ConfigTable,
 }
@@ -48,10 +49,10 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command.unwrap_or(Command::Serve) {
         Command::Serve => start(),
-        Command::Openapi => run(None, description()),
+        Command::Openapi => description(),
         Command::SetupLink => run(None, setup_link()),
-        Command::Seed(asked) => run(None, seed(asked)),
-        Command::ConfigTable => say(&environment::markdown(&Config::variables())),
+        Command::Seed(options) => run(None, seed(options)),
+        Command::ConfigTable => print(&environment::markdown(&Config::variables())),
         Command::Healthcheck(options) => check_health(options),
     };
     outcome.map_or_else(|error| failure::report("squall-api", &error), |()| ExitCode::SUCCESS)
@@ -82,7 +83,7 @@ async fn serve(config: Config) -> Result<()> {
     let listener = bind(config.listen, "SQUALL_LISTEN").await?;
     let (keep_alive, graceful) = (config.keep_alive, config.graceful_timeout);
     let metrics_listen = config.metrics_listen;
-    tracing::info!(address = %listener.local_addr()?, "The api listens.");
+    tracing::info!(address = %listener.local_addr()?, "Listening.");
     let state = AppState { stopping: stop.clone(), ..AppState::new(pool.clone(), config) };
     if let Some(address) = metrics_listen {
         let listener = bind(address, "SQUALL_METRICS_LISTEN").await?;
@@ -90,48 +91,45 @@ async fn serve(config: Config) -> Result<()> {
         tokio::spawn(axum::serve(listener, metrics::app(state.clone(), exporter)).into_future());
     }
     tokio::spawn(database::watch(pool.clone(), stop.clone()));
-    let (live, asked) = (state.live.clone(), stop.clone());
+    let (live, stopping) = (state.live.clone(), stop.clone());
     tokio::spawn(async move {
-        // Streams end by themselves never, and would hold up the end of the process.
-        asked.cancelled().await;
+        // Streams never end on their own, and would delay the shutdown.
+        stopping.cancelled().await;
         live.close();
     });
-    serve::serve(listener, app(state), Patience { keep_alive, graceful }, stop).await;
+    serve::serve(listener, app(state), Timeouts { keep_alive, graceful }, stop).await;
     pool.close().await;
-    tracing::info!("The api has stopped.");
+    tracing::info!("Stopped.");
     Ok(())
 }
 
 async fn bind(address: SocketAddr, variable: &str) -> Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| {
-        format!("listening on {address}. Another process may have the port; set {variable} to a free one")
+        format!("listening on {address}. Another process may use the port; set {variable} to a free one")
     })
 }
 
-async fn description() -> Result<()> {
-    // The description needs no database; the pool only fills its place and never connects.
-    let lookup = |name: &str| (name == "DATABASE_URL").then(|| "postgres://unused".to_owned());
-    let config = Config::read(Environment::from_lookup(lookup))?;
-    let pool = database::pool(&config.common, "squall-api")?;
-    say(&openapi::json(&AppState::new(pool, config))?)
+fn description() -> Result<()> {
+    print(&openapi::json(&routes::description())?)
 }
 
 async fn setup_link() -> Result<()> {
     let config = Config::read(Environment::from_process())?;
     let pool = database::pool(&config.common, "squall-api")?;
-    print(&seed::setup_link(&pool, &config.public_url).await?)
+    let link = setup::create_link(&pool, &config.public_url).await.context("creating a setup link")?;
+    print_json(&link)
 }
 
-async fn seed(asked: Seed) -> Result<()> {
+async fn seed(options: SeedOptions) -> Result<()> {
     let config = Config::read(Environment::from_process())?;
     let pool = database::pool(&config.common, "squall-api")?;
-    print(&seed::seed(&pool, &asked).await?)
+    print_json(&seed::seed(&pool, &options).await?)
 }
 
-fn print(value: &impl Serialize) -> Result<()> {
-    say(&(serde_json::to_string(value)? + "\n"))
+fn print_json(value: &impl Serialize) -> Result<()> {
+    print(&(serde_json::to_string(value)? + "\n"))
 }
 
-fn say(text: &str) -> Result<()> {
+fn print(text: &str) -> Result<()> {
     std::io::stdout().write_all(text.as_bytes()).context("writing to standard output")
 }

@@ -1,19 +1,28 @@
-//! The API description, made from the code, and the pages that show it.
+//! The API description, generated from the code, and the pages that show it.
 
-use crate::{AppState, error::ErrorBody, routes};
-use axum::{Json, Router, routing::get};
+use crate::{
+    error::ErrorBody,
+    request::{header, no_store},
+    session,
+};
+use axum::{Json, Router, http::header::CONTENT_SECURITY_POLICY, routing::get};
 use utoipa::{
     Modify, OpenApi,
     openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 use utoipa_swagger_ui::SwaggerUi;
 
-/// What stands above the routes.
+/// Swagger UI needs one inline style, that of its logo, which is allowed by its hash.
+const SWAGGER_POLICY: &str = "default-src 'self'; img-src 'self' data:; \
+     style-src 'self' 'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='; object-src 'none'; base-uri 'none'; \
+     form-action 'self'; frame-ancestors 'none'";
+
+/// The parts of the description that belong to no route.
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Squall",
-        description = "Events in, issues out. Every answer from 400 up has the body `ErrorBody` and the header `X-Request-ID`."
+        description = "Send events, read issues. Every response from 400 up has the body `ErrorBody`, and every response has the header `X-Request-ID`."
     ),
     components(schemas(ErrorBody)),
     modifiers(&Security)
@@ -27,7 +36,7 @@ impl Modify for Security {
         let components = openapi.components.get_or_insert_default();
         components.add_security_scheme(
             "session",
-            SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(crate::auth::COOKIE))),
+            SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(session::COOKIE))),
         );
         components.add_security_scheme(
             "project_key",
@@ -36,19 +45,20 @@ impl Modify for Security {
     }
 }
 
-/// The description as JSON, in a form that does not change unless the API does.
+/// The description as JSON with sorted keys, so that it changes only when the API does.
 ///
 /// # Errors
-/// When it cannot be written, which is a bug.
-pub fn json(state: &AppState) -> Result<String, serde_json::Error> {
-    let (_, description) = routes::router(state).split_for_parts();
+/// If it cannot be serialized, which is a bug.
+pub fn json(description: &utoipa::openapi::OpenApi) -> Result<String, serde_json::Error> {
     serde_json::to_string_pretty(&serde_json::to_value(description)?).map(|json| json + "\n")
 }
 
-/// Adds `/api/docs` and `/api/openapi.json`.
+/// Add `/api/docs` and `/api/openapi.json`.
 pub fn serve(api: Router, description: utoipa::openapi::OpenApi) -> Router {
     let document = description.clone();
-    // Swagger UI answers below its own address; the document stands where programs look for it.
-    api.route("/api/openapi.json", get(move || async move { Json(document) }))
-        .merge(SwaggerUi::new("/api/docs").url("/api/docs/openapi.json", description))
+    // Swagger UI needs a copy below its own address; programs look for the document at the usual one.
+    let pages: Router = SwaggerUi::new("/api/docs").url("/api/docs/openapi.json", description).into();
+    api.route("/api/openapi.json", get(async move || Json(document)))
+        .merge(pages.layer(header(CONTENT_SECURITY_POLICY, SWAGGER_POLICY)))
+        .layer(no_store())
 }

@@ -1,7 +1,7 @@
-//! The contents page: every route, and what it needs.
+//! The table of contents: every route, and what its caller needs.
 //!
-//! A route can only be added with its [`Access`]; the guard, the API description and the test that walks
-//! all routes are made from this table.
+//! A route can only be added together with its [`Access`]. The guard, the API description and the tests that
+//! walk all routes are made from this table. A route translates between HTTP and a domain module.
 
 mod health;
 mod setup;
@@ -17,11 +17,6 @@ mod statistics;
 mod stream;
 mod backups;
 
-pub(crate) use backups::newest_proven_age;
-pub(crate) use issues::Status;
-pub(crate) use keys::{hint, new_secret};
-pub(crate) use projects::create as create_project;
-
 use crate::{
     AppState,
     access::{Access, guard},
@@ -34,7 +29,6 @@ use utoipa_axum::{
     routes,
 };
 
-/// Every route of the api with its access.
 fn table() -> Vec<(Access, UtoipaMethodRouter<AppState>)> {
     use Access::{Admin, Ingest, Member, Public, Read, Viewer};
     vec![
@@ -56,7 +50,7 @@ fn table() -> Vec<(Access, UtoipaMethodRouter<AppState>)> {
         (Admin, routes!(keys::add)),
         (Admin, routes!(keys::revoke)),
         (Viewer, routes!(sources::list)),
-        // A source reads files of the machine with the rights of the worker: whose they are, only an admin may say.
+        // A source reads files with the rights of the worker, so that only an admin may choose them.
         (Admin, routes!(sources::add)),
         (Viewer, routes!(sources::show)),
         (Admin, routes!(sources::change)),
@@ -67,30 +61,37 @@ fn table() -> Vec<(Access, UtoipaMethodRouter<AppState>)> {
         (Viewer, routes!(issues::show)),
         (Member, routes!(issues::change)),
         (Viewer, routes!(issues::trend)),
-        (Viewer, routes!(events::of_issue)),
+        (Viewer, routes!(events::list)),
         (Viewer, routes!(statistics::show)),
         (Read, routes!(stream::stream)),
         (Viewer, routes!(backups::list)),
     ]
 }
 
-/// The routes, each behind the guard of its access.
+/// All routes, each behind the guard that enforces its access.
 pub fn router(state: &AppState) -> OpenApiRouter<AppState> {
     let mut router = OpenApiRouter::with_openapi(Description::openapi());
     for (access, mut route) in table() {
-        for item in route.1.paths.values_mut() {
-            for operation in operations(item) {
-                operation.security = security(access);
-            }
-        }
-        // On the route and not on its fallback: a method that is not there is a 405 for everybody.
+        describe_access(access, &mut route);
+        // Not on the fallback: an unsupported method is a 405 for everyone.
         route.2 = route.2.route_layer(from_fn_with_state((state.clone(), access), guard));
         router = router.routes(route);
     }
     router
 }
 
-/// Method, path and access of every route, for the test that walks them.
+/// The API description of all routes.
+#[must_use]
+pub fn description() -> utoipa::openapi::OpenApi {
+    let mut router = OpenApiRouter::with_openapi(Description::openapi());
+    for (access, mut route) in table() {
+        describe_access(access, &mut route);
+        router = router.routes(route);
+    }
+    router.into_openapi()
+}
+
+/// Method, path and access of every route, for the tests that walk them.
 #[must_use]
 pub fn walk() -> Vec<(&'static str, String, Access)> {
     let mut all = Vec::new();
@@ -109,10 +110,13 @@ pub fn walk() -> Vec<(&'static str, String, Access)> {
     all
 }
 
-fn operations(
-    item: &mut utoipa::openapi::PathItem,
-) -> impl Iterator<Item = &mut utoipa::openapi::path::Operation> {
-    [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete].into_iter().flatten()
+fn describe_access(access: Access, (_, paths, _): &mut UtoipaMethodRouter<AppState>) {
+    for item in paths.paths.values_mut() {
+        let methods = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
+        for operation in methods.into_iter().flatten() {
+            operation.security = security(access);
+        }
+    }
 }
 
 fn security(access: Access) -> Option<Vec<SecurityRequirement>> {

@@ -1,9 +1,15 @@
-//! What `cargo xtask up` asks for before anybody has signed in: the first-run link, and the demo's project.
+//! `squall-api seed`: what a stack needs to be used without its pages, such as the project of the demo.
 
-use crate::{access::Role, auth, routes};
+use crate::{
+    error::ApiError,
+    identity::{self, Role, password},
+    key,
+    project::{self, DEFAULT_RETENTION_DAYS},
+    secret::sha256,
+};
 use anyhow::{Context, Result};
 use serde::Serialize;
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use squall_base::random;
 use std::{
     fs,
@@ -12,161 +18,138 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Whether the first admin is still to be made, and where.
-#[derive(Debug, Serialize)]
-pub struct SetupLink {
-    /// No admin exists.
-    pub needed: bool,
-    /// Opens the first-run page; works once, for a day.
-    pub url: Option<String>,
-}
-
-/// Makes a one-time link for the first admin, unless there is one. Links made before stay good.
-///
-/// # Errors
-/// When the database is away.
-pub async fn setup_link(pool: &PgPool, public_url: &str) -> Result<SetupLink> {
-    let admin = sqlx::query_scalar!("select exists (select from users where role = 'admin') as \"exists!\"")
-        .fetch_one(pool)
-        .await
-        .context("looking for an admin")?;
-    if admin {
-        return Ok(SetupLink { needed: false, url: None });
-    }
-    let token = random::token();
-    sqlx::query!(
-        "insert into setup_tokens (token_hash, expires_at) values ($1, now() + interval '1 day')",
-        &auth::sha256(&token),
-    )
-    .execute(pool)
-    .await
-    .context("storing the token of the link")?;
-    // Behind the # the token stays in the browser and out of every log.
-    Ok(SetupLink { needed: true, url: Some(format!("{public_url}/setup#token={token}")) })
-}
-
-/// What to make.
+/// What to create.
 #[derive(Debug, clap::Args)]
-pub struct Seed {
-    /// The slug of the project.
+pub struct SeedOptions {
+    /// Slug of the project
     #[arg(long)]
     project: String,
-    /// The name of a file source to make.
+    /// Name of a file source to create
     #[arg(long, requires = "watch")]
     source: Option<String>,
-    /// The files it watches.
+    /// Files the source reads
     #[arg(long, value_name = "GLOB", requires = "source")]
     watch: Option<String>,
-    /// The email of an admin to make.
+    /// Email of an admin to create
     #[arg(long, value_name = "EMAIL")]
     admin: Option<String>,
-    /// Keeps the admin's password here, for the owner only, and takes it from here next time.
+    /// File that keeps the admin's password, readable by its owner only; read again next time
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
-    /// Keeps the project's key here, for the owner only, and takes it from here next time.
+    /// File that keeps the project's key, readable by its owner only; read again next time
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
 }
 
-/// What was made, or was there already.
+/// What was created or already existed.
 #[derive(Debug, Serialize)]
 pub struct Seeded {
     /// The slug of the project.
     pub project: String,
-    /// A key that may ingest.
+    /// The secret of a key that may ingest.
     pub key: String,
-    /// The file source.
+    /// The id of the file source.
     pub source_id: Option<i64>,
-    /// The source for what is pushed.
+    /// The id of the source that pushed events belong to.
     pub http_source_id: i64,
-    /// The admin.
+    /// The email of the admin.
     pub email: Option<String>,
-    /// Their password; null when they were there already and no file has it.
+    /// The admin's password; null if the admin already existed and no file keeps the password.
     pub password: Option<String>,
 }
 
-/// Makes a project, a source, a key and an admin, each unless it is there.
+/// Create a project, a source, a key and an admin, unless they exist.
 ///
 /// # Errors
-/// When the database is away or a file cannot be written.
-pub async fn seed(pool: &PgPool, asked: &Seed) -> Result<Seeded> {
+/// If the database is unavailable or a file cannot be written.
+pub async fn seed(pool: &PgPool, options: &SeedOptions) -> Result<Seeded> {
     let mut transaction = pool.begin().await.context("connecting to the database")?;
-    let known = sqlx::query_scalar!("select id from projects where slug = $1", asked.project)
-        .fetch_optional(&mut *transaction)
-        .await?;
-    let project_id = match known {
-        Some(id) => id,
-        None => {
-            routes::create_project(&mut transaction, &asked.project, &title(&asked.project), 30)
-                .await
-                .map_err(|error| {
-                    anyhow::anyhow!("making the project {:?}: {}", asked.project, error.message)
-                })?
-                .id
-        }
-    };
+    let project_id = project_id(&mut transaction, &options.project).await?;
     let http_source_id =
         sqlx::query_scalar!("select id from sources where project_id = $1 and kind = 'http'", project_id)
             .fetch_one(&mut *transaction)
             .await?;
-    let mut source_id = None;
-    if let (Some(name), Some(glob)) = (&asked.source, &asked.watch) {
-        source_id = sqlx::query_scalar!(
-            "insert into sources (project_id, kind, name, settings) values ($1, 'file', $2, $3)
-             on conflict (project_id, name) do update set settings = excluded.settings returning id",
-            project_id,
-            name,
-            serde_json::json!({ "glob": glob }),
-        )
-        .fetch_optional(&mut *transaction)
-        .await?;
-    }
-    let key = match read_secret(asked.key_file.as_deref())? {
-        Some(key) => key,
-        None => routes::new_secret(),
-    };
+    let source_id = file_source(&mut transaction, project_id, options).await?;
+    let key = read_secret(options.key_file.as_deref())?.unwrap_or_else(key::new_secret);
     sqlx::query!(
         "insert into api_keys (project_id, name, secret_hash, secret_hint) values ($1, 'seed', $2, $3)
          on conflict (secret_hash) do nothing",
         project_id,
-        &auth::sha256(&key),
-        routes::hint(&key),
+        &sha256(&key),
+        key::hint(&key),
     )
     .execute(&mut *transaction)
     .await?;
-    let mut password = None;
-    if let Some(email) = &asked.admin {
-        password = read_secret(asked.password_file.as_deref())?;
-        let known = sqlx::query_scalar!("select id from users where email = lower($1)", email)
-            .fetch_optional(&mut *transaction)
-            .await?;
-        if known.is_none() {
-            let chosen = password.unwrap_or_else(|| random::hex(&random::bytes::<8>()));
-            let hash = auth::hash_password(chosen.clone())
-                .await
-                .map_err(|error| anyhow::anyhow!("{}", error.message))?;
-            sqlx::query!(
-                "insert into users (email, name, password_hash, role) values (lower($1), 'Demo admin', $2, $3)",
-                email,
-                hash,
-                Role::Admin as Role,
-            )
-            .execute(&mut *transaction)
-            .await?;
-            password = Some(chosen);
-        }
-    }
-    transaction.commit().await.context("writing what was made")?;
-    write_secret(asked.key_file.as_deref(), Some(&key))?;
-    write_secret(asked.password_file.as_deref(), password.as_deref())?;
+    let password = match &options.admin {
+        Some(email) => admin_password(&mut transaction, email, options.password_file.as_deref()).await?,
+        None => None,
+    };
+    transaction.commit().await.context("committing what was created")?;
+    write_secret(options.key_file.as_deref(), Some(&key))?;
+    write_secret(options.password_file.as_deref(), password.as_deref())?;
     Ok(Seeded {
-        project: asked.project.clone(),
+        project: options.project.clone(),
         key,
         source_id,
         http_source_id,
-        email: asked.admin.clone(),
+        email: options.admin.clone(),
         password,
     })
+}
+
+async fn project_id(connection: &mut PgConnection, slug: &str) -> Result<i64> {
+    let known = sqlx::query_scalar!("select id from projects where slug = $1", slug)
+        .fetch_optional(&mut *connection)
+        .await?;
+    match known {
+        Some(id) => Ok(id),
+        None => Ok(project::insert(connection, slug, &title(slug), DEFAULT_RETENTION_DAYS)
+            .await
+            .map_err(plain)
+            .with_context(|| format!("creating the project {slug:?}"))?
+            .id),
+    }
+}
+
+async fn file_source(
+    connection: &mut PgConnection,
+    project_id: i64,
+    options: &SeedOptions,
+) -> Result<Option<i64>> {
+    let (Some(name), Some(glob)) = (&options.source, &options.watch) else { return Ok(None) };
+    let id = sqlx::query_scalar!(
+        "insert into sources (project_id, kind, name, settings) values ($1, 'file', $2, $3)
+             on conflict (project_id, name) do update set settings = excluded.settings returning id",
+        project_id,
+        name,
+        serde_json::json!({ "glob": glob }),
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(id)
+}
+
+/// The password of the admin, who is created with a random one unless the file has one.
+async fn admin_password(
+    connection: &mut PgConnection,
+    email: &str,
+    file: Option<&Path>,
+) -> Result<Option<String>> {
+    let kept = read_secret(file)?;
+    let known = sqlx::query_scalar!("select id from users where email = lower($1)", email)
+        .fetch_optional(&mut *connection)
+        .await?;
+    if known.is_some() {
+        return Ok(kept);
+    }
+    let password = kept.unwrap_or_else(|| random::hex(&random::bytes::<8>()));
+    let hash = password::hash(password.clone()).await.map_err(plain)?;
+    identity::insert(connection, email, "Demo admin", &hash, Role::Admin).await.map_err(plain)?;
+    Ok(Some(password))
+}
+
+fn plain(error: ApiError) -> anyhow::Error {
+    anyhow::anyhow!(error.cause.unwrap_or(error.message))
 }
 
 fn title(slug: &str) -> String {

@@ -1,10 +1,10 @@
 //! What every handler can reach.
 
 use crate::{
-    access::Keys,
     config::Config,
+    key::KeyCache,
     limits::Limits,
-    live::{Live, Pace},
+    live::{Live, Timing},
 };
 use sqlx::PgPool;
 use squall_intake::Inbox;
@@ -12,34 +12,34 @@ use squall_live::Redis;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
-/// Cheap to clone; one for each process.
+/// One for each process; cheap to clone.
 #[derive(Clone)]
 pub struct AppState {
-    /// The database.
+    /// The connection pool.
     pub pool: PgPool,
-    /// What a person set.
+    /// The settings.
     pub config: Arc<Config>,
     /// Where accepted events go.
     pub inbox: Inbox,
-    /// Project keys seen lately.
-    pub keys: Arc<Keys>,
-    /// Cancelled when the process was asked to stop; what would go on for long ends then.
+    /// Ingestion keys found lately.
+    pub keys: Arc<KeyCache>,
+    /// Cancelled when the process is asked to stop.
     pub stopping: CancellationToken,
-    /// What replicas share, if there is one.
+    /// What replicas share, if configured.
     pub redis: Option<Redis>,
-    /// How often things may be done.
+    /// Rate limits.
     pub limits: Arc<Limits>,
-    /// What changes, told as it does.
+    /// Live updates.
     pub live: Live,
 }
 
 impl AppState {
-    /// Starts the writers of the inbox and the live updates on the current runtime.
+    /// Start the writers of the inbox and the live updates on the current runtime.
     pub fn new(pool: PgPool, config: Config) -> Self {
         let redis = config.redis.clone().map(Redis::start);
         Self {
             limits: Arc::new(Limits::new(redis.clone(), config.ingest_rate)),
-            live: Live::start(pool.clone(), redis.clone(), Pace::default()),
+            live: Live::start(pool.clone(), redis.clone(), Timing::default()),
             redis,
             inbox: Inbox::start(&pool),
             pool,

@@ -1,6 +1,6 @@
-//! The built web app: its files, and its start page for every address that is a page of it.
+//! The built web app: its files, and `index.html` for every page.
 
-use crate::{AppState, error::ApiError};
+use crate::{AppState, error::ApiError, request::no_store};
 use axum::{
     Router,
     extract::{Request, State},
@@ -11,31 +11,28 @@ use axum::{
 use tower::ServiceExt;
 use tower_http::services::ServeDir;
 
-/// Everything that is no address of the api.
+/// Every path that does not belong to the API.
 pub fn router(state: &AppState) -> Router {
-    Router::new().route("/api/{*rest}", any(nothing)).fallback(serve).with_state(state.clone())
+    let unknown = any(not_found).layer(no_store());
+    Router::new().route("/api/{*rest}", unknown).fallback(serve).with_state(state.clone())
 }
 
-async fn nothing() -> ApiError {
-    ApiError::new(
-        StatusCode::NOT_FOUND,
-        "not_found",
-        "There is nothing at this address. Check it for a mistake, or see /api/docs.",
-    )
+async fn not_found() -> ApiError {
+    ApiError::nothing_here()
 }
 
 async fn serve(State(state): State<AppState>, request: Request) -> Response {
-    let Some(root) = &state.config.web_root else { return nothing().await.into_response() };
+    let Some(root) = &state.config.web_root else { return not_found().await.into_response() };
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return nothing().await.into_response();
+        return not_found().await.into_response();
     }
     let path = request.uri().path().to_owned();
-    // A file has an ending; a page of the app has none.
+    // Files have an extension; pages of the app do not.
     let is_file = path.rsplit('/').next().is_some_and(|name| name.contains('.'));
     let mut response = if is_file {
         match ServeDir::new(root).precompressed_gzip().oneshot(request).await {
             Ok(response) if response.status() == StatusCode::NOT_FOUND => {
-                return nothing().await.into_response();
+                return not_found().await.into_response();
             }
             Ok(response) => response.into_response(),
             Err(never) => match never {},
@@ -46,7 +43,7 @@ async fn serve(State(state): State<AppState>, request: Request) -> Response {
             Err(error) => return ApiError::internal(format!("reading index.html: {error}")).into_response(),
         }
     };
-    // Files under assets/ carry a hash of their content in their names.
+    // The names of files under assets/ contain a hash of their content.
     let lifetime =
         if path.starts_with("/assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(lifetime));

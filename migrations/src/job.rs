@@ -1,37 +1,37 @@
-//! The job that gates a deploy: of ten started at once one migrates, and a run that was killed is finished by the next.
+//! The job that gates a deploy. Several can start at once: one migrates. If a run is killed, the next one finishes it.
 //!
-//! A transaction that was cut off left nothing. What runs outside one can leave an index half built: it is invalid,
-//! and is dropped before its migration runs again. Indexes of partitioned tables are declared on the parent only and
-//! built here on each partition concurrently, so that writers never wait; this too goes on where it was cut off.
+//! An interrupted transaction leaves nothing behind. A statement outside one can leave an index half built: it is
+//! invalid, and is dropped before its migration runs again. Indexes of partitioned tables are declared on the
+//! parent only and built here on each partition concurrently, so that writers never wait; this resumes as well.
 
-use crate::{script::NO_TRANSACTION, version_of};
+use crate::{NO_TRANSACTION, version_of};
 use anyhow::{Context, Result};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, migrate::Migrator};
 use std::time::Duration;
 
-/// How far a run came.
+/// The outcome of a run.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Migrated {
-    /// The version found; `None` on an empty database.
+    /// The version before the run; `None` if the database was never migrated.
     pub from: Option<i64>,
-    /// The version afterwards.
+    /// The version after it.
     pub to: i64,
-    /// Indexes that were built on partitions.
+    /// How many indexes were built on partitions.
     pub partition_indexes: usize,
 }
 
 /// Any number that nothing else locks in this database: "squall" on a telephone's keys.
 const LOCK: i64 = 778_255;
 
-/// Between two looks at the lock. Waiting inside the database would hold a snapshot, for which the concurrent build
-/// of an index waits in turn.
+/// Polled rather than waited for: waiting inside the database would hold a snapshot, and the concurrent build of an
+/// index waits for all snapshots.
 const LOCK_PAUSE: Duration = Duration::from_millis(200);
 
-/// Applies what is missing. A database that is newer than `migrator` is left alone: after a rollback the older
+/// Applies pending migrations. A database that is newer than `migrator` is left alone: after a rollback the older
 /// version works on the newer schema.
 ///
 /// # Errors
-/// When the database refuses a migration; nothing of it is kept then.
+/// When the database refuses a migration, which is then rolled back.
 pub async fn run(migrator: &Migrator, pool: &PgPool) -> Result<Migrated> {
     let mut connection = pool.acquire().await.context("connecting for the migrations")?.detach();
     let taken = "select pg_try_advisory_lock($1)";
@@ -39,7 +39,7 @@ pub async fn run(migrator: &Migrator, pool: &PgPool) -> Result<Migrated> {
         tokio::time::sleep(LOCK_PAUSE).await;
     }
     let outcome = run_locked(migrator, &mut connection).await;
-    // Closed and not given back to the pool: its locks go with it, also those a failed migration leaves.
+    // Closing the session releases its locks, including any that a failed migration left.
     connection.close().await?;
     outcome
 }
@@ -53,7 +53,7 @@ async fn run_locked(migrator: &Migrator, connection: &mut PgConnection) -> Resul
     }
     drop_half_built(migrator, found, connection).await?;
     migrator.run(&mut *connection).await.context(
-        "applying the migrations. Nothing of a failed migration is kept; mend its cause and run this again",
+        "applying the migrations. A failed migration is rolled back; fix the cause and run this again",
     )?;
     Ok(Migrated { from, to: newest, partition_indexes: build_on_partitions(connection).await? })
 }
@@ -79,12 +79,12 @@ async fn drop_half_built(migrator: &Migrator, from: i64, connection: &mut PgConn
     Ok(())
 }
 
-/// Builds each index that stands on a partitioned table only on every partition that lacks it, and attaches it.
-/// PostgreSQL chooses the names, as it does for partitions made later.
+/// Builds each index of a partitioned table on every partition that does not have it yet, and attaches it.
+/// PostgreSQL chooses the names, as it does for partitions created later.
 ///
 /// # Errors
-/// When a build fails; what was attached until then stays.
-pub(crate) async fn build_on_partitions(connection: &mut PgConnection) -> Result<usize> {
+/// When a build fails. Indexes attached before that stay.
+pub async fn build_on_partitions(connection: &mut PgConnection) -> Result<usize> {
     let missing: Vec<(String, String, String)> =
         sqlx::query_as(MISSING_PARTITION_INDEXES).fetch_all(&mut *connection).await?;
     for (parent, partition, definition) in &missing {
@@ -116,12 +116,12 @@ pub(crate) async fn build_on_partitions(connection: &mut PgConnection) -> Result
     Ok(missing.len())
 }
 
-/// Indexes whose build was cut off.
+/// Indexes whose build was interrupted.
 const INVALID_INDEXES: &str = "
     select i.indexrelid::regclass::text from pg_index i join pg_class c on c.oid = i.indexrelid
     where not i.indisvalid and c.relkind = 'i'";
 
-/// The indexes of a partition that say what the index of its parent says, and belong to none yet.
+/// The indexes of a partition that have the definition of its parent's index and are not attached yet.
 const LIKE_PARENT: &str = "
     create or replace function pg_temp.like_parent(parent regclass, child regclass, out name text, out valid boolean)
     returns setof record language sql stable as $$
@@ -130,7 +130,7 @@ const LIKE_PARENT: &str = "
         where i.indrelid = child and not c.relispartition and i.indisunique = p.indisunique
           and regexp_replace(pg_get_indexdef(i.indexrelid), '^.*? USING ', '') = regexp_replace(pg_get_indexdef(parent), '^.*? USING ', '') $$";
 
-/// An index on a partitioned table, a partition without its counterpart, and the statement that builds it.
+/// An index of a partitioned table, a partition without its counterpart, and the statement that builds it.
 const MISSING_PARTITION_INDEXES: &str = "
     select parent.oid::regclass::text, child.oid::regclass::text,
            format('create %s index concurrently on %s using %s', case when i.indisunique then 'unique' else '' end,

@@ -1,31 +1,31 @@
-//! The partitions of `events`: one for each day of UTC, made before the first event of that day is stored.
+//! The partitions of `events`: one per UTC day, created before the first event of that day is stored.
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use sqlx::{AssertSqlSafe, PgPool};
 use std::collections::HashSet;
 
-/// Makes partitions, and remembers which exist so that asking again costs nothing.
+/// Creates partitions, and remembers which exist.
 pub struct Partitions {
     pool: PgPool,
     known: HashSet<NaiveDate>,
 }
 
 impl Partitions {
-    /// Knows none yet.
+    /// Remembers none yet.
     pub fn new(pool: PgPool) -> Self {
         Self { pool, known: HashSet::new() }
     }
 
-    /// Makes the partitions that events of these times (microseconds since 1970) need. It runs outside
-    /// the caller's transaction: an empty partition does no harm when that one fails.
+    /// Creates the partitions for events of these times (microseconds since 1970), outside the caller's transaction:
+    /// an empty partition is harmless when that one fails.
     ///
     /// # Errors
-    /// Whatever the database answers.
+    /// What the database answers.
     pub async fn ensure(&mut self, times: &[i64]) -> Result<()> {
         let mut last = i64::MIN;
         for &micros in times {
-            // Events come in order, mostly: a look at the day number saves the calendar.
+            // Most events are in order: comparing day numbers avoids the calendar.
             let day_number = micros.div_euclid(86_400_000_000);
             if day_number == last {
                 continue;
@@ -39,10 +39,10 @@ impl Partitions {
         Ok(())
     }
 
-    /// Makes the partition of one day, unless it is known to exist.
+    /// Creates the partition of one day, unless it is known to exist.
     ///
     /// # Errors
-    /// Whatever the database answers.
+    /// What the database answers.
     pub async fn ensure_day(&mut self, day: NaiveDate) -> Result<()> {
         if self.known.contains(&day) {
             return Ok(());
@@ -50,18 +50,18 @@ impl Partitions {
         let until = day.checked_add_days(Days::new(1)).context("a day after the end of the calendar")?;
         let name = name(day);
         let mut transaction = self.pool.begin().await?;
-        // Two workers that make the same partition at once would deadlock on the parent without this lock.
+        // Without this lock, two workers that create the same partition would deadlock on the parent.
         sqlx::query!("select pg_advisory_xact_lock(hashtext('squall partitions'))")
             .execute(&mut *transaction)
             .await?;
-        let make = format!(
+        let create = format!(
             "create table if not exists {name} partition of events
              for values from ('{day} 00:00:00+00') to ('{until} 00:00:00+00')"
         );
-        sqlx::query(AssertSqlSafe(make))
+        sqlx::query(AssertSqlSafe(create))
             .execute(&mut *transaction)
             .await
-            .with_context(|| format!("making the partition {name}"))?;
+            .with_context(|| format!("creating the partition {name}"))?;
         transaction.commit().await?;
         self.known.insert(day);
         Ok(())
@@ -72,7 +72,7 @@ impl Partitions {
         self.known.remove(&day);
     }
 
-    /// Forgets all days: somebody else may have dropped one.
+    /// Forgets all days: another process may have dropped one.
     pub fn forget_all(&mut self) {
         self.known.clear();
     }
@@ -81,7 +81,7 @@ impl Partitions {
 /// The days that have a partition, oldest first.
 ///
 /// # Errors
-/// Whatever the database answers.
+/// What the database answers.
 pub async fn existing(pool: &PgPool) -> Result<Vec<NaiveDate>> {
     let names = sqlx::query_scalar!(
         "select c.relname::text as \"name!\" from pg_inherits i join pg_class c on c.oid = i.inhrelid

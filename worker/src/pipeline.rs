@@ -1,8 +1,8 @@
 //! The stages, in the order an event meets them.
 //!
-//! A stage looks in the database for a bounded amount of work, does it, and says whether it found any.
-//! Each runs in a loop of its own, so that a slow one holds up no other: at once again after work, after
-//! a notification or a pause when idle, after a longer pause when it failed.
+//! A stage looks in the database for a bounded amount of work, does it, and returns whether it found any.
+//! Each runs in its own loop, so that a slow one delays no other: again at once after work, after a
+//! notification or a pause when idle, after a longer pause when it failed.
 
 mod poll;
 mod digest;
@@ -10,7 +10,11 @@ mod retain;
 
 use crate::config::Config;
 use sqlx::PgPool;
-use squall_boot::{metrics, telemetry::trace};
+use squall_boot::{
+    database::{DatabaseError, classify},
+    metrics,
+    telemetry::trace,
+};
 use squall_live::Publisher;
 use std::{
     sync::Arc,
@@ -28,27 +32,27 @@ pub use retain::Retain;
 pub struct Context {
     /// The database.
     pub pool: PgPool,
-    /// What a person set.
+    /// The settings.
     pub config: Arc<Config>,
-    /// Rung when the inbox has something new.
+    /// Notified when the inbox has new rows.
     pub inbox_filled: Arc<Notify>,
-    /// Tells those who watch what the digest changed.
+    /// Publishes what the digest changed.
     pub live: Publisher,
 }
 
-/// What one turn of a stage came to.
+/// The result of one turn of a stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
-    /// So many things were done; there may be more.
+    /// This much was done; there may be more.
     Did(usize),
     /// There was nothing to do.
     Idle,
 }
 
-/// How long a stage waits after it failed, at first and at most; doubled each time in between.
+/// How long a stage waits after a failure, at first and at most; doubled after each in between.
 const FAILURE_PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(15));
 
-/// Runs every stage until `stop` is cancelled, and returns when each has finished its turn.
+/// Runs all stages until `stop` is cancelled, and returns when each has finished its turn.
 pub async fn run(context: Context, stop: CancellationToken) {
     let stages = TaskTracker::new();
     let digest = Digest::new(context.clone());
@@ -62,25 +66,25 @@ pub async fn run(context: Context, stop: CancellationToken) {
     stages.wait().await;
 }
 
-/// A stage that panics would be missed by nobody until events pile up. The process ends instead, and whoever runs
-/// it starts it anew; what was under way is repeated.
+/// Nobody would notice a panicked stage until events pile up. The process exits instead, and its supervisor restarts
+/// it; the interrupted turn is repeated.
 async fn guard(
     name: &'static str,
     stage: impl Future<Output = ()> + Send + 'static,
     stop: CancellationToken,
 ) {
     if let Err(error) = tokio::spawn(stage).await {
-        tracing::error!(stage = name, error = %error, "A stage ended by a fault of ours; the worker stops.");
+        tracing::error!(stage = name, error = %error, "Stage panicked; shutting down the worker.");
         stop.cancel();
     }
 }
 
-/// A stage: takes no input, acts on the state it reads, and bounds what it does in one turn.
+/// A stage takes no input, acts on the state it reads, and bounds what it does in one turn.
 pub trait Stage {
-    /// How long to wait after an idle turn when nothing rings.
+    /// How long to wait after an idle turn without a notification.
     const PAUSE: Duration;
 
-    /// One turn. After an error nothing of it is kept and it can run again.
+    /// One turn. After an error none of its work is kept, and it can run again.
     fn run_once(&mut self) -> impl Future<Output = anyhow::Result<Progress>> + Send;
 }
 
@@ -108,10 +112,10 @@ async fn run_stage(name: &'static str, mut stage: impl Stage, wake: Arc<Notify>,
             () = tokio::time::sleep(pause.unwrap_or_else(|| pause_of(&stage))) => {}
         }
     }
-    tracing::info!(stage = name, "A stage has stopped.");
+    tracing::info!(stage = name, "Stage stopped.");
 }
 
-/// One turn, timed, and told where it failed.
+/// One turn, with its metrics and its failure in the log.
 async fn run_turn(name: &'static str, stage: &mut impl Stage) -> anyhow::Result<Progress> {
     let begun = Instant::now();
     let turn = stage.run_once().await;
@@ -123,15 +127,15 @@ async fn run_turn(name: &'static str, stage: &mut impl Stage) -> anyhow::Result<
     metrics::STAGE_SECONDS.observe(metrics::STAGE_SECONDS.labelled(&[name, outcome]), begun.elapsed());
     if let Err(error) = &turn {
         trace_failure(error);
-        tracing::error!(stage = name, error = format!("{error:#}"), "A stage failed and tries again.");
+        tracing::error!(stage = name, error = format!("{error:#}"), "Stage failed; retrying.");
     }
     turn
 }
 
-/// Marks the turn that failed; a span has room for the kind of a failure, and the log for the rest.
+/// Marks the span of a failed turn with the kind of the failure; the log has the details.
 fn trace_failure(error: &anyhow::Error) {
-    let (kind, reason) = match is_outage(error) {
-        true => ("database_unavailable", "The database was away."),
+    let (kind, reason) = match is_temporary(error) {
+        true => ("database_unavailable", "The database was unavailable."),
         false => ("failed", "The turn failed; the log has the reason."),
     };
     trace::note("error.type", kind);
@@ -142,18 +146,8 @@ fn pause_of<S: Stage>(_: &S) -> Duration {
     S::PAUSE
 }
 
-/// Whether the database was away, full or stopping, rather than unable to take these very events.
-fn is_outage(error: &anyhow::Error) -> bool {
-    error.chain().filter_map(|cause| cause.downcast_ref::<sqlx::Error>()).any(|error| match error {
-        sqlx::Error::Database(error) => {
-            // Classes 08 connection, 53 insufficient resources, 57 operator intervention, 58 system error.
-            error
-                .code()
-                .is_some_and(|code| ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class)))
-        }
-        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Tls(_) => {
-            true
-        }
-        _ => false,
-    })
+/// Whether the database was away or busy, rather than unable to store these very events.
+fn is_temporary(error: &anyhow::Error) -> bool {
+    let causes = error.chain().filter_map(|cause| cause.downcast_ref::<sqlx::Error>());
+    causes.map(classify).any(DatabaseError::is_temporary)
 }

@@ -1,15 +1,15 @@
-//! `backup`: runs `squall-backup`, which knows backups; xtask only knows which database is meant and where its
-//! programs are. Recovery to a point in time of the native stack is here too: it exchanges the data folder.
-
-mod schedule;
+//! `backup`: run `squall-backup`, which knows backups, on the right database with the right programs. Taking the
+//! native stack back to a moment is here too, since it exchanges the data folder.
 
 use crate::{
     build::{self, Binaries},
-    docker::engine::Engine,
     failure::Failure,
-    migrate::database,
     postgres::{Postgres, account::Account, given_url},
-    up::{Place, compose::stack::ComposeStack, plan::postgres_home},
+    stack::{
+        self, Job, StackOptions,
+        compose::record::Record,
+        native::{self, plan::postgres_home},
+    },
     world::{Profile, World},
 };
 use anyhow::{Context, Result};
@@ -18,7 +18,7 @@ use std::{
     env,
     ffi::OsString,
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
 };
 use xshell::cmd;
@@ -31,201 +31,182 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Makes a backup from one snapshot, while the database goes on working.
+    /// Create a backup from one snapshot while the database stays in use
     #[command(after_help = "Example:\n  cargo xtask backup create --to s3://bucket/squall")]
-    Create(Passed),
-    /// Lists the backups of a place.
+    Create(Forwarded),
+    /// List backups
     #[command(after_help = "Example:\n  cargo xtask backup list --json")]
-    List(Passed),
-    /// Reads every byte of a backup and compares it with what was written.
+    List(Forwarded),
+    /// Read every byte of a backup and compare it with what was written
     #[command(after_help = "Example:\n  cargo xtask backup verify --all")]
-    Verify(Passed),
-    /// Removes backups that no rule keeps; never the newest good one, the newest proven one, or the last one.
+    Verify(Forwarded),
+    /// Remove backups that no rule keeps; never the newest good, the newest proven or the last one
     #[command(after_help = "Example:\n  cargo xtask backup prune --dry-run")]
-    Prune(Passed),
-    /// Makes a backup a database again; with --to, takes the native stack back to a moment.
+    Prune(Forwarded),
+    /// Restore a backup into a database; with --to, take the native stack back to a moment
     #[command(
         after_help = "Examples:\n  cargo xtask backup restore --into squall_yesterday\n  cargo xtask backup restore --replace\n  cargo xtask backup restore --to '2026-11-20 12:34'"
     )]
     Restore {
-        /// The moment in UTC to which the native stack goes back, from a base and the write-ahead log.
+        /// Take the native stack back to this moment (UTC), from a base and the write-ahead log
         #[arg(long, value_name = "TIME")]
         to: Option<String>,
         #[command(flatten)]
-        passed: Passed,
+        forwarded: Forwarded,
     },
-    /// Proves a backup: restores it into a scratch database, compares, and drops that again.
+    /// Prove a backup: restore it into a scratch database and compare
     #[command(after_help = "Example:\n  cargo xtask backup drill")]
-    Drill(Passed),
-    /// Copies the whole data folder, or what changed in it: where recovery to a point in time begins.
+    Drill(Forwarded),
+    /// Copy the data folder, or what changed in it; recovery to a point in time starts there
     #[command(after_help = "Example:\n  cargo xtask backup base --incremental")]
-    Base(Passed),
-    /// Prepares a data folder as it was at one moment, beside whatever runs.
+    Base(Forwarded),
+    /// Prepare a data folder as it was at one moment, beside the running stack
     #[command(
         after_help = "Example:\n  cargo xtask backup recover --to '2026-11-20 12:34' --into /var/lib/postgresql/recovered"
     )]
-    Recover(Passed),
-    /// Makes a pair of keys for encrypted backups.
+    Recover(Forwarded),
+    /// Create a key pair for encrypted backups
     #[command(after_help = "Example:\n  cargo xtask backup key --to squall-backup.key")]
-    Key(Passed),
-    /// Makes a backup every day, proves it, and removes what no rule keeps; for a container, where no cron runs.
-    #[command(after_help = "Example:\n  cargo xtask backup schedule --at 02:30")]
-    Schedule(schedule::Arguments),
-    /// Follows the write-ahead log and keeps it, until it is interrupted.
+    Key(Forwarded),
+    /// Receive and keep the write-ahead log until interrupted
     #[command(after_help = "Example:\n  cargo xtask backup wal")]
-    Wal(Passed),
+    Wal(Forwarded),
 }
 
 #[derive(Debug, clap::Args)]
-struct Passed {
+struct Forwarded {
     #[command(flatten)]
-    place: Place,
-    /// Goes to squall-backup as it is; `-- --help` lists what it takes.
+    stack: StackOptions,
+    /// Arguments of squall-backup; `-- --help` lists them
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<String>,
 }
 
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
-    match &arguments.action {
-        Action::Create(passed) => engine(world, "create", passed, &[]),
-        Action::List(passed) => engine(world, "list", passed, &[]),
-        Action::Verify(passed) => engine(world, "verify", passed, &[]),
-        Action::Prune(passed) => engine(world, "prune", passed, &[]),
-        Action::Restore { to: Some(moment), passed } => go_back(world, moment, passed),
-        Action::Restore { to: None, passed } => engine(world, "restore", passed, &[]),
-        Action::Drill(passed) => engine(world, "drill", passed, &[]),
-        Action::Base(passed) => engine(world, "base", passed, &[]),
-        Action::Recover(passed) => {
-            refuse_in_containers(world, passed, "recover", BY_VOLUME)?;
-            engine(world, "recover", passed, &[])
+    let (command, forwarded) = match &arguments.action {
+        Action::Create(forwarded) => ("create", forwarded),
+        Action::List(forwarded) => ("list", forwarded),
+        Action::Verify(forwarded) => ("verify", forwarded),
+        Action::Prune(forwarded) => ("prune", forwarded),
+        Action::Restore { to: Some(moment), forwarded } => return go_back(world, moment, forwarded),
+        Action::Restore { to: None, forwarded } => ("restore", forwarded),
+        Action::Drill(forwarded) => ("drill", forwarded),
+        Action::Base(forwarded) => ("base", forwarded),
+        Action::Recover(forwarded) => ("recover", forwarded),
+        Action::Key(forwarded) => ("key", forwarded),
+        Action::Wal(forwarded) => ("wal", forwarded),
+    };
+    squall_backup(world, command, forwarded)
+}
+
+const NEXT: &str = "fix the cause shown above, then run the command again";
+
+/// Commands whose result would be lost with the container they run in.
+const NOT_IN_CONTAINERS: [(&str, &str); 2] = [
+    (
+        "recover",
+        "recover into a volume of its own: `docker compose run --rm --no-deps recover --to TIME` (see the backup \
+         guide in docs/)",
+    ),
+    (
+        "wal",
+        "set COMPOSE_PROFILES=point-in-time in .env, then run `cargo xtask up` again: the service `wal` does it",
+    ),
+];
+
+fn squall_backup(world: &World, command: &str, forwarded: &Forwarded) -> Result<()> {
+    let in_containers = given_url().is_none() && Record::load(&forwarded.stack.folder(world)?)?.is_some();
+    let next = NOT_IN_CONTAINERS.iter().find(|(name, _)| *name == command).map(|(_, next)| *next);
+    if let Some(next) = next.filter(|_| in_containers) {
+        let wrong = "the stack is in containers, and what this command writes would not reach them";
+        return Err(Failure::new(format!("backup {command}"), wrong, next).into());
+    }
+    let mut words = vec![command.to_owned()];
+    if command == "wal" {
+        words.extend(["--spool".into(), world.build_folder().join("squall-wal").display().to_string()]);
+    }
+    words.extend(forwarded.arguments.iter().cloned());
+    let reads_only_backups = matches!(command, "list" | "verify" | "prune" | "key");
+    let mut environment = Vec::new();
+    if !in_containers {
+        environment.push(("SQUALL_BACKUP_TO", destination(world)?));
+        // For another server its owner chooses the programs: SQUALL_PG_BIN, or the path.
+        if !reads_only_backups && given_url().is_none() {
+            environment.push(("SQUALL_PG_BIN", postgres_programs(world)?));
         }
-        Action::Key(passed) => engine(world, "key", passed, &[]),
-        Action::Schedule(arguments) => schedule::run(world, arguments),
-        Action::Wal(passed) => {
-            refuse_in_containers(world, passed, "wal", BY_SERVICE)?;
-            let spool = world.build_folder().join("squall-wal").into_os_string();
-            engine(world, "wal", passed, &["--spool".into(), spool])
-        }
     }
+    let needs_database = !reads_only_backups && command != "recover";
+    let job = Job { program: "squall-backup", arguments: words, environment, needs_database };
+    // A key belongs to the user rather than to a container that is removed.
+    let run = match command {
+        "key" => native::job(world, &job, None)?,
+        _ => stack::job(world, &forwarded.stack, &job)?,
+    };
+    world.run(run, NEXT)
 }
 
-const NEXT: &str = "mend what the message above names, then run the command again";
-
-const BY_VOLUME: &str = "recover into a volume of its own: `docker compose run --rm --no-deps recover --to TIME`; docs/backups.md says \
-                         how the database then starts on it";
-const BY_SERVICE: &str =
-    "set COMPOSE_PROFILES=point-in-time in .env, then `cargo xtask up` again: the service `wal` does it";
-
-/// What would be lost with the container of one command, or acts on a folder that is in a volume.
-fn refuse_in_containers(world: &World, passed: &Passed, command: &str, next: &str) -> Result<()> {
-    if running_in_containers(world, &passed.place)?.is_none() {
-        return Ok(());
-    }
-    let wrong = "the stack is in containers, and what this command writes would not reach them";
-    Err(Failure::new(format!("backup {command}"), wrong, next).into())
-}
-
-fn engine(world: &World, command: &str, passed: &Passed, more: &[OsString]) -> Result<()> {
-    // A key needs no database, and belongs to the person rather than to a container that goes.
-    if command != "key"
-        && let Some(stack) = running_in_containers(world, &passed.place)?
-    {
-        return in_containers(world, &stack, command, &passed.arguments);
-    }
-    build::binaries(world, Binaries::ReleaseOne("squall-backup"))?;
-    let (shell, program) = (world.shell()?, world.binary(Profile::Release, "squall-backup")?);
-    let reads_files_only = matches!(command, "list" | "verify" | "prune" | "key");
-    let mut environment: Vec<(&str, OsString)> = vec![("SQUALL_BACKUP_TO", destination(world)?)];
-    if !reads_files_only && command != "recover" {
-        environment.push(("DATABASE_URL", database(world, &passed.place)?.into()));
-    }
-    // The programs of a server that is not ours are its owner's choice: SQUALL_PG_BIN, or the path.
-    if !reads_files_only && given_url().is_none() {
-        environment.push(("SQUALL_PG_BIN", programs(world)?));
-    }
-    let given = &passed.arguments;
-    world.run(cmd!(shell, "{program} {command} {more...} {given...}").envs(environment), NEXT)
-}
-
-fn programs(world: &World) -> Result<OsString> {
+fn postgres_programs(world: &World) -> Result<OsString> {
     Ok(Postgres::provide(world, &|line| eprintln!("{line}"))?.bin.into())
 }
 
-/// The stack in containers that a command means, unless a person named another database.
-fn running_in_containers(world: &World, place: &Place) -> Result<Option<ComposeStack>> {
-    if given_url().is_some() {
-        return Ok(None);
-    }
-    ComposeStack::load(&place.folder(world)?)
-}
-
-/// The same command in the image that holds it, beside the database.
-fn in_containers(world: &World, stack: &ComposeStack, command: &str, given: &[String]) -> Result<()> {
-    let engine = Engine::need("running a backup command in a container")?;
-    let mut compose = stack.job(world, &engine, "ops")?;
-    compose.args(["squall-backup", command]).args(given);
-    world.run(compose, NEXT)
-}
-
-/// SQUALL_BACKUP_TO, else the place that xtask.toml names; a folder there is one of the repository.
+/// SQUALL_BACKUP_TO, else the setting in xtask.toml, where a folder is one of the repository.
 fn destination(world: &World) -> Result<OsString> {
     if let Some(given) = env::var_os("SQUALL_BACKUP_TO").filter(|given| !given.is_empty()) {
         return Ok(given);
     }
-    let place = &world.settings.backup.to;
-    Ok(if place.contains("://") { place.into() } else { world.root.join(place).into() })
+    let to = &world.settings.backup.to;
+    Ok(if to.contains("://") { to.into() } else { world.root.join(to).into() })
 }
 
-/// Takes the stopped native stack back to a moment. The data folder of now is kept beside.
-fn go_back(world: &World, moment: &str, passed: &Passed) -> Result<()> {
+/// Take the stopped native stack back to a moment. The current data folder is kept beside it.
+fn go_back(world: &World, moment: &str, forwarded: &Forwarded) -> Result<()> {
     let tried = format!("taking the stack back to {moment}");
+    let refuse = |wrong: &str, next: &str| Err(Failure::new(&tried, wrong, next).into());
     if given_url().is_some() {
-        let wrong = "DATABASE_URL names a server whose data folder is not ours";
-        let next = "run `squall-backup recover --to TIME --into FOLDER` on its machine; docs/backups.md says how to go on";
-        return Err(Failure::new(tried, wrong, next).into());
+        return refuse(
+            "DATABASE_URL names a server whose data folder xtask does not manage",
+            "run `squall-backup recover --to TIME --into FOLDER` on its machine (see the backup guide in docs/)",
+        );
     }
-    let folder = passed.place.folder(world)?;
+    let folder = forwarded.stack.folder(world)?;
     let _lock = folder.lock()?;
-    ComposeStack::refuse_where_it_ran_last(&folder, &tried)?;
+    Record::refuse_if_last_in_containers(&folder, &tried)?;
     if folder.supervisor()?.is_some() {
-        return Err(Failure::new(
-            tried,
-            "the stack runs",
-            "stop it with `cargo xtask down`, then run the command again",
-        )
-        .into());
+        let next = "stop it with `cargo xtask down`, then run the command again";
+        return refuse("the stack is running", next);
     }
     let home = postgres_home(&folder)?;
     let (data, aside) = (home.join("data"), home.join("data.recovered"));
     if !data.exists() {
         let next = "name the stack's folder with --state, or start the stack once with `cargo xtask up`";
-        return Err(Failure::new(tried, format!("there is no database in {}", home.display()), next).into());
+        return refuse(&format!("there is no database in {}", home.display()), next);
     }
     for left in [&aside, &home.join("data.recovered.parts")] {
         let _ = fs::remove_dir_all(left);
     }
     build::binaries(world, Binaries::ReleaseOne("squall-backup"))?;
-    let (shell, program) = (world.shell()?, world.binary(Profile::Release, "squall-backup")?);
-    let given = &passed.arguments;
-    let recover = cmd!(shell, "{program} recover --to {moment} --into {aside} {given...}");
-    let recover = recover.env("SQUALL_BACKUP_TO", destination(world)?).env("SQUALL_PG_BIN", programs(world)?);
+    let (shell, program) = (world.shell()?, world.binary(Profile::Up, "squall-backup")?);
+    let given = &forwarded.arguments;
+    let recover = cmd!(shell, "{program} recover --to {moment} --into {aside} {given...}")
+        .env("SQUALL_BACKUP_TO", destination(world)?)
+        .env("SQUALL_PG_BIN", postgres_programs(world)?);
     world.run(recover, NEXT)?;
     if let Some(account) = Account::for_postgres()? {
         let owner = account.owner();
         world.run(cmd!(shell, "chown -R {owner} {aside}"), NEXT)?;
     }
     let kept = exchange(&data, &aside)?;
-    println!("The data of before are in {}. Delete them when they are not needed any more.", kept.display());
-    println!("Now: cargo xtask up. PostgreSQL replays up to {moment} while the other services wait for it.");
+    println!("The previous data is in {}. Delete it when it is no longer needed.", kept.display());
+    println!("Next: cargo xtask up. PostgreSQL replays up to {moment} while the other services wait for it.");
     Ok(())
 }
 
-fn exchange(data: &std::path::Path, aside: &std::path::Path) -> Result<PathBuf> {
+fn exchange(data: &Path, aside: &Path) -> Result<PathBuf> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let kept = data.with_file_name(format!("data.before.{now}"));
     fs::rename(data, &kept).with_context(|| format!("moving {} aside", data.display()))?;
     if let Err(error) = fs::rename(aside, data) {
-        // Half an exchange is none.
+        // Half an exchange would leave no data folder at all.
         fs::rename(&kept, data).with_context(|| format!("moving {} back", kept.display()))?;
         return Err(error).with_context(|| format!("moving {} into place", aside.display()));
     }

@@ -1,11 +1,12 @@
-//! `bench`: the figures of the budgets, each printed beside its goal. Nothing is asserted: a busy machine is no fault.
+//! `bench`: the figures of the budgets, each beside its goal. Nothing is asserted: a busy machine
+//! is not a defect.
 
 mod stack;
 
 use crate::{
     build::{self, Binaries},
     postgres::scratch::Scratch,
-    up::{Isolated, Options, state::StateFolder},
+    stack::{Isolated, Stack, native::Options, state::StateFolder},
     world::{Profile, World},
 };
 use anyhow::{Context, Result};
@@ -21,43 +22,45 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Name {
-    /// How well and how fast log lines are grouped; see `squall-bench grouping --help` for the arguments.
+    /// Quality and speed of grouping; `squall-bench grouping --help` lists the arguments.
     #[command(
         after_help = "Example:\n  cargo xtask bench grouping --data ../loghub --predictions target/groups"
     )]
-    Grouping(Passed),
-    /// Lines a second from HTTP to visible, latency, bytes an event: on a fresh stack that syncs to disk. See `squall-bench ingest --help` for the arguments.
+    Grouping(Forwarded),
+    /// Throughput, latency and disk use of ingestion, on a fresh stack that syncs to disk;
+    /// `squall-bench ingest --help` lists the arguments.
     #[command(after_help = "Example:\n  cargo xtask bench ingest --lines 300000")]
-    Ingest(Passed),
-    /// Backups: create beside pg_dump, the proof of a gigabyte, damage found. See `squall-bench backup --help` for the arguments.
+    Ingest(Forwarded),
+    /// Speed of backups, and how much damage is found; `squall-bench backup --help` lists the
+    /// arguments.
     #[command(after_help = "Example:\n  cargo xtask bench backup --megabytes 200 --rounds 1")]
-    Backup(Passed),
-    /// From an edit of schema.sql to a proven migration.
+    Backup(Forwarded),
+    /// Time from an edit of schema.sql to a verified migration.
     #[command(after_help = "Example:\n  cargo xtask bench migrate")]
     Migrate,
-    /// What xtask and the stack cost: compiling, starting, stopping, memory.
+    /// Cost of xtask and the stack: compiling, starting, stopping, memory.
     #[command(after_help = "Example:\n  cargo xtask bench stack --no-compile")]
     Stack(stack::Arguments),
 }
 
 #[derive(Debug, clap::Args)]
-struct Passed {
-    /// Goes to squall-bench as it is.
+struct Forwarded {
+    /// Passed on to squall-bench.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<String>,
 }
 
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     match &arguments.name {
-        Name::Grouping(passed) => grouping(world, &passed.arguments),
-        Name::Ingest(passed) => ingest(world, &passed.arguments),
-        Name::Backup(passed) => backup(world, &passed.arguments),
+        Name::Grouping(forwarded) => grouping(world, &forwarded.arguments),
+        Name::Ingest(forwarded) => ingest(world, &forwarded.arguments),
+        Name::Backup(forwarded) => backup(world, &forwarded.arguments),
         Name::Migrate => generate(world),
         Name::Stack(arguments) => stack::run(world, arguments),
     }
 }
 
-const NEXT: &str = "see what squall-bench says above";
+const NEXT: &str = "read the output of squall-bench above";
 
 fn grouping(world: &World, arguments: &[String]) -> Result<()> {
     build::binaries(world, Binaries::Benchmarks)?;
@@ -69,14 +72,14 @@ fn ingest(world: &World, arguments: &[String]) -> Result<()> {
     let options =
         Options { demo: false, dev: false, binaries: Binaries::Benchmarks, isolated: true, durable: true };
     let folder = StateFolder(world.build_folder().join("squall-bench"));
-    let stack = Isolated::start(world, folder, &options)?;
+    let stack = Isolated::start(world, &folder, &options)?;
     let key = seed(world, &stack)?;
     let (shell, bench) = (world.shell()?, world.binary(Profile::Release, "squall-bench")?);
     let api = &stack.plan.url;
-    // Secrets go by environment: arguments can be read by everyone on the machine.
+    // By environment: everyone on the machine can read arguments.
     let bench = cmd!(shell, "{bench} ingest --api {api} {arguments...}")
         .env("SQUALL_BENCH_KEY", key)
-        .env("DATABASE_URL", &stack.plan.database_url);
+        .env("DATABASE_URL", stack.database_url().unwrap_or_default());
     world.run(bench, &format!("{NEXT}; the stack's logs are in {}", stack.folder.logs().display()))
 }
 
@@ -92,7 +95,7 @@ fn backup(world: &World, arguments: &[String]) -> Result<()> {
     measured
 }
 
-/// A new table, a column and an index: what an ordinary change has.
+/// An ordinary change: a new table, a column and an index.
 const EDIT: &str = "
 create table notes (id bigint generated always as identity primary key, issue_id bigint references issues, body text not null);
 alter table users add column nickname text;
@@ -104,13 +107,13 @@ fn generate(world: &World) -> Result<()> {
     let server = Scratch::start_empty(world)?;
     let schema = world.build_folder().join("squall-bench-schema.sql");
     fs::write(&schema, fs::read_to_string(world.root.join("migrations/schema.sql"))? + EDIT)?;
-    let (shell, program) = (world.shell()?, world.binary(Profile::Release, "squall-migrate")?);
+    let (shell, program) = (world.shell()?, world.binary(Profile::Release, "squall-schema")?);
     let mut seconds = Vec::new();
     for _ in 0..5 {
         let began = Instant::now();
         let command =
             cmd!(shell, "{program} generate bench --dry-run --schema {schema}").envs(server.environment());
-        world.capture(command, "see what squall-migrate says above")?;
+        world.capture(command, "read the output of squall-schema above")?;
         seconds.push(began.elapsed().as_secs_f64());
     }
     seconds.sort_by(f64::total_cmp);
@@ -118,12 +121,12 @@ fn generate(world: &World) -> Result<()> {
     Ok(fs::remove_file(&schema)?)
 }
 
-/// Makes a project to send to, and returns its key.
+/// Creates a project to send to, and returns its key.
 fn seed(world: &World, stack: &Isolated) -> Result<String> {
     let api = stack.plan.service("api").context("the stack has an api")?;
     let (shell, program) = (world.shell()?, &api.program);
     let seed = cmd!(shell, "{program} seed --project bench");
-    let printed = world.capture(seed.envs(&api.environment), "see what squall-api says above")?;
+    let printed = world.capture(seed.envs(&api.environment), "read the output of squall-api above")?;
     let seeded: serde_json::Value =
         serde_json::from_str(&printed).context("reading what `squall-api seed` printed")?;
     Ok(seeded["key"].as_str().context("`squall-api seed` printed no key")?.to_owned())

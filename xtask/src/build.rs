@@ -1,4 +1,6 @@
-//! Makes what the stack runs: the binaries with cargo, the web app with npm. Nothing is made twice.
+//! Builds what the stack runs: the programs with cargo, the web app with npm.
+
+mod cargo;
 
 use crate::{
     failure::{Exit, Failure},
@@ -8,14 +10,14 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use clap::ValueEnum;
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, thread};
 use xshell::cmd;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// One part; both without it.
+    /// Part to build [default: both]
     part: Option<Part>,
-    /// Optimises the binaries, as `up` does.
+    /// Optimize the programs, as `up` does.
     #[arg(long)]
     release: bool,
 }
@@ -37,65 +39,92 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// What the stack runs.
-const STACK: [&str; 4] = ["squall-migrate", "squall-api", "squall-worker", "squall-demo"];
-
-/// What the benchmarks run beside it; nobody waits for it to start the stack.
-const MEASURED: [&str; 2] = ["squall-bench", "squall-backup"];
-
-/// Folders of web/ that are made from the others.
-const MADE: [&str; 4] = ["node_modules", "dist", "test-results", "playwright-report"];
-
-/// Which binaries are built, and how.
+/// The packages of the programs that the stack runs.
 ///
-/// Each names the whole workspace: with another choice of packages, shared dependencies could have other features
-/// and would be compiled once more.
+/// `up` names them rather than the workspace. Otherwise their dependencies would get the features that other programs
+/// need, such as the TLS of the backup's S3 client, and the first `up` would take twice as long.
+pub const STACK: [&str; 4] = ["squall-migrations", "squall-api", "squall-worker", "squall-demo"];
+
+/// The programs that are measured.
+const MEASURED: [&str; 7] = [
+    "squall-migrate",
+    "squall-api",
+    "squall-worker",
+    "squall-demo",
+    "squall-bench",
+    "squall-backup",
+    "squall-schema",
+];
+
+/// Generated folders of web/.
+const GENERATED: [&str; 4] = ["node_modules", "dist", "test-results", "playwright-report"];
+
+/// Which programs are built, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Binaries {
-    /// What people run.
+    /// The stack, as `up` runs it.
     Release,
-    /// What benchmarks measure: the stack and what is measured without it.
+    /// The stack and the benchmarks, fully optimised.
     Benchmarks,
-    /// One of the optimised ones, for work on real data.
+    /// Another program for real data, which shares its dependencies with the stack.
     ReleaseOne(&'static str),
-    /// What `up --dev` runs: quick to build again.
+    /// The stack for `up --dev`: quick to rebuild.
     Dev,
-    /// What `ci` builds once and then tests, tests included.
+    /// The workspace with its tests.
     Tested,
-    /// One that must not wait for the others to compile.
+    /// One program for development.
     One(&'static str),
 }
 
 impl Binaries {
     pub fn profile(self) -> Profile {
         match self {
-            Self::Release | Self::Benchmarks | Self::ReleaseOne(_) => Profile::Release,
+            Self::Release | Self::ReleaseOne(_) => Profile::Up,
+            Self::Benchmarks => Profile::Release,
             Self::Dev | Self::Tested | Self::One(_) => Profile::Debug,
         }
     }
 }
 
-/// Builds the binaries; cargo shows its progress and does nothing when they are fresh.
+/// Builds the programs. Cargo does nothing if they are fresh.
+///
+/// All debug builds name the workspace, so that tests and programs share their dependencies.
 pub fn binaries(world: &World, which: Binaries) -> Result<()> {
     if installed_programs().is_some() {
         return Ok(());
     }
-    let shell = world.shell()?;
-    let cargo = match which {
-        Binaries::Tested => cmd!(shell, "cargo build --workspace --all-targets"),
-        Binaries::One(binary) => cmd!(shell, "cargo build --workspace --bin {binary}"),
-        Binaries::Dev => cmd!(shell, "cargo build --workspace --bins"),
-        Binaries::ReleaseOne(binary) => cmd!(shell, "cargo build --workspace --release --bin {binary}"),
-        Binaries::Release | Binaries::Benchmarks => {
-            let measured = MEASURED.iter().filter(|_| which == Binaries::Benchmarks);
-            let bins = STACK.iter().chain(measured).flat_map(|binary| ["--bin", binary]);
-            cmd!(shell, "cargo build --workspace --release {bins...}")
+    let (mut packages, mut options) = (vec!["--workspace"], Vec::new());
+    match which {
+        Binaries::Release => {
+            packages = STACK.into_iter().flat_map(|package| ["--package", package]).collect();
+            options = vec!["--bins", "--profile", "up"];
         }
-    };
-    world.run(cargo, "mend what the compiler names above, then run the command again")
+        Binaries::ReleaseOne(package) => {
+            packages = vec!["--package", package];
+            options = vec!["--bins", "--profile", "up"];
+        }
+        Binaries::Benchmarks => {
+            options.push("--release");
+            options.extend(MEASURED.into_iter().flat_map(|program| ["--bin", program]));
+        }
+        Binaries::Dev => options.push("--bins"),
+        Binaries::Tested => options.push("--all-targets"),
+        Binaries::One(program) => options.extend(["--bin", program]),
+    }
+    cargo::build(world, &packages, &options)
 }
 
-/// Installs the npm packages of web/package-lock.json unless they are there.
+/// Builds the programs and the web app side by side, and returns the folder of the web app.
+pub fn stack(world: &World, which: Binaries) -> Result<PathBuf> {
+    thread::scope(|scope| {
+        let web = scope.spawn(|| web(world, &|line| eprintln!("{line}")));
+        let built = binaries(world, which);
+        let web = web.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        built.and(web)
+    })
+}
+
+/// Installs the npm packages of web/package-lock.json, unless they are installed.
 pub fn node_modules(world: &World, say: &dyn Fn(&str)) -> Result<()> {
     if node_modules_are_fresh(world)? {
         return Ok(());
@@ -112,16 +141,16 @@ pub fn node_modules(world: &World, say: &dyn Fn(&str)) -> Result<()> {
             Failure::new("installing the npm packages of web/", "npm does not run on this machine", next);
         return Err(failure.exit(Exit::ToolMissing).into());
     }
-    say("fetching npm packages, pinned in web/package-lock.json");
+    say("installing npm packages");
     let shell = world.web_shell()?;
-    // The browser is provided by `doctor`, not by an install script.
+    // `doctor` installs the browser.
     let npm = cmd!(shell, "npm ci --no-audit --no-fund --loglevel=error")
         .env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1");
-    world.run(npm, "check the network and npm's registry or proxy, then run the command again")?;
+    world.capture(npm, "check the network and npm's registry or proxy, then run the command again")?;
     files::replace(&stamp_of_modules(world), &lock_stamp(world)?)
 }
 
-/// Whether web/node_modules is what the lock file asks for.
+/// Whether web/node_modules matches the lock file.
 pub fn node_modules_are_fresh(world: &World) -> Result<bool> {
     Ok(files::read_if_there(&stamp_of_modules(world))? == Some(lock_stamp(world)?))
 }
@@ -134,21 +163,19 @@ pub fn web(world: &World, say: &dyn Fn(&str)) -> Result<PathBuf> {
     let _lock = files::lock(&folder(world).join("web.lock"), || {
         say("another xtask is building the web app; waiting for it");
     })?;
-    let stamp = files::content_stamp(&[world.web()], &MADE)?;
+    let stamp = files::content_stamp(&[world.web()], &GENERATED)?;
     if files::read_if_there(&stamp_file)?.as_ref() == Some(&stamp) && dist.join("index.html").exists() {
         return Ok(dist);
     }
     say("building the web app");
     let shell = world.web_shell()?;
-    world.run(
-        cmd!(shell, "npm run --silent build"),
-        "mend what the build names above, then run the command again",
-    )?;
+    world
+        .capture(cmd!(shell, "npm run --silent build"), "fix the errors above, then run the command again")?;
     files::replace(&stamp_file, &stamp)?;
     Ok(dist)
 }
 
-/// The newest change of a binary, by which a running service knows that it is old.
+/// Identifies a build of a program: a running service with another one is outdated.
 pub fn mark(program: &std::path::Path) -> Result<String> {
     let metadata = fs::metadata(program).with_context(|| format!("looking for {}", program.display()))?;
     let modified = metadata.modified()?.duration_since(std::time::UNIX_EPOCH)?.as_nanos();

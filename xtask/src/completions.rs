@@ -1,4 +1,4 @@
-//! `completions`: a script for a shell, made from the same enum as the help.
+//! `completions`: a script for a shell, generated from the same enum as the help.
 
 use crate::Cli;
 use anyhow::Result;
@@ -7,6 +7,7 @@ use clap_complete::Shell;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
+    /// Shell to complete in.
     shell: Shell,
 }
 

@@ -1,62 +1,117 @@
-//! `doctor`: what this machine has of what Squall needs, and with `--fix` the rest.
+//! `doctor`: what Squall needs and what this machine has; `--fix` installs the rest.
 //!
-//! Every other command calls the same provisions for what it needs ([`provide`]); `doctor` only shows them all.
+//! `ci` installs the same provisions for the steps it runs ([`provide`]).
 
 mod browser;
 mod check;
 
 use crate::{
     build,
-    failure::{Exit, Failure},
+    failure::{self, Exit, Failure},
     postgres::{self, Postgres},
+    process,
     world::World,
 };
 use anyhow::Result;
 use check::Check;
 use serde::Serialize;
+use std::{collections::BTreeSet, path::Path};
+use xshell::cmd;
 
 pub use browser::chromium;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Fetches what can be fetched: PostgreSQL, npm packages, a browser.
+    /// Install what can be installed: PostgreSQL, npm packages, a browser; as root on Debian also
+    /// the servers that tests need.
     #[arg(long)]
     fix: bool,
-    /// Prints JSON.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
 }
 
-/// What a command may need that can be provided.
+/// What can be installed for a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Provision {
     Postgres,
     NpmPackages,
     Chromium,
+    Nginx,
+    Redis,
 }
 
-/// Fetches what lacks, saying what is fetched and where it is pinned.
-pub fn provide(world: &World, provision: Provision) -> Result<()> {
-    let say = |line: &str| eprintln!("{line}");
-    match provision {
-        Provision::Postgres if postgres::given_url().is_some() => Ok(()),
-        Provision::Postgres => Postgres::provide(world, &say).map(drop),
-        Provision::NpmPackages => build::node_modules(world, &say),
-        Provision::Chromium => chromium(world, &say).map(drop),
+impl Provision {
+    /// The Debian packages of a program that comes from the system.
+    pub fn packages(self) -> &'static [&'static str] {
+        match self {
+            Self::Postgres | Self::NpmPackages => &[],
+            // Without a font, pages show boxes instead of letters.
+            Self::Chromium => &["chromium", "fonts-liberation"],
+            Self::Nginx => &["nginx-light"],
+            Self::Redis => &["redis-server"],
+        }
     }
+
+    /// Whether the system has the program; true for what does not come from the system.
+    pub fn is_installed(self) -> bool {
+        match self {
+            Self::Postgres | Self::NpmPackages => true,
+            Self::Chromium => browser::find().is_some(),
+            // Debian installs it outside an ordinary user's path.
+            Self::Nginx => which::which("nginx").is_ok() || Path::new("/usr/sbin/nginx").exists(),
+            Self::Redis => which::which("redis-server").is_ok(),
+        }
+    }
+}
+
+/// Installs what is missing, and returns what could not be installed.
+///
+/// A system program is installed by root on Debian alone; elsewhere its tests are skipped.
+pub fn provide(world: &World, provisions: &BTreeSet<Provision>) -> Vec<anyhow::Error> {
+    let missing: Vec<_> = provisions.iter().filter(|provision| !provision.is_installed()).collect();
+    let packages: Vec<_> = missing.iter().flat_map(|provision| provision.packages()).copied().collect();
+    let mut results = Vec::new();
+    if is_root_on_debian() && !packages.is_empty() {
+        results.push(apt_install(world, &packages));
+    } else if missing.contains(&&Provision::Chromium) {
+        results.push(chromium(world, &print).map(drop));
+    }
+    if provisions.contains(&Provision::Postgres) && postgres::given_url().is_none() {
+        results.push(Postgres::provide(world, &print).map(drop));
+    }
+    if provisions.contains(&Provision::NpmPackages) {
+        results.push(build::node_modules(world, &print));
+    }
+    results.into_iter().filter_map(Result::err).collect()
+}
+
+fn print(line: &str) {
+    eprintln!("{line}");
+}
+
+fn is_root_on_debian() -> bool {
+    process::is_root() && Path::new("/etc/debian_version").exists()
+}
+
+fn apt_install(world: &World, packages: &[&str]) -> Result<()> {
+    eprintln!("installing {} with apt-get", packages.join(", "));
+    let shell = world.shell()?;
+    let _noninteractive = shell.push_env("DEBIAN_FRONTEND", "noninteractive");
+    // A new machine has no package lists. If they cannot be renewed, older ones may still do.
+    let _ = cmd!(shell, "apt-get update --quiet").ignore_stdout().run();
+    let install = cmd!(shell, "apt-get install --yes --quiet --no-install-recommends {packages...}");
+    world.run(install.ignore_stdout(), "check apt's sources and the network, then run the command again")
 }
 
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     let mut checks = check::all(world)?;
     if arguments.fix {
-        let lacking: Vec<_> =
+        let missing: BTreeSet<_> =
             checks.iter().filter(|check| !check.ok).filter_map(|check| check.provision).collect();
-        // One that fails must not keep the others from being fetched.
-        let failures: Vec<_> =
-            lacking.into_iter().filter_map(|provision| provide(world, provision).err()).collect();
-        for error in failures {
-            eprint!("{}", Failure::from_error(error, "doctor --fix"));
+        for error in provide(world, &missing) {
+            eprint!("{}", failure::of_command(error, "doctor --fix"));
         }
         checks = check::all(world)?;
     }
@@ -71,15 +126,11 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     let names: Vec<_> = missing.iter().map(|check| check.tool).collect();
     let fixable = missing.iter().any(|check| check.provision.is_some()) && !arguments.fix;
     let next = match fixable {
-        true => {
-            "run `cargo xtask doctor --fix`, which fetches what can be fetched; install the others as the table says"
-        }
-        false => "install them as the table says",
+        true => "run `cargo xtask doctor --fix`; install the rest as the table shows",
+        false => "install them as the table shows",
     };
     let wrong = format!("missing or too old: {}", names.join(", "));
-    Err(Failure::new("looking for what Squall needs on this machine", wrong, next)
-        .exit(Exit::ToolMissing)
-        .into())
+    Err(Failure::new("checking what Squall needs", wrong, next).exit(Exit::ToolMissing).into())
 }
 
 fn table(checks: &[Check]) -> String {
@@ -90,7 +141,7 @@ fn table(checks: &[Check]) -> String {
             (false, true) => '–',
             (false, false) => '✗',
         };
-        let found = check.found.as_deref().unwrap_or("nothing");
+        let found = check.found.as_deref().unwrap_or("not found");
         let how = if check.ok { "" } else { check.how.as_str() };
         let line = format!("{mark} {:<13} {:<22} {found:<38} {how}", check.tool, check.needed);
         text += line.trim_end();
@@ -104,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_says_how_to_get_only_what_lacks() {
+    fn the_table_explains_only_how_to_get_what_is_missing() {
         let check = |tool, ok: bool| Check {
             tool,
             needed: "≥ 20".into(),
@@ -119,7 +170,7 @@ mod tests {
         assert!(lines[1].starts_with("✓ node") && !lines[1].contains("apt-get"), "{text}");
         assert!(
             lines[2].starts_with("✗ npm")
-                && lines[2].contains("nothing")
+                && lines[2].contains("not found")
                 && lines[2].ends_with("apt-get install it"),
             "{text}"
         );

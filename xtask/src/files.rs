@@ -1,25 +1,29 @@
-//! Files that other processes read while we write them.
+//! Files that other processes read while they are written, locks, and what files hold.
 
 use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
+use squall_base::random::hex;
 use std::{
     fs::{self, File, OpenOptions},
-    hash::{DefaultHasher, Hash, Hasher},
     io::{ErrorKind, Read, Seek, SeekFrom, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{MetadataExt, OpenOptionsExt},
+    },
     path::{Path, PathBuf},
 };
 
-/// Replaces a file as a whole: a reader sees the old text or the new one. Only its owner may read it.
+/// Replace a file as a whole: a reader sees the old text or the new one. Only its owner may read it.
 pub fn replace(path: &Path, text: &str) -> Result<()> {
     let folder = path.parent().context("a file has a folder")?;
-    fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+    fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
     let aside = PathBuf::from(format!("{}.{}.new", path.display(), std::process::id()));
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
     file.write_all(text.as_bytes()).with_context(|| format!("writing {}", aside.display()))?;
     fs::rename(&aside, path).with_context(|| format!("writing {}", path.display()))
 }
 
-/// Holds a lock that the kernel gives back when this process ends, however it ends.
+/// Hold a lock that the kernel releases when this process ends, however it ends.
 pub fn lock(path: &Path, when_taken: impl FnOnce()) -> Result<File> {
     let file = open_lock(path)?;
     if file.try_lock().is_err() {
@@ -29,21 +33,30 @@ pub fn lock(path: &Path, when_taken: impl FnOnce()) -> Result<File> {
     Ok(file)
 }
 
-/// The lock, or nothing when another process holds it.
+/// The lock, or none if it is held elsewhere.
 pub fn try_lock(path: &Path) -> Result<Option<File>> {
     let file = open_lock(path)?;
     Ok(file.try_lock().is_ok().then_some(file))
 }
 
+/// Whether a process holds the lock on this very file. A copy of the file has a lock of its own.
+pub fn is_locked(path: &Path) -> Result<bool> {
+    match File::open(path) {
+        Ok(file) => Ok(file.try_lock_shared().is_err()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error).with_context(|| format!("opening {}", path.display())),
+    }
+}
+
 fn open_lock(path: &Path) -> Result<File> {
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+        fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
     }
     let mut options = OpenOptions::new();
     options.create(true).append(true).open(path).with_context(|| format!("opening {}", path.display()))
 }
 
-/// The text of a file, or nothing when there is none.
+/// The text of a file, or none if it does not exist.
 pub fn read_if_there(path: &Path) -> Result<Option<String>> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
@@ -67,24 +80,39 @@ pub fn last_lines(path: &Path, count: usize) -> Vec<String> {
     lines[lines.len().saturating_sub(count)..].iter().map(|line| (*line).to_owned()).collect()
 }
 
-/// A short stable name for any value, within one version of xtask.
-pub fn fingerprint(value: &impl Hash) -> String {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    format!("{:016x}", hasher.finish())
+/// A stable name for a text, 64 hexadecimal digits long.
+pub fn fingerprint(text: &str) -> String {
+    hex(&Sha256::digest(text))
 }
 
-/// What a set of files holds: names and contents, folders walked in order, `skip` left out by name.
+/// What a set of files holds: names, contents, modes and link targets; `skip` is left out by name.
+///
+/// Names count from the folder that each path is in, so that two clones of one commit agree.
 pub fn content_stamp(paths: &[PathBuf], skip: &[&str]) -> Result<String> {
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = Sha256::new();
+    // Each part with its length, so that no two sets of files look alike.
+    let mut add = |part: &[u8]| {
+        hasher.update((part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    };
     for path in paths {
+        let folder = path.parent().unwrap_or(path);
         walk(path, skip, &mut |file| {
-            file.hash(&mut hasher);
-            fs::read(file).with_context(|| format!("reading {}", file.display()))?.hash(&mut hasher);
+            let reading = || format!("reading {}", file.display());
+            let metadata = fs::symlink_metadata(file).with_context(reading)?;
+            add(file.strip_prefix(folder)?.as_os_str().as_bytes());
+            if metadata.is_symlink() {
+                add(b"link");
+                add(fs::read_link(file).with_context(reading)?.as_os_str().as_bytes());
+            } else {
+                // Git keeps no other part of the mode, and a umask may change the rest.
+                add(if metadata.mode() & 0o100 == 0 { b"file" } else { b"program" });
+                add(&fs::read(file).with_context(reading)?);
+            }
             Ok(())
         })?;
     }
-    Ok(format!("{:016x}", hasher.finish()))
+    Ok(hex(&hasher.finalize()))
 }
 
 /// The newest change and the number of files, which is enough to notice an edit.
@@ -101,10 +129,11 @@ pub fn change_mark(paths: &[PathBuf], skip: &[&str]) -> Result<(u128, usize)> {
     Ok(mark)
 }
 
-/// Calls `visit` for each file under `path`, in the order of their names. What vanishes meanwhile is no error.
+/// Call `visit` for each file and link under `path`, in the order of their names. What vanishes meanwhile is
+/// skipped.
 pub fn walk(path: &Path, skip: &[&str], visit: &mut impl FnMut(&Path) -> Result<()>) -> Result<()> {
-    let Ok(metadata) = fs::metadata(path) else { return Ok(()) };
-    if metadata.is_file() {
+    let Ok(metadata) = fs::symlink_metadata(path) else { return Ok(()) };
+    if !metadata.is_dir() {
         return visit(path);
     }
     let Ok(entries) = fs::read_dir(path) else { return Ok(()) };
@@ -116,11 +145,55 @@ pub fn walk(path: &Path, skip: &[&str], visit: &mut impl FnMut(&Path) -> Result<
     Ok(())
 }
 
-/// 32 hexadecimal digits that nobody can guess.
-pub fn secret() -> Result<String> {
-    let mut bytes = [0_u8; 16];
-    File::open("/dev/urandom")
-        .and_then(|mut file| file.read_exact(&mut bytes))
-        .context("reading /dev/urandom")?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{fs::Permissions, os::unix::fs::PermissionsExt};
+
+    /// A clone with a program, a link and a folder that is skipped.
+    fn clone(name: &str) -> PathBuf {
+        let root = std::env::temp_dir().join(format!("squall-clone-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&root);
+        fs::create_dir_all(root.join("src/target")).unwrap();
+        fs::write(root.join("src/main.rs"), "fn main() {}").unwrap();
+        fs::write(root.join("src/run.sh"), "exit").unwrap();
+        fs::write(root.join("src/target/made"), name).unwrap();
+        std::os::unix::fs::symlink("main.rs", root.join("src/link")).unwrap();
+        root
+    }
+
+    fn stamp(root: &Path) -> String {
+        content_stamp(&[root.join("src"), root.join("missing")], &["target"]).unwrap()
+    }
+
+    #[test]
+    fn two_clones_of_the_same_files_have_one_stamp() {
+        let (first, second) = (clone("first"), clone("second"));
+        assert_eq!(stamp(&first), stamp(&second));
+        // Stable between versions of Rust and xtask, too.
+        assert_eq!(stamp(&first), "70ed3427ba43a188f95fe4050e39ad1f48b7c628399c06d76409f65a8e02ceee");
+        fs::remove_dir_all(first).unwrap();
+        fs::remove_dir_all(second).unwrap();
+    }
+
+    #[test]
+    fn a_name_a_mode_a_link_target_and_a_content_each_change_the_stamp() {
+        type Change = fn(&Path);
+        let changes: [(&str, Change); 4] = [
+            ("renamed", |src| fs::rename(src.join("main.rs"), src.join("lib.rs")).unwrap()),
+            ("mode", |src| fs::set_permissions(src.join("run.sh"), Permissions::from_mode(0o755)).unwrap()),
+            ("target", |src| {
+                fs::remove_file(src.join("link")).unwrap();
+                std::os::unix::fs::symlink("run.sh", src.join("link")).unwrap();
+            }),
+            ("content", |src| fs::write(src.join("main.rs"), "fn main() { }").unwrap()),
+        ];
+        for (name, change) in changes {
+            let root = clone(name);
+            let before = stamp(&root);
+            change(&root.join("src"));
+            assert_ne!(stamp(&root), before, "{name}");
+            fs::remove_dir_all(root).unwrap();
+        }
+    }
 }

@@ -1,18 +1,19 @@
-//! `fmt`: one look for all code.
+//! `fmt`: format all code.
 
-use crate::{build, world::World};
+use crate::{build, tools::require, world::World};
 use anyhow::Result;
 use xshell::cmd;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Changes nothing, and fails if something would change.
+    /// Change nothing, and fail if something would change.
     #[arg(long)]
     check: bool,
 }
 
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     let next = "run `cargo xtask fmt`, which formats everything";
+    require("cargo", &["fmt", "--version"], "run `rustup component add rustfmt`")?;
     let shell = world.shell()?;
     let check = arguments.check.then_some("--check");
     for manifest in ["Cargo.toml", "xtask/Cargo.toml"] {

@@ -1,26 +1,26 @@
-//! The first page of the help: the commands by purpose, in the order a person meets them.
+//! The first page of the help: commands by purpose, in the order a person meets them.
 
 use clap::Command;
 
-/// Every command stands in exactly one group; a test sees to it.
+/// Every command is in exactly one group, which a test checks.
 pub const GROUPS: [(&str, &[&str]); 5] = [
     ("Run Squall", &["up", "down", "ps", "logs", "restart"]),
-    ("Keep the data safe", &["backup"]),
-    ("Check a change", &["ci", "fmt", "lint", "typecheck", "build", "test", "docker", "bench"]),
-    ("Keep generated files true", &["migrate", "queries", "openapi", "workflows"]),
-    ("This machine", &["doctor", "completions"]),
+    ("Protect the data", &["backup"]),
+    ("Check a change", &["ci", "fmt", "lint", "typecheck", "build", "test", "fuzz", "docker", "bench"]),
+    ("Renew generated files", &["migrate", "generated", "queries", "openapi", "workflows"]),
+    ("Set up this machine", &["doctor", "completions"]),
 ];
 
 pub const EXIT_CODES: &str = "\
 Exit codes:
-  0    done
-  1    something failed; the message says what was tried, what went wrong and what to do next
+  0    success
+  1    failure; the message names what was tried, what went wrong and what to do next
   2    wrong usage
-  3    a tool is missing and could not be fetched; `cargo xtask doctor` says how to get it
-  4    not run: this machine has no Docker engine; `ci` shows such a step as skipped
+  3    a tool is missing; `cargo xtask doctor` shows how to get it, and `ci` skips the step
+  4    not run: no Docker engine answers; `ci` skips the step
   130  interrupted";
 
-/// The page, from the same doc comments as each command's own help.
+/// The page, built from the doc comments of each command.
 pub fn contents(command: &Command) -> String {
     let mut text = "Every operation of the repository.\n\nUsage: cargo xtask COMMAND\n".to_owned();
     for (title, names) in GROUPS {
@@ -31,7 +31,7 @@ pub fn contents(command: &Command) -> String {
         }
     }
     text + &format!(
-        "\nThe two that matter most:\n  cargo xtask up --demo    see it run\n  cargo xtask ci           prove a change\n\n{EXIT_CODES}\n"
+        "\nStart here:\n  cargo xtask up --demo    see it run\n  cargo xtask ci           verify a change\n\n{EXIT_CODES}\n"
     )
 }
 
@@ -40,29 +40,25 @@ mod tests {
     use super::*;
     use crate::Cli;
     use clap::CommandFactory;
-    use std::{fs, path::Path};
+    use std::{env, fs, path::Path};
 
-    /// Compares with tests/help/NAME.txt; UPDATE=1 writes it instead.
-    fn check(name: &str, shown: &str) {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/help/{name}.txt"));
-        if std::env::var_os("UPDATE").is_some() {
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(&path, shown).unwrap();
-        }
-        let expected = fs::read_to_string(&path).unwrap_or_default();
-        assert_eq!(shown, expected, "run `UPDATE=1 cargo xtask test xtask` if the new help is right");
+    fn check(name: &str, page: &str) {
+        let mut settings = insta::Settings::clone_current();
+        settings.set_snapshot_path("../tests/help");
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings.bind(|| insta::assert_snapshot!(name, page));
     }
 
     #[test]
     fn the_first_page_names_every_command_once() {
         let command = Cli::command();
-        let grouped: Vec<_> = GROUPS.iter().flat_map(|(_, names)| *names).copied().collect();
+        let mut grouped: Vec<_> = GROUPS.iter().flat_map(|(_, names)| *names).copied().collect();
         let mut known: Vec<_> =
             command.get_subcommands().filter(|sub| !sub.is_hide_set()).map(Command::get_name).collect();
         known.sort_unstable();
-        let mut sorted = grouped.clone();
-        sorted.sort_unstable();
-        assert_eq!(sorted, known);
+        grouped.sort_unstable();
+        assert_eq!(grouped, known);
         check("contents", &contents(&command));
     }
 
@@ -90,8 +86,54 @@ mod tests {
         walk(&mut command, "");
     }
 
+    /// A row for each command without subcommands.
+    fn rows(command: &Command, path: &str, rows: &mut String) {
+        for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help") {
+            rows_of(sub, &format!("{path} {}", sub.get_name()), rows);
+        }
+    }
+
+    fn rows_of(command: &Command, path: &str, text: &mut String) {
+        if command.has_subcommands() {
+            return rows(command, path, text);
+        }
+        let arguments = command.get_arguments().filter(|argument| argument.get_id() != "help");
+        let options: Vec<_> = arguments
+            .map(|argument| {
+                let values = argument.get_possible_values();
+                let names: Vec<_> = values.iter().map(|value| value.get_name()).collect();
+                let names = if names.len() > 2 { format!(" ({})", names.join(", ")) } else { String::new() };
+                format!("`{argument}`{names}")
+            })
+            .collect();
+        let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+        *text += &format!("| `{path}` | {about} | {} |\n", options.join(" "));
+    }
+
     #[test]
-    fn the_arguments_hold_together() {
+    fn the_commands_of_the_docs_are_these() {
+        const MARK: &str = "<!-- generated: the commands of xtask -->\n";
+        let mut command = Cli::command();
+        command.build();
+        let mut tables = String::new();
+        for (title, names) in GROUPS {
+            tables += &format!("\n### {title}\n| command | what it does | arguments |\n| --- | --- | --- |\n");
+            for name in names {
+                rows_of(command.find_subcommand(name).unwrap(), name, &mut tables);
+            }
+        }
+        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference/commands.md");
+        let text = fs::read_to_string(&page).unwrap();
+        let (head, _) = text.split_once(MARK).unwrap();
+        let expected = format!("{head}{MARK}{tables}");
+        if env::var_os("UPDATE").is_some() {
+            fs::write(&page, &expected).unwrap();
+        }
+        assert_eq!(fs::read_to_string(&page).unwrap(), expected, "run `cargo xtask generated`");
+    }
+
+    #[test]
+    fn the_arguments_are_consistent() {
         Cli::command().debug_assert();
     }
 }

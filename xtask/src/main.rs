@@ -1,7 +1,7 @@
-//! `cargo xtask`: every operation of the repository, the same on a laptop, in CI and on the production host.
+//! `cargo xtask`: every operation of the repository, the same on a laptop and in CI.
 //!
-//! This file is the contents page: the enum below is the manual, one file a command. xtask runs the other binaries
-//! and links none of them, so that it compiles in seconds.
+//! This file is the table of contents: the enum below is the manual, one file per command. xtask
+//! runs the other binaries and links none of them, so that it compiles in seconds.
 
 mod up;
 mod ci;
@@ -10,10 +10,12 @@ mod lint;
 mod typecheck;
 mod build;
 mod test;
+mod fuzz;
 mod bench;
 mod migrate;
 mod backup;
 mod docker;
+mod generated;
 mod queries;
 mod openapi;
 mod workflows;
@@ -21,6 +23,7 @@ mod doctor;
 mod completions;
 
 mod help;
+mod stack;
 mod world;
 mod tools;
 mod postgres;
@@ -29,6 +32,7 @@ mod process;
 mod ports;
 mod http;
 mod files;
+mod env_file;
 
 use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -50,85 +54,91 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Builds and starts the stack, waits until it is healthy and prints its address.
+    /// Build and start the stack, wait until it is healthy and print its address.
     #[command(
         after_help = "Examples:\n  cargo xtask up --demo\n  cargo xtask up --detach --state /tmp/second-stack"
     )]
     Up(up::Arguments),
-    /// Stops the stack.
+    /// Stop the stack.
     #[command(after_help = "Examples:\n  cargo xtask down\n  cargo xtask down --delete-data")]
     Down(up::down::Arguments),
-    /// Says what runs, on which port, and how it is.
+    /// List services with their ports and health.
     #[command(after_help = "Example:\n  cargo xtask ps --json")]
     Ps(up::ps::Arguments),
-    /// Shows what the services wrote.
+    /// Show the logs of the services.
     #[command(after_help = "Example:\n  cargo xtask logs api -f -n 100")]
     Logs(up::logs::Arguments),
-    /// Restarts a service, or all of them.
+    /// Restart one service or all of them.
     #[command(after_help = "Example:\n  cargo xtask restart worker")]
     Restart(up::restart::Arguments),
 
-    /// Runs the whole pipeline: format, lints, types, tests, drift.
+    /// Run the whole pipeline: format, lints, types, tests, generated files.
     #[command(
         after_help = "Examples:\n  cargo xtask ci\n  cargo xtask ci clippy test-rust --keep-going\n  cargo xtask ci --list --json"
     )]
     Ci(ci::Arguments),
-    /// Formats all code.
+    /// Format all code.
     #[command(after_help = "Example:\n  cargo xtask fmt --check")]
     Fmt(fmt::Arguments),
-    /// Lints all code; a warning is a failure.
-    #[command(after_help = "Example:\n  cargo xtask lint rust")]
+    /// Lint code, prose and dependencies.
+    #[command(after_help = "Examples:\n  cargo xtask lint\n  cargo xtask lint words")]
     Lint(lint::Arguments),
-    /// Checks the types of all code.
+    /// Check the types of all code.
     #[command(after_help = "Example:\n  cargo xtask typecheck web")]
     Typecheck(typecheck::Arguments),
-    /// Builds the binaries with their tests, and the web app.
+    /// Build the binaries with their tests, and the web app.
     #[command(after_help = "Example:\n  cargo xtask build rust --release")]
     Build(build::Arguments),
-    /// Runs tests, with all they need.
+    /// Run tests with the servers they need.
     #[command(
         after_help = "Examples:\n  cargo xtask test\n  cargo xtask test rust -- -p squall-api sign_in\n  cargo xtask test browser -- --headed"
     )]
     Test(test::Arguments),
-    /// Measures, and prints each figure beside its goal.
+    /// Run the fuzz targets of log parsing and grouping.
+    #[command(after_help = "Example:\n  cargo xtask fuzz parse_line --seconds 300")]
+    Fuzz(fuzz::Arguments),
+    /// Run a benchmark and print each figure beside its goal.
     Bench(bench::Arguments),
-
-    /// Makes, applies and proves database migrations.
-    Migrate(migrate::Arguments),
-    /// Describes the SQL queries of the code in .sqlx, against the schema of the migrations.
-    #[command(after_help = "Example:\n  cargo xtask queries --check")]
-    Queries(queries::Arguments),
-    /// Writes the API's description and the web app's types from the code of the api.
-    #[command(after_help = "Example:\n  cargo xtask openapi --check")]
-    Openapi(openapi::Arguments),
-    /// Writes the workflows of GitHub Actions from the steps of `ci`.
-    Workflows(workflows::Arguments),
-
-    /// Makes backups, proves them, and brings them back.
-    Backup(backup::Arguments),
-
-    /// Builds the images of the stack, and checks them, Compose files and build context.
+    /// Build the images of the stack, and check Dockerfiles, Compose files and the build context.
     Docker(docker::Arguments),
 
-    /// Says what this machine lacks, and with --fix fetches it.
+    /// Write, apply and verify database migrations.
+    Migrate(migrate::Arguments),
+    /// Renew every generated file: queries, API description, workflows, snapshots, docs tables.
+    #[command(after_help = "Example:\n  cargo xtask generated --check")]
+    Generated(generated::Arguments),
+    /// Renew .sqlx: the SQL queries of the code, described by a migrated database.
+    #[command(after_help = "Example:\n  cargo xtask queries --check")]
+    Queries(queries::Arguments),
+    /// Renew the API description and the web app's types.
+    #[command(after_help = "Example:\n  cargo xtask openapi --check")]
+    Openapi(openapi::Arguments),
+    /// Renew the GitHub workflows, or lint them with --check.
+    #[command(after_help = "Example:\n  cargo xtask workflows --check")]
+    Workflows(workflows::Arguments),
+
+    /// Create, verify and restore backups.
+    Backup(backup::Arguments),
+
+    /// Show which tools are missing, and install them with --fix.
     #[command(after_help = "Example:\n  cargo xtask doctor --fix")]
     Doctor(doctor::Arguments),
-    /// Prints completions for a shell.
+    /// Print shell completions.
     #[command(
         after_help = "Example:\n  cargo xtask completions bash > ~/.local/share/bash-completion/completions/cargo-xtask"
     )]
     Completions(completions::Arguments),
 
-    /// Holds the services of a detached stack; `up --detach` runs it.
+    /// Run the services of a detached stack; `up --detach` starts it.
     #[command(hide = true)]
-    Supervise(up::Place),
+    Supervise(stack::StackOptions),
 }
 
 fn main() -> ExitCode {
-    // Once, while there is one thread: what nested cargo calls must not see, and what a person put into .env.
+    // While there is one thread: hide what cargo sets from nested calls, and add what .env sets.
     let root = repository();
     process::forget_cargo_run();
-    process::add_to_environment(&world::env_file(&root));
+    process::add_to_environment(&env_file::read(&root.join(".env")).unwrap_or_default());
     let words: Vec<_> = env::args().skip(1).collect();
     if matches!(words.first().map(String::as_str), None | Some("-h" | "--help" | "help")) {
         print!("{}", help::contents(&Cli::command()));
@@ -141,7 +151,7 @@ fn main() -> ExitCode {
     let Some(command) = command else { return ExitCode::SUCCESS };
     match World::new(root).and_then(|world| run(&world, command)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&Failure::from_error(error, &words.join(" "))),
+        Err(error) => fail(&failure::of_command(error, &words.join(" "))),
     }
 }
 
@@ -149,24 +159,24 @@ fn fail(failure: &Failure) -> ExitCode {
     if !failure.is_silent() {
         eprint!("{failure}");
     }
-    ExitCode::from(failure.exit as u8)
+    failure.exit.into()
 }
 
-/// Help that was asked for is printed; a mistake is a failure like any other.
+/// Prints requested help; a usage mistake is a failure like any other.
 fn usage(error: &clap::Error, words: &[String]) -> ExitCode {
     if !error.use_stderr() {
         print!("{error}");
         return ExitCode::SUCCESS;
     }
-    let said = error.to_string();
-    let wrong = said
+    let message = error.to_string();
+    let wrong = message
         .split("\n\nUsage:")
         .next()
-        .unwrap_or(&said)
+        .unwrap_or(&message)
         .trim_start_matches("error: ")
         .trim()
         .replace("\n\n", "\n");
-    let next = "run `cargo xtask`, which lists the commands, or add -h to one of them";
+    let next = "run `cargo xtask` for the list of commands, or add -h to one of them";
     fail(&Failure::new(format!("cargo xtask {}", words.join(" ")), wrong, next).exit(Exit::Usage))
 }
 
@@ -183,8 +193,10 @@ fn run(world: &World, command: Command) -> Result<()> {
         Command::Typecheck(arguments) => typecheck::run(world, &arguments),
         Command::Build(arguments) => build::run(world, &arguments),
         Command::Test(arguments) => test::run(world, &arguments),
+        Command::Fuzz(arguments) => fuzz::run(world, &arguments),
         Command::Bench(arguments) => bench::run(world, &arguments),
         Command::Migrate(arguments) => migrate::run(world, &arguments),
+        Command::Generated(arguments) => generated::run(world, &arguments),
         Command::Queries(arguments) => queries::run(world, &arguments),
         Command::Openapi(arguments) => openapi::run(world, &arguments),
         Command::Workflows(arguments) => workflows::run(world, &arguments),
@@ -192,11 +204,11 @@ fn run(world: &World, command: Command) -> Result<()> {
         Command::Docker(arguments) => docker::run(world, &arguments),
         Command::Doctor(arguments) => doctor::run(world, &arguments),
         Command::Completions(arguments) => completions::run(&arguments),
-        Command::Supervise(place) => up::supervise(&place.folder(world)?),
+        Command::Supervise(stack) => stack::native::supervise(&stack.folder(world)?),
     }
 }
 
-/// The folder above the one whose xtask `cargo run` runs, else above the one that was compiled.
+/// The folder above the xtask that `cargo run` runs, else above the one that was compiled.
 fn repository() -> PathBuf {
     let run = env::var_os("CARGO_MANIFEST_DIR")
         .map(PathBuf::from)

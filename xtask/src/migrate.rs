@@ -1,17 +1,14 @@
-//! `migrate`: runs `squall-migrate`, which knows the schema; xtask only knows which database is meant.
+//! `migrate`: choose the database, then run `squall-schema` (writes and checks migrations) or `squall-migrate` (the
+//! job that applies them).
 
 use crate::{
-    build::{self, Binaries},
-    docker::engine::Engine,
-    failure::Failure,
-    postgres::{given_url, scratch::Scratch},
-    up::{Place, compose::stack::ComposeStack, service::Plan},
-    world::{Profile, World},
+    postgres::scratch::Scratch,
+    stack::{self, Job, StackOptions, native},
+    world::World,
 };
 use anyhow::Result;
 use clap::Subcommand;
 use std::ffi::OsString;
-use xshell::cmd;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -21,64 +18,61 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Makes the next empty migration file.
+    /// Create the next empty migration file
     #[command(after_help = "Example:\n  cargo xtask migrate new add_issue_owner")]
     New {
-        /// What it does, in snake case.
+        /// What it does, in snake case
         name: String,
     },
-    /// Writes the next migration: what leads from the migrations to migrations/schema.sql, proved on scratch databases.
+    /// Write the next migration from migrations/schema.sql and prove it on scratch databases
     #[command(
         after_help = "Examples:\n  cargo xtask migrate generate add_issue_owner\n  cargo xtask migrate generate tidy --rename users.name=full_name --allow-loss users.nickname"
     )]
     Generate {
-        /// What it does, in snake case.
+        /// What it does, in snake case
         name: String,
-        /// A rename that would look like a drop and an add: a table, type, `table.column` or `type.value`.
+        /// Rename of a table, type, `table.column` or `type.value`, which would look like a drop and an add
         #[arg(long = "rename", value_name = "OLD=NEW")]
         renames: Vec<String>,
-        /// A table, `table.column`, `type.attribute` or sequence whose data may go.
+        /// Table, `table.column`, `type.attribute` or sequence whose data may be lost
         #[arg(long = "allow-loss", value_name = "NAME")]
         losses: Vec<String>,
-        /// What rows that exist get in a column that must not be null.
+        /// Value for existing rows in a new column that must not be null
         #[arg(long = "backfill", value_name = "COLUMN=EXPRESSION")]
         backfills: Vec<String>,
-        /// Prints the migration instead of writing it.
+        /// Print the migration instead of writing it
         #[arg(long)]
         dry_run: bool,
     },
-    /// Finds what would lock, rewrite or break a live table.
+    /// Find statements that would lock, rewrite or break a live table
     #[command(after_help = "Example:\n  cargo xtask migrate lint")]
     Lint,
-    /// Applies what is missing to the running stack, or to the database that DATABASE_URL names.
+    /// Apply missing migrations to the running stack, or to the database in DATABASE_URL
     #[command(after_help = "Example:\n  cargo xtask migrate run")]
-    Run(Place),
-    /// Says which migrations are applied and which are missing.
+    Run(StackOptions),
+    /// List which migrations are applied and which are missing
     #[command(after_help = "Example:\n  cargo xtask migrate status --json")]
     Status {
-        /// Prints JSON.
+        /// Print JSON
         #[arg(long)]
         json: bool,
         #[command(flatten)]
-        place: Place,
+        stack: StackOptions,
     },
-    /// Replays all migrations on an empty database, compares the result with migrations/schema.sql, and upgrades the last release's fixture.
+    /// Replay all migrations, compare the result with migrations/schema.sql, and upgrade the last release's fixture
     #[command(after_help = "Example:\n  cargo xtask migrate verify")]
     Verify,
-    /// Keeps this version's queries as those of the last release: a step of each release.
+    /// Keep this version's queries as those of the last release; a step of each release
     #[command(after_help = "Example:\n  cargo xtask migrate fixture")]
     Fixture,
 }
 
+const NEXT: &str = "fix the cause shown above, then run the command again";
+
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
-    if let Action::Run(place) | Action::Status { place, .. } = &arguments.action
-        && let Some(stack) = ComposeStack::load(&place.folder(world)?)?.filter(|_| given_url().is_none())
-    {
-        return in_containers(world, &stack, &arguments.action);
-    }
-    build::binaries(world, Binaries::One("squall-migrate"))?;
     match &arguments.action {
-        Action::New { name } => squall_migrate(world, &["new", name], &[]),
+        Action::New { name } => squall_schema(world, &["new", name], vec![]),
+        Action::Lint => squall_schema(world, &["lint"], vec![]),
         Action::Generate { name, renames, losses, backfills, dry_run } => {
             let mut words = vec!["generate", name];
             for (flag, values) in [("--rename", renames), ("--allow-loss", losses), ("--backfill", backfills)]
@@ -86,52 +80,37 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
                 words.extend(values.iter().flat_map(|value| [flag, value]));
             }
             words.extend(dry_run.then_some("--dry-run"));
-            squall_migrate(world, &words, &Scratch::start(world)?.environment())
+            on_scratch(world, &words)
         }
-        Action::Lint => squall_migrate(world, &["lint"], &[]),
-        Action::Run(place) => squall_migrate(world, &["run"], &running(world, place)?),
-        Action::Status { json: true, place } => {
-            squall_migrate(world, &["status", "--json"], &running(world, place)?)
-        }
-        Action::Status { json: false, place } => squall_migrate(world, &["status"], &running(world, place)?),
-        Action::Fixture => squall_migrate(world, &["fixture"], &Scratch::start(world)?.environment()),
-        Action::Verify => squall_migrate(world, &["verify"], &Scratch::start(world)?.environment()),
+        Action::Fixture => on_scratch(world, &["fixture"]),
+        Action::Verify => on_scratch(world, &["verify"]),
+        Action::Run(stack) => on_stack(world, stack, &["run"]),
+        Action::Status { json: true, stack } => on_stack(world, stack, &["status", "--json"]),
+        Action::Status { json: false, stack } => on_stack(world, stack, &["status"]),
     }
 }
 
-/// The stack's own job, with the words of this command.
-fn in_containers(world: &World, stack: &ComposeStack, action: &Action) -> Result<()> {
-    let engine = Engine::need("running the migration job in a container")?;
-    let mut compose = stack.job(world, &engine, "migrate")?;
-    compose.args(match action {
-        Action::Status { json: true, .. } => ["status", "--json"].as_slice(),
-        Action::Status { json: false, .. } => &["status"],
-        _ => &["run"],
-    });
-    world.run(compose, "mend what the message above names, then run the command again")
+/// The job that applies migrations.
+fn on_stack(world: &World, stack: &StackOptions, arguments: &[&str]) -> Result<()> {
+    world.run(stack::job(world, stack, &job("squall-migrate", arguments, vec![]))?, NEXT)
 }
 
-fn squall_migrate(world: &World, arguments: &[&str], environment: &[(&str, OsString)]) -> Result<()> {
-    let (shell, program) = (world.shell()?, world.binary(Profile::Debug, "squall-migrate")?);
-    let command =
-        cmd!(shell, "{program} {arguments...}").envs(environment.iter().map(|(name, value)| (name, value)));
-    world.run(command, "mend what the message above names, then run the command again")
+/// On a server of its own, which lives as long as the command.
+fn on_scratch(world: &World, arguments: &[&str]) -> Result<()> {
+    let server = Scratch::start(world)?;
+    squall_schema(world, arguments, server.environment())
 }
 
-fn running(world: &World, place: &Place) -> Result<Vec<(&'static str, OsString)>> {
-    Ok(vec![("DATABASE_URL", database(world, place)?.into())])
+/// The tool that writes and checks migrations.
+fn squall_schema(
+    world: &World,
+    arguments: &[&str],
+    environment: Vec<(&'static str, OsString)>,
+) -> Result<()> {
+    world.run(native::job(world, &job("squall-schema", arguments, environment), None)?, NEXT)
 }
 
-/// The user's database, else that of the running stack.
-pub fn database(world: &World, place: &Place) -> Result<String> {
-    if let Some(url) = given_url() {
-        return Ok(url);
-    }
-    let folder = place.folder(world)?;
-    let plan = Plan::read(&folder.plan())?
-        .filter(|_| folder.supervisor().is_ok_and(|supervisor| supervisor.is_some()));
-    plan.map(|plan| plan.database_url).ok_or_else(|| {
-        let next = "start the stack with `cargo xtask up --detach`, or set DATABASE_URL";
-        Failure::new("finding the database", "no stack runs, and DATABASE_URL is not set", next).into()
-    })
+fn job(program: &'static str, arguments: &[&str], environment: Vec<(&'static str, OsString)>) -> Job {
+    let arguments = arguments.iter().map(|word| (*word).to_owned()).collect();
+    Job { program, arguments, environment, needs_database: true }
 }

@@ -1,4 +1,4 @@
-//! `openapi`: the API's description, and the web app's types made from it, as the code of the api has them.
+//! `openapi`: generate the API's description from the api, and the web app's types from that.
 
 use crate::{
     build::{self, Binaries},
@@ -12,9 +12,9 @@ use xshell::cmd;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Changes nothing, and fails if the description or the types would change.
+    /// Change nothing, and fail if the description or the types would change.
     #[arg(long)]
-    check: bool,
+    pub check: bool,
 }
 
 const NEXT: &str = "run `cargo xtask openapi`, and commit web/openapi.json and web/src/api/schema.ts";
@@ -24,13 +24,13 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     build::node_modules(world, &|line| eprintln!("{line}"))?;
     let (shell, api) = (world.shell()?, world.binary(Profile::Debug, "squall-api")?);
     let described = world
-        .capture(cmd!(shell, "{api} openapi"), "mend what the message names, then run the command again")?;
+        .capture(cmd!(shell, "{api} openapi"), "fix what the message names, then run the command again")?;
     let described = format!("{}\n", described.trim_end());
     let document = world.web().join("openapi.json");
     let committed = files::read_if_there(&document)?.unwrap_or_default();
     if arguments.check && committed != described {
         let wrong = format!(
-            "it is not what the api says of itself; the first difference is {}",
+            "it differs from the api's own description; the first difference is {}",
             first_difference(&committed, &described)
         );
         return Err(Failure::new("comparing web/openapi.json with the api", wrong, NEXT).into());
@@ -39,18 +39,17 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     types(world, arguments.check)
 }
 
-/// Has the types written; with `check` the committed ones stay.
+/// Generates the types; with `check` the committed ones stay.
 fn types(world: &World, check: bool) -> Result<()> {
     let path = world.web().join("src/api/schema.ts");
     let committed = files::read_if_there(&path)?.unwrap_or_default();
     let shell = world.web_shell()?;
-    let generated =
-        world.run(cmd!(shell, "npm run --silent generate"), "mend what the generator names above");
+    let generated = world.run(cmd!(shell, "npm run --silent generate"), "fix what the generator names above");
     let fresh = files::read_if_there(&path)?.unwrap_or_default();
     if check && fresh != committed {
         fs::write(&path, &committed).with_context(|| format!("writing {}", path.display()))?;
         let wrong = format!(
-            "they are not made from it; the first difference is {}",
+            "they differ from what it generates; the first difference is {}",
             first_difference(&committed, &fresh)
         );
         return Err(Failure::new("comparing web/src/api/schema.ts with web/openapi.json", wrong, NEXT).into());

@@ -1,26 +1,28 @@
-//! Processes of this machine: who they are, how they die, what they cost.
+//! What xshell and duct do not offer: process groups, children that end with their parent, signals.
 //!
-//! A process is named by its id together with the time it started, since the kernel gives ids away again.
-//! All `unsafe` of xtask stands in this file: four system calls that the standard library does not offer.
+//! A process is named by its id and the time it started, since the kernel reuses ids. All `unsafe` of xtask is
+//! in this file: a few system calls that the standard library does not have.
 
 use anyhow::{Context, Result};
+use duct::Expression;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     fs,
     os::unix::process::CommandExt,
     process::Command,
+    sync::{Arc, atomic::AtomicBool},
     thread,
     time::{Duration, Instant},
 };
 
 pub use libc::{SIGINT, SIGKILL, SIGTERM};
 
-/// One process, and no other that may get its id later.
+/// One process, and no other that gets its id later.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessId {
     pub pid: u32,
-    /// When it started, in a form that only equality makes sense for.
+    /// Only good for comparing.
     pub started: String,
 }
 
@@ -37,27 +39,28 @@ impl ProcessId {
         start_time(self.pid).as_deref() == Some(&self.started)
     }
 
-    /// Sends a signal to the process, if it is still the one that was meant.
+    /// Whether it was started with this environment variable.
+    pub fn has_variable(&self, name: &str, value: &str) -> bool {
+        let wanted = format!("{name}={value}");
+        let environment = environment(self.pid).unwrap_or_default();
+        self.is_alive() && environment.split(['\0', ' ']).any(|variable| variable == wanted)
+    }
+
     pub fn signal(&self, signal: i32) {
         if self.is_alive() {
             send(i64::from(self.pid), signal);
         }
     }
 
-    /// Kills the process and all that stayed in its group.
+    /// Kill the process with everything that stayed in its group.
     pub fn kill_group(&self) {
         if self.is_alive() {
-            send(-i64::from(self.pid), SIGKILL);
+            end_group(self.pid, SIGKILL);
             send(i64::from(self.pid), SIGKILL);
         }
     }
 
-    /// Kills what a child of ours, just waited for, has left in its group; the group's id is not given away before.
-    pub fn kill_rest_of_group(&self) {
-        send(-i64::from(self.pid), SIGKILL);
-    }
-
-    /// Asks the process to end, and makes it end after `grace`. Says whether it went by itself.
+    /// Ask the process to end, and kill it after `grace`. Returns whether it ended on its own.
     pub fn stop(&self, signal: i32, grace: Duration) -> bool {
         self.signal(signal);
         if wait_until(grace, || !self.is_alive()) {
@@ -69,7 +72,7 @@ impl ProcessId {
     }
 }
 
-/// Looks every 20 ms until `done` or the time is over; says whether it is done.
+/// Check every 20 ms until `done` or the limit; returns whether it is done.
 pub fn wait_until(limit: Duration, mut done: impl FnMut() -> bool) -> bool {
     let start = Instant::now();
     loop {
@@ -83,16 +86,16 @@ pub fn wait_until(limit: Duration, mut done: impl FnMut() -> bool) -> bool {
     }
 }
 
-/// Ticks since boot, with the boot they count from; a dead process that nobody has waited for counts as gone.
+/// A field of /proc/PID/stat, counted from the state. The name before it may hold spaces and parentheses.
+fn stat_field(pid: u32, index: usize) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.get(stat.rfind(')')? + 2..)?.split(' ').nth(index).map(str::to_owned)
+}
+
+/// Ticks since boot, and the boot. A dead process that nobody has waited for counts as gone.
 #[cfg(target_os = "linux")]
 fn start_time(pid: u32) -> Option<String> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name stands in parentheses and may hold spaces and parentheses itself.
-    let mut fields = stat.get(stat.rfind(')')? + 2..)?.split(' ');
-    if matches!(fields.next()?, "Z" | "X") {
-        return None;
-    }
-    let ticks = fields.nth(18)?;
+    let ticks = stat_field(pid, 19).filter(|_| !matches!(stat_field(pid, 0).as_deref(), Some("Z" | "X")))?;
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     Some(format!("{ticks}@{}", boot.get(..8).unwrap_or("")))
 }
@@ -105,13 +108,22 @@ fn start_time(pid: u32) -> Option<String> {
     (!state.starts_with('Z')).then(|| started.trim().to_owned())
 }
 
-/// The process group that a process is in, where it can be known.
-pub fn group(pid: u32) -> Option<u32> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.get(stat.rfind(')')? + 2..)?.split(' ').nth(2)?.parse().ok()
+/// The environment a process was started with.
+fn environment(pid: u32) -> Option<String> {
+    let bytes = if cfg!(target_os = "linux") {
+        fs::read(format!("/proc/{pid}/environ")).ok()?
+    } else {
+        Command::new("ps").args(["eww", "-o", "command=", "-p", &pid.to_string()]).output().ok()?.stdout
+    };
+    Some(String::from_utf8_lossy(&bytes).trim_end().to_owned())
 }
 
-/// The executable's file name, as far as it can be known.
+/// The process group of a process, on Linux.
+pub fn group(pid: u32) -> Option<u32> {
+    stat_field(pid, 2)?.parse().ok()
+}
+
+/// The file name of its program, on Linux.
 pub fn name(pid: u32) -> Option<String> {
     fs::read_to_string(format!("/proc/{pid}/comm")).ok().map(|name| name.trim().to_owned())
 }
@@ -126,21 +138,37 @@ pub fn effective_user() -> u32 {
     unsafe { libc::geteuid() }
 }
 
-/// Asks a child that leads a group, and all in the group, to end.
-pub fn end_group(pid: u32) {
-    send(-i64::from(pid), SIGTERM);
+/// Signal a process group. After its leader was waited for, the id is not reused while a member lives.
+pub fn end_group(leader: u32, signal: i32) {
+    send(-i64::from(leader), signal);
 }
 
 #[allow(unsafe_code)]
 fn send(pid: i64, signal: i32) {
     let Ok(pid) = libc::pid_t::try_from(pid) else { return };
-    // SAFETY: kill takes plain numbers; a process that is gone is an error we do not need.
+    // SAFETY: kill takes plain numbers; a process that is gone is an error that does not matter here.
     unsafe { libc::kill(pid, signal) };
 }
 
-/// The process gets `signal` when the *thread* that spawned it ends, however it ends.
+/// A child to be watched: it leads a process group, reads nothing, and gets `signal` when this thread ends.
+pub fn watched(command: &Command, signal: i32) -> Expression {
+    let mut child = duct::cmd(command.get_program(), command.get_args()).stdin_null().unchecked();
+    if let Some(folder) = command.get_current_dir() {
+        child = child.dir(folder);
+    }
+    for (name, value) in command.get_envs() {
+        child = value.map_or_else(|| child.env_remove(name), |value| child.env(name, value));
+    }
+    child.before_spawn(move |command| {
+        command.process_group(0);
+        die_with_parent(command, signal);
+        Ok(())
+    })
+}
+
+/// Send the process `signal` when the *thread* that spawned it ends, however it ends.
 ///
-/// Linux only; elsewhere the next `up`, `down` or `ps` cleans up what a killed supervisor left.
+/// Linux only; elsewhere the next `up`, `down` or `ps` ends what a killed supervisor left running.
 #[allow(unsafe_code)]
 pub fn die_with_parent(command: &mut Command, signal: i32) {
     let parent = std::process::id();
@@ -161,7 +189,7 @@ pub fn die_with_parent(command: &mut Command, signal: i32) {
     }
 }
 
-/// The process leaves our terminal, so that it outlives us and no Ctrl-C reaches it.
+/// Detach the process from the terminal, so that it outlives this one and no Ctrl-C reaches it.
 #[allow(unsafe_code)]
 pub fn own_session(command: &mut Command) {
     // SAFETY: setsid is async-signal-safe and takes nothing.
@@ -171,6 +199,15 @@ pub fn own_session(command: &mut Command) {
             Ok(())
         });
     }
+}
+
+/// Set by Ctrl-C, SIGTERM, or a terminal that closes.
+pub fn stop_signal() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM, libc::SIGHUP] {
+        signal_hook::flag::register(signal, Arc::clone(&stop)).context("listening for signals")?;
+    }
+    Ok(stop)
 }
 
 /// CPU seconds of all children that were waited for, and of their children.
@@ -186,7 +223,7 @@ pub fn children_cpu_seconds() -> f64 {
     seconds(usage.ru_utime) + seconds(usage.ru_stime)
 }
 
-/// Takes away what `cargo run` sets for xtask: it would make every nested cargo call rebuild.
+/// Remove what `cargo run` sets for xtask: it would make every nested cargo call rebuild.
 ///
 /// Must run before any thread exists.
 #[allow(unsafe_code)]
@@ -194,19 +231,16 @@ pub fn forget_cargo_run() {
     const EXACT: [&str; 5] =
         ["CARGO", "CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE", "RUST_RECURSION_COUNT", "OUT_DIR"];
     const PREFIXES: [&str; 3] = ["CARGO_PKG_", "CARGO_BIN_", "CARGO_MANIFEST_"];
-    let ours = |name: &str| EXACT.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix));
     let names: Vec<_> = std::env::vars_os()
         .filter_map(|(name, _)| name.into_string().ok())
-        .filter(|name| ours(name))
+        .filter(|name| EXACT.contains(&&**name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
         .collect();
     // Cargo puts the toolchain's and xtask's own folders in front of the user's.
+    let added = ["/xtask/target/", "/rustlib/", "/toolchains/", "/debug"];
     let library_path = std::env::var("LD_LIBRARY_PATH").unwrap_or_default();
     let kept: Vec<_> = library_path
         .split(':')
-        .filter(|folder| {
-            !folder.is_empty() && !folder.contains("/xtask/target/") && !folder.contains("/rustlib/")
-        })
-        .filter(|folder| !folder.contains("/toolchains/") && !folder.contains("/debug"))
+        .filter(|folder| !folder.is_empty() && !added.iter().any(|part| folder.contains(part)))
         .collect();
     // SAFETY: called first thing in main, while there is one thread.
     unsafe {
@@ -218,7 +252,7 @@ pub fn forget_cargo_run() {
     }
 }
 
-/// Adds variables that are not set yet, for us and for all we run.
+/// Set variables that are not set yet, for this process and all it runs.
 ///
 /// Must run before any thread exists.
 #[allow(unsafe_code)]
@@ -229,8 +263,8 @@ pub fn add_to_environment(variables: &BTreeMap<String, String>) {
     }
 }
 
-/// Makes a program of a script. Another process writes it: a file that this one has open while a thread of it forks is busy for a
-/// moment after it was closed, and cannot be run.
+/// Write an executable script. Another process writes it: a file that this one has open while one of its
+/// threads forks is busy for a moment after it was closed, and cannot be run.
 #[cfg(test)]
 pub fn write_script(path: &std::path::Path, text: &str) {
     let mut sh = std::process::Command::new("sh");
@@ -243,15 +277,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_running_process_is_alive() {
-        assert!(ProcessId::own().unwrap().is_alive());
-    }
-
-    #[test]
     fn a_process_id_that_was_given_to_another_process_is_not_trusted() {
+        assert!(ProcessId::own().unwrap().is_alive());
         let reused = ProcessId { pid: std::process::id(), started: "1@00000000".into() };
         assert!(!reused.is_alive());
-        // This would end the test if the id alone were trusted.
+        // These would end the test if the id alone were trusted.
         reused.signal(SIGKILL);
         reused.kill_group();
     }
@@ -266,19 +296,14 @@ mod tests {
 
     #[test]
     fn a_process_that_ignores_the_first_signal_is_killed() {
-        let script = "trap '' TERM; echo ready; while :; do sleep 1; done";
-        let mut child = Command::new("sh")
-            .args(["-c", script])
-            .process_group(0)
-            .stdout(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.take().unwrap()), &mut line)
-            .unwrap();
-        let id = ProcessId::of(child.id()).unwrap();
+        let folder = std::env::temp_dir().join(format!("squall-trap-{}", std::process::id()));
+        let mut sh = Command::new("sh");
+        sh.args(["-c", "trap '' TERM; echo >\"$0\"; while :; do sleep 1; done"]).arg(&folder);
+        let child = watched(&sh, SIGTERM).start().unwrap();
+        assert!(wait_until(Duration::from_secs(5), || folder.exists()));
+        let id = ProcessId::of(child.pids()[0]).unwrap();
         assert!(!id.stop(SIGTERM, Duration::from_millis(100)));
         assert!(!id.is_alive());
-        child.wait().unwrap();
+        fs::remove_file(&folder).unwrap();
     }
 }

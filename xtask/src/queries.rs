@@ -1,8 +1,8 @@
-//! `queries`: describes each SQL query of the code against the schema, and keeps the answers in .sqlx.
+//! `queries`: check each SQL query of the code against the schema, and keep its description in .sqlx.
 //!
-//! sqlx's macros write a file a query when they expand with a database at hand and `SQLX_OFFLINE_DIR` set. They expand
-//! only when a crate is compiled, so that the roots of the crates that use them are touched before, and get their times
-//! back after.
+//! sqlx's macros write one file per query when they expand with a database and `SQLX_OFFLINE_DIR`
+//! set. They expand only when a crate is compiled, so the roots of the crates that use them are
+//! touched first, and get their old times back afterwards.
 
 use crate::{
     build::{self, Binaries},
@@ -22,18 +22,18 @@ use xshell::cmd;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Changes nothing, and fails if .sqlx is not what the code and the schema make.
+    /// Change nothing; fail if .sqlx differs from the code and the schema.
     #[arg(long)]
-    check: bool,
+    pub check: bool,
 }
 
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     let committed = world.root.join(".sqlx");
     let fresh = world.build_folder().join("squall-queries");
     describe(world, &fresh)?;
-    let (old, new) = (answers(&committed)?, answers(&fresh)?);
+    let (old, new) = (descriptions(&committed)?, descriptions(&fresh)?);
     if old == new {
-        println!("{} queries, and .sqlx has the answer to each", new.len());
+        println!("{} queries, all described in .sqlx", new.len());
         return Ok(());
     }
     if arguments.check {
@@ -51,11 +51,11 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     for (name, text) in &new {
         fs::write(committed.join(name), text)?;
     }
-    println!("{} queries described in .sqlx", new.len());
+    println!("wrote the description of {} queries to .sqlx", new.len());
     Ok(())
 }
 
-/// Has every query described by a server with the schema of the migrations.
+/// Lets a server with the migrated schema describe every query.
 fn describe(world: &World, into: &Path) -> Result<()> {
     let _ = fs::remove_dir_all(into);
     fs::create_dir_all(into)?;
@@ -63,27 +63,24 @@ fn describe(world: &World, into: &Path) -> Result<()> {
     migrate(world, &server.url)?;
     let touched = Touched::touch(world)?;
     let shell = world.shell()?;
-    let cargo = cmd!(shell, "cargo check --workspace --all-targets");
+    let cargo = cmd!(shell, "cargo check --locked --workspace --all-targets");
     let cargo =
         cargo.env("SQLX_OFFLINE", "false").env("SQLX_OFFLINE_DIR", into).env("DATABASE_URL", &server.url);
     let checked =
-        world.run(cargo, "mend the queries that the compiler names above, or the migration they need");
+        world.run(cargo, "fix the queries that the compiler names above, or the migration they need");
     drop(touched);
     checked
 }
 
 fn migrate(world: &World, url: &str) -> Result<()> {
-    // This binary alone: it asks nothing at compile time, while the others may not compile before .sqlx is right.
+    // This binary alone: it has no checked queries, while others may not compile before .sqlx is right.
     build::binaries(world, Binaries::One("squall-migrate"))?;
     let shell = world.shell()?;
     let migrate = world.binary(Profile::Debug, "squall-migrate")?;
-    world.run(
-        cmd!(shell, "{migrate} run").env("DATABASE_URL", url),
-        "mend the migration that the message names",
-    )
+    world.run(cmd!(shell, "{migrate} run").env("DATABASE_URL", url), "fix the migration named above")
 }
 
-/// Roots of crates that use sqlx, made newer than what was compiled from them; dropping gives the old times back.
+/// Roots of crates that use sqlx, made newer than their builds; dropping restores the old times.
 struct Touched(Vec<(PathBuf, SystemTime)>);
 
 impl Touched {
@@ -114,37 +111,33 @@ impl Drop for Touched {
     }
 }
 
-/// The files of one folder of answers; a folder that is not there has none.
-fn answers(folder: &Path) -> Result<BTreeMap<String, String>> {
-    let mut answers = BTreeMap::new();
+/// The descriptions in a folder, by file name; a missing folder has none.
+fn descriptions(folder: &Path) -> Result<BTreeMap<String, String>> {
+    let mut descriptions = BTreeMap::new();
     files::walk(folder, &[], &mut |path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if name.starts_with("query-") {
-            answers.insert(name, fs::read_to_string(path)?);
+            descriptions.insert(name, fs::read_to_string(path)?);
         }
         Ok(())
     })?;
-    Ok(answers)
+    Ok(descriptions)
 }
 
-/// One line a query, with the beginning of its text.
+/// One line per query, with the beginning of its text.
 fn differences(old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) -> String {
-    let line = |what: &str, answer: &str| {
-        let query = serde_json::from_str::<serde_json::Value>(answer).unwrap_or_default();
+    let line = |what: &str, text: &str| {
+        let query = serde_json::from_str::<serde_json::Value>(text).unwrap_or_default();
         let words =
             query["query"].as_str().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
         format!("{what}: {}", words.chars().take(90).collect::<String>())
     };
-    let missing = new
-        .iter()
-        .filter(|(name, _)| !old.contains_key(*name))
-        .map(|(_, answer)| line("not in .sqlx", answer));
-    let unused = old
-        .iter()
-        .filter(|(name, _)| !new.contains_key(*name))
-        .map(|(_, answer)| line("no longer used", answer));
-    let changed = new.iter().filter(|(name, answer)| old.get(*name).is_some_and(|old| old != *answer));
-    let changed = changed.map(|(_, answer)| line("another answer", answer));
+    let missing =
+        new.iter().filter(|(name, _)| !old.contains_key(*name)).map(|(_, text)| line("not in .sqlx", text));
+    let unused =
+        old.iter().filter(|(name, _)| !new.contains_key(*name)).map(|(_, text)| line("no longer used", text));
+    let changed = new.iter().filter(|(name, text)| old.get(*name).is_some_and(|old| old != *text));
+    let changed = changed.map(|(_, text)| line("described differently", text));
     missing.chain(unused).chain(changed).collect::<Vec<_>>().join("\n")
 }
 
@@ -154,14 +147,14 @@ mod tests {
 
     #[test]
     fn each_kind_of_difference_is_named_with_its_query() {
-        let answers = |pairs: &[(&str, &str)]| {
+        let descriptions = |pairs: &[(&str, &str)]| {
             pairs.iter().map(|(name, sql)| ((*name).to_owned(), format!("{{\"query\":\"{sql}\"}}"))).collect()
         };
-        let old = answers(&[("query-a", "select 1"), ("query-b", "select\\n 2")]);
-        let new = answers(&[("query-b", "select\\n 3"), ("query-c", "select 4")]);
+        let old = descriptions(&[("query-a", "select 1"), ("query-b", "select\\n 2")]);
+        let new = descriptions(&[("query-b", "select\\n 3"), ("query-c", "select 4")]);
         assert_eq!(
             differences(&old, &new),
-            "not in .sqlx: select 4\nno longer used: select 1\nanother answer: select 3"
+            "not in .sqlx: select 4\nno longer used: select 1\ndescribed differently: select 3"
         );
     }
 }

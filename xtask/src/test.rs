@@ -1,24 +1,26 @@
-//! `test`: the tests, each with what it needs: a fresh PostgreSQL, npm packages, a stack and a browser.
+//! `test`: the tests, each with what it needs: PostgreSQL, npm packages, a stack and a browser.
 
 mod containers;
 
 use crate::{
     build::{self, Binaries},
-    doctor,
+    ci::report::SKIPPED,
+    doctor::{self, Provision},
     postgres::scratch::Scratch,
-    up::{Isolated, Options, setup_link, state::StateFolder},
+    stack::{Isolated, Stack, native::Options, state::StateFolder},
+    tools,
     world::World,
 };
 use anyhow::Result;
 use clap::ValueEnum;
-use std::fs;
+use std::{collections::BTreeMap, fs, path::PathBuf};
 use xshell::cmd;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// One suite; all of them without it.
+    /// Suite to run [default: all except slow and containers].
     suite: Option<Suite>,
-    /// Goes to cargo test, Vitest or Playwright as it is.
+    /// Passed on to nextest, Vitest or Playwright.
     #[arg(last = true, requires = "suite")]
     arguments: Vec<String>,
 }
@@ -27,25 +29,27 @@ pub struct Arguments {
 enum Suite {
     /// The Rust workspace, against a private PostgreSQL.
     Rust,
+    /// The long proofs of the Rust workspace: random schemas, kill loops, point in time.
+    Slow,
     /// xtask itself.
     Xtask,
     /// The components of the web app.
     Web,
     /// The whole stack, in Chromium.
     Browser,
-    /// The stack in containers: the same in Chromium through the edge, then a restart, then down and up again with its data.
+    /// The stack in containers, in Chromium through the edge; then a restart, and down and up.
     Containers,
 }
 
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     let suites = match arguments.suite {
         Some(suite) => vec![suite],
-        // Containers need an engine and minutes; who means them names them.
-        None => Suite::value_variants().iter().copied().filter(|suite| *suite != Suite::Containers).collect(),
+        None => vec![Suite::Rust, Suite::Xtask, Suite::Web, Suite::Browser],
     };
     for suite in suites {
         match suite {
-            Suite::Rust => rust(world, &arguments.arguments)?,
+            Suite::Rust => rust(world, &format!("not ({SLOW})"), &arguments.arguments)?,
+            Suite::Slow => rust(world, SLOW, &arguments.arguments)?,
             Suite::Xtask => xtask(world, &arguments.arguments)?,
             Suite::Web => web(world, &arguments.arguments)?,
             Suite::Browser => browser(world, &arguments.arguments)?,
@@ -55,23 +59,75 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-const NEXT: &str = "mend what the tests above name; `cargo xtask test SUITE -- NAME` runs one alone";
+const NEXT: &str = "fix the tests named above; `cargo xtask test SUITE -- NAME` runs one alone";
 
-fn rust(world: &World, arguments: &[String]) -> Result<()> {
+/// Tests are chosen by the name of their module: `slow` ones take minutes, and integration tests in
+/// `nginx` and `redis` start that program.
+const SLOW: &str = "test(/(^|::)slow::/)";
+const SERVERS: [(Provision, &str, &str); 2] = [
+    (Provision::Nginx, "nginx", "(kind(test) and test(/(^|::)nginx::/))"),
+    (Provision::Redis, "redis-server", "(kind(test) and test(/(^|::)redis::/))"),
+];
+
+fn rust(world: &World, suite: &str, arguments: &[String]) -> Result<()> {
     // The binaries too: acceptance tests run them.
     build::binaries(world, Binaries::Tested)?;
+    let nextest = tools::program(world, "cargo-nextest")?;
+    let missing = SERVERS.iter().filter(|(provision, ..)| !provision.is_installed());
+    let mut filter = suite.to_owned();
+    for (provision, program, needing) in missing {
+        let selected = format!("({suite}) and {needing}");
+        for (package, count) in count_tests(world, &nextest, &selected)? {
+            let packages = provision.packages().join(" ");
+            println!("{SKIPPED}{count} tests of {package}: {program} is missing; apt-get install {packages}");
+        }
+        filter += &format!(" and not {needing}");
+    }
+    // As the default filter, so that a filter among the arguments narrows it.
+    let config = world.build_folder().join("squall-nextest.toml");
+    fs::write(&config, format!("[profile.default]\ndefault-filter = '{filter}'\n"))?;
     let server = Scratch::start(world)?;
     let shell = world.shell()?;
-    // Cargo would run everything if both were given.
-    let chosen = arguments.iter().any(|word| word == "-p" || word.starts_with("--package"));
-    let workspace = (!chosen).then_some("--workspace");
-    let cargo = cmd!(shell, "cargo test {workspace...} --no-fail-fast {arguments...}");
-    world.run(cargo.envs(server.environment()), NEXT)
+    let run = cmd!(shell, "{nextest} nextest run --locked --tool-config-file xtask:{config} {arguments...}");
+    world.run(run.envs(server.environment()), NEXT)
+}
+
+/// The tests that compare a snapshot or a table of the docs with the code.
+const SNAPSHOTS: &str = "test(/docs|published/) + test(/(^|::)(errors|start|help)::/)";
+
+/// Runs them: with `check` they compare, without it they write what they compare with.
+pub fn snapshots(world: &World, check: bool) -> Result<()> {
+    build::binaries(world, Binaries::Tested)?;
+    let nextest = tools::program(world, "cargo-nextest")?;
+    let server = Scratch::start(world)?;
+    let shell = world.shell()?;
+    let _insta = shell.push_env("INSTA_UPDATE", if check { "no" } else { "always" });
+    let _docs = (!check).then(|| shell.push_env("UPDATE", "1"));
+    for manifest in ["Cargo.toml", "xtask/Cargo.toml"] {
+        let options = ["--locked", "--manifest-path", manifest, "--ignore-default-filter"];
+        let run = cmd!(shell, "{nextest} nextest run {options...} -E {SNAPSHOTS}");
+        world.run(run.envs(server.environment()), "run `cargo xtask generated`, and commit what it wrote")?;
+    }
+    Ok(())
+}
+
+/// How many tests of each package a filter selects.
+fn count_tests(world: &World, nextest: &PathBuf, filter: &str) -> Result<BTreeMap<String, usize>> {
+    let shell = world.shell()?;
+    let list = cmd!(shell, "{nextest} nextest list --locked --message-format oneline -E {filter}");
+    let tests = world.capture(list, "fix what cargo names above")?;
+    let mut counts = BTreeMap::new();
+    // `squall-edge::it nginx::errors::…`
+    for package in tests.lines().filter_map(|line| line.split([':', ' ']).next()) {
+        *counts.entry(package.to_owned()).or_default() += 1;
+    }
+    Ok(counts)
 }
 
 fn xtask(world: &World, arguments: &[String]) -> Result<()> {
-    let shell = world.shell()?;
-    world.run(cmd!(shell, "cargo test --manifest-path xtask/Cargo.toml {arguments...}"), NEXT)
+    let (shell, nextest) = (world.shell()?, tools::program(world, "cargo-nextest")?);
+    let manifest = ["--manifest-path", "xtask/Cargo.toml"];
+    world.run(cmd!(shell, "{nextest} nextest run --locked {manifest...} {arguments...}"), NEXT)
 }
 
 fn web(world: &World, arguments: &[String]) -> Result<()> {
@@ -88,13 +144,13 @@ fn browser(world: &World, arguments: &[String]) -> Result<()> {
     let folder = StateFolder(world.build_folder().join("squall-browser"));
     let watched = folder.0.join("watched");
     let _ = fs::remove_dir_all(&watched);
-    let stack = Isolated::start(world, folder, &options)?;
+    let stack = Isolated::start(world, &folder, &options)?;
     fs::create_dir_all(&watched)?;
     let shell = world.web_shell()?;
     let npm = cmd!(shell, "npm run --silent test:browser -- {arguments...}")
         .env("CHROMIUM_PATH", chromium)
         .env("SQUALL_URL", &stack.plan.url)
-        .env("SQUALL_SETUP_URL", setup_link(world, &stack.plan)?.unwrap_or_default())
+        .env("SQUALL_SETUP_URL", stack.setup_link()?.unwrap_or_default())
         .env("SQUALL_WATCH_DIR", &watched);
     world.run(npm, &format!("{NEXT}; the stack's logs are in {}", stack.folder.logs().display()))
 }

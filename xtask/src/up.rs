@@ -1,345 +1,137 @@
 //! `up`: from a clone to a healthy stack with a printed address.
-//!
-//! The flow: build what changed → write the plan ([`plan`]) → a supervisor makes it so ([`supervisor`], [`running`])
-//! → wait until every health probe answers → say where it is. The plan is what should run, the state file what
-//! does ([`state`]); a second `up` writes the same plan, finds it fulfilled and is done.
-//!
-//! The supervisor is this process, or with `--detach` one of its own. Deliberately absent: a control socket. The plan
-//! file is the only wish, signals the only command, and both survive a crash of either side.
 
-pub mod service;
-pub mod state;
-pub mod plan;
-pub mod running;
-mod supervisor;
-mod progress;
-mod rebuild;
-pub mod wait;
 pub mod down;
 pub mod ps;
 pub mod logs;
 pub mod restart;
-pub mod compose;
 
 use crate::{
-    build::{self, Binaries},
+    build::Binaries,
     docker::engine::{Absent, Engine},
-    failure::Failure,
+    process::stop_signal,
+    stack::{
+        Kind, Stack, StackOptions,
+        compose::{ComposeStack, record::Record},
+        native::{self, NativeStack},
+        refuse_other_kind, show_changes,
+        state::StateFolder,
+        wait_until_healthy,
+    },
     world::World,
 };
-use anyhow::{Context, Result};
-use compose::stack::ComposeStack;
-use plan::{Planned, Web};
-use service::Plan;
-use state::StateFolder;
-use std::{
-    fs::OpenOptions,
-    os::unix::fs::OpenOptionsExt,
-    path::PathBuf,
-    process::{Child, Command, Stdio},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread,
-    time::Duration,
-};
-use wait::Started;
-use xshell::cmd;
+use anyhow::Result;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Feeds a realistic stream of logs, and makes a project, a source and an admin for it.
+    /// Feed a realistic stream of logs into a demo project, with a source and an admin
     #[arg(long)]
     demo: bool,
-    /// Returns when all is healthy; the stack runs on. `down` ends it.
+    /// Return when the stack is healthy and leave it running; `down` stops it
     #[arg(long)]
     detach: bool,
-    /// Runs unoptimised binaries and the Vite dev server, and rebuilds on every change.
+    /// Run unoptimized binaries and the Vite dev server, and rebuild on every change
     #[arg(long)]
     dev: bool,
-    /// Runs the services as processes of this machine. This is the choice where no Docker engine answers.
+    /// Run the services as processes of this machine [default if no Docker engine answers]
     #[arg(long, conflicts_with_all = ["docker", "prod"])]
     native: bool,
-    /// Runs the services in containers. This is the choice where a Docker engine answers.
+    /// Run the services in containers [default if a Docker engine answers]
     #[arg(long, conflicts_with = "dev")]
     docker: bool,
-    /// Runs the containers as in production: limits, secrets in files, no unsafe setting.
+    /// Run the containers as in production: limits, secrets in files, safe settings
     #[arg(long, conflicts_with_all = ["dev", "demo"])]
     prod: bool,
     #[command(flatten)]
-    pub place: Place,
-}
-
-/// Which of several stacks is meant.
-#[derive(Debug, Default, clap::Args)]
-pub struct Place {
-    /// The stack's folder; another folder is another stack. SQUALL_STATE sets it too. [default: target/squall]
-    #[arg(long, value_name = "DIR")]
-    pub state: Option<PathBuf>,
-}
-
-impl Place {
-    pub fn folder(&self, world: &World) -> Result<StateFolder> {
-        StateFolder::choose(&world.root, self.state.as_deref())
-    }
-}
-
-/// What kind of stack is wanted.
-#[derive(Debug, Clone)]
-pub struct Options {
-    pub demo: bool,
-    /// With the Vite dev server, and rebuilt on change.
-    pub dev: bool,
-    pub binaries: Binaries,
-    /// Takes any free ports and a server of its own, so that it meets neither other stacks nor the user's data.
-    pub isolated: bool,
-    /// Whether a power cut may lose nothing.
-    pub durable: bool,
+    stack: StackOptions,
 }
 
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
-    let folder = arguments.place.folder(world)?;
-    if in_containers(arguments, &folder)? {
-        return compose::up(world, arguments, &folder);
-    }
-    refuse_beside_containers(&folder)?;
+    let folder = arguments.stack.folder(world)?;
+    let kind = choose_kind(arguments, &folder)?;
     let lock = folder.lock()?;
-    report_leftovers(&folder)?;
-    let options = Options {
-        demo: arguments.demo,
-        dev: arguments.dev,
-        binaries: if arguments.dev { Binaries::Dev } else { Binaries::Release },
-        isolated: false,
-        durable: true,
-    };
-    let planned = prepare(world, &folder, &options)?;
-    let Planned { plan, ports, remarks } = planned;
-    remarks.iter().for_each(|remark| eprintln!("{remark}"));
-    let runs = folder.supervisor()?.is_some();
-    plan.write(&folder.plan())?;
+    refuse_other_kind(&folder, kind)?;
+    let mut stack = plan(world, arguments, &folder, kind)?;
     let stop = stop_signal()?;
-    if runs {
-        wait::until_healthy(&folder, &plan, &stop, Started::Before)?;
-    } else if arguments.detach {
-        let mut supervisor = start_supervisor(&folder, true)?;
-        if let Err(error) = wait::until_healthy(&folder, &plan, &stop, Started::Now(&mut supervisor)) {
-            folder.stop(Duration::from_secs(plan.stop_seconds))?;
-            return Err(error);
+    let was_running = stack.is_running()?;
+    let started = stack.start(arguments.detach).and_then(|()| wait_until_healthy(&mut *stack, &stop));
+    if let Err(error) = started.and_then(|()| greet(&*stack)) {
+        if !was_running {
+            stack.stop()?;
         }
-    } else {
-        return in_foreground(world, &folder, &plan, &stop, [lock, ports]);
+        return Err(error);
     }
-    greet(world, &folder, &plan)
+    drop(lock);
+    if arguments.detach || was_running {
+        return Ok(());
+    }
+    eprintln!("Press Ctrl-C to stop it.");
+    show_changes(&mut *stack, &stop)?;
+    stack.stop()?;
+    eprintln!("stopped");
+    Ok(())
 }
 
-/// What was asked for, else what runs already, else what this machine has.
-fn in_containers(arguments: &Arguments, folder: &StateFolder) -> Result<bool> {
+/// The kind that was asked for, else the one that is running, else what this machine has.
+fn choose_kind(arguments: &Arguments, folder: &StateFolder) -> Result<Kind> {
     if arguments.docker || arguments.prod {
-        return Ok(true);
+        return Ok(Kind::Containers);
     }
-    // A server of one's own, a watched build: neither goes with containers.
+    // A database of the user's own and a watched build do not go with containers.
     if arguments.native || arguments.dev || crate::postgres::given_url().is_some() {
-        return Ok(false);
+        return Ok(Kind::Processes);
     }
-    if ComposeStack::load(folder)?.is_some() {
-        return Ok(true);
+    if Record::load(folder)?.is_some() {
+        return Ok(Kind::Containers);
     }
     if folder.supervisor()?.is_some() {
-        return Ok(false);
+        return Ok(Kind::Processes);
     }
-    let found = Engine::find();
-    if let Err(Absent::Silent(_)) = &found {
-        eprintln!(
-            "there is a docker client, but its engine does not answer: the stack runs as processes of this machine"
-        );
+    match Engine::find() {
+        Ok(engine) if engine.compose().is_ok() => {
+            eprintln!(
+                "a Docker engine answers: running in containers; --native runs processes of this machine"
+            );
+            Ok(Kind::Containers)
+        }
+        Err(Absent::Silent(_)) => {
+            eprintln!(
+                "there is a docker client, but its engine does not answer: running as processes of this machine"
+            );
+            Ok(Kind::Processes)
+        }
+        _ => Ok(Kind::Processes),
     }
-    let engine = found.is_ok_and(|engine| engine.compose().is_ok());
-    if engine {
-        eprintln!(
-            "a Docker engine answers: the stack runs in containers; --native runs it as processes of this machine"
-        );
-    }
-    Ok(engine)
 }
 
-/// One folder, one stack.
-fn refuse_beside_containers(folder: &StateFolder) -> Result<()> {
-    let Some(stack) = ComposeStack::load(folder)? else { return Ok(()) };
-    let wrong = format!("the stack runs in containers already (Compose project {})", stack.project);
-    let next = "stop it with `cargo xtask down`, or name another stack with --state";
-    Err(Failure::new("starting the stack natively", wrong, next).into())
-}
-
-/// Builds what the stack runs and decides what it is made of. Starts nothing.
-pub fn prepare(world: &World, folder: &StateFolder, options: &Options) -> Result<Planned> {
-    let say = |line: &str| eprintln!("{line}");
-    build::binaries(world, options.binaries)?;
-    let web = if options.dev {
-        build::node_modules(world, &say)?;
-        Web::DevServer
-    } else {
-        Web::Built(build::web(world, &say)?)
-    };
-    plan::make(world, folder, options, &web)
-}
-
-/// The hidden command behind `--detach`.
-pub fn supervise(folder: &StateFolder) -> Result<()> {
-    let stop = stop_signal()?;
-    let plan = Plan::read(&folder.plan())?.context("there is no plan in the state folder")?;
-    if let Some(root) = plan.watch {
-        rebuild::watch_in_background(root, folder.clone());
-    }
-    supervisor::run(folder, &stop)
-}
-
-/// Starts a supervisor for the plan in the folder: one that outlives us, or one that ends with this thread.
-pub fn start_supervisor(folder: &StateFolder, outlives_us: bool) -> Result<Child> {
-    std::fs::create_dir_all(folder.logs())?;
-    let mut options = OpenOptions::new();
-    let log = options.create(true).append(true).mode(0o600).open(folder.log("supervisor"))?;
-    let mut command = Command::new(std::env::current_exe()?);
-    command.arg("supervise").arg("--state").arg(&folder.0).current_dir("/");
-    command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-    if outlives_us {
-        crate::process::own_session(&mut command);
-    } else {
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        crate::process::die_with_parent(&mut command, crate::process::SIGTERM);
-    }
-    command.spawn().context("starting the supervisor")
-}
-
-/// Set by Ctrl-C, SIGTERM, or a terminal that closes.
-pub fn stop_signal() -> Result<Arc<AtomicBool>> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
-        signal_hook::flag::register(signal, Arc::clone(&stop)).context("listening for signals")?;
-    }
-    Ok(stop)
-}
-
-/// Supervises in this thread; another one shows what happens.
-fn in_foreground(
-    world: &World,
+fn plan<'w>(
+    world: &'w World,
+    arguments: &Arguments,
     folder: &StateFolder,
-    plan: &Plan,
-    stop: &AtomicBool,
-    locks: [std::fs::File; 2],
-) -> Result<()> {
-    if let Some(root) = plan.watch.clone() {
-        rebuild::watch_in_background(root, folder.clone());
-    }
-    let outcome = thread::scope(|scope| {
-        let display = scope.spawn(|| {
-            let result = wait::until_healthy(folder, plan, stop, Started::Here)
-                .and_then(|()| greet(world, folder, plan));
-            if result.is_err() {
-                stop.store(true, Ordering::Relaxed);
-                return result;
-            }
-            // Healthy: others may change the stack now, and we only show it.
-            drop(locks);
-            eprintln!("Ctrl-C stops it.");
-            wait::show_changes(folder, stop)
-        });
-        let supervised = supervisor::run(folder, stop);
-        stop.store(true, Ordering::Relaxed);
-        let displayed = display.join().unwrap_or(Ok(()));
-        supervised.and(displayed)
-    });
-    // A stop that was asked for is a good end, unless it came before the stack was up.
-    outcome.inspect(|()| eprintln!("stopped"))
+    kind: Kind,
+) -> Result<Box<dyn Stack + 'w>> {
+    Ok(match kind {
+        Kind::Containers => Box::new(ComposeStack::plan(world, folder, arguments.demo, arguments.prod)?),
+        Kind::Processes => {
+            let options = native::Options {
+                demo: arguments.demo,
+                dev: arguments.dev,
+                binaries: if arguments.dev { Binaries::Dev } else { Binaries::Release },
+                isolated: false,
+                durable: true,
+            };
+            Box::new(NativeStack::plan(world, folder, &options)?)
+        }
+    })
 }
 
-/// Says where the stack is and how to get in.
-fn greet(world: &World, folder: &StateFolder, plan: &Plan) -> Result<()> {
-    println!("Squall is up: {}", plan.url);
-    if let Some(sign_in) = sign_in(folder, plan)? {
+/// Print where the stack is and how to sign in.
+fn greet(stack: &dyn Stack) -> Result<()> {
+    println!("Squall is up: {}", stack.url());
+    if let Some(sign_in) = stack.sign_in()? {
         println!("Sign in as {} with the password {}", sign_in.email, sign_in.password);
     }
-    if let Some(link) = setup_link(world, plan)? {
-        println!("First run: make the admin at {link}");
+    if let Some(link) = stack.setup_link()? {
+        println!("First run: create the admin at {link}");
     }
     Ok(())
-}
-
-struct SignIn {
-    email: String,
-    password: String,
-}
-
-/// The demo's admin, as the seed left it.
-fn sign_in(folder: &StateFolder, plan: &Plan) -> Result<Option<SignIn>> {
-    if plan.service("seed").is_none() {
-        return Ok(None);
-    }
-    let seeded =
-        std::fs::read_to_string(folder.secret("seed.json")).context("reading what the seed printed")?;
-    let seeded: serde_json::Value = serde_json::from_str(&seeded).context("reading what the seed printed")?;
-    let text = |name: &str| seeded[name].as_str().map(str::to_owned);
-    Ok(text("email").zip(text("password")).map(|(email, password)| SignIn { email, password }))
-}
-
-/// A fresh one-time link, if nobody has made the admin yet.
-pub fn setup_link(world: &World, plan: &Plan) -> Result<Option<String>> {
-    let Some(api) = plan.service("api") else { return Ok(None) };
-    let (shell, program) = (world.shell()?, &api.program);
-    let printed = world
-        .capture(cmd!(shell, "{program} setup-link").envs(&api.environment), "see `cargo xtask logs api`")?;
-    let link: serde_json::Value =
-        serde_json::from_str(printed.trim()).context("reading what `squall-api setup-link` printed")?;
-    Ok(link["url"].as_str().filter(|_| link["needed"] == true).map(str::to_owned))
-}
-
-pub fn report_leftovers(folder: &StateFolder) -> Result<()> {
-    let ended = folder.clean_up()?;
-    if !ended.is_empty() {
-        eprintln!("a supervisor was killed; ended what it left: {}", ended.join(", "));
-    }
-    Ok(())
-}
-
-/// A stack that ends with the thread that started it: for browser tests and benchmarks.
-pub struct Isolated {
-    pub folder: StateFolder,
-    pub plan: Plan,
-    supervisor: Child,
-}
-
-impl Isolated {
-    /// Starts a fresh stack in `folder`; what was in it before is deleted.
-    pub fn start(world: &World, folder: StateFolder, options: &Options) -> Result<Self> {
-        let _lock = folder.lock()?;
-        folder.stop(Duration::from_secs(5))?;
-        down::delete_data(&folder)?;
-        let planned = prepare(world, &folder, options)?;
-        Self::start_planned(folder, planned)
-    }
-
-    fn start_planned(folder: StateFolder, planned: Planned) -> Result<Self> {
-        let Planned { plan, ports, .. } = planned;
-        plan.write(&folder.plan())?;
-        let supervisor = start_supervisor(&folder, false)?;
-        let mut stack = Self { folder, plan, supervisor };
-        // Dropping the stack on failure ends what was started.
-        wait::until_healthy(
-            &stack.folder,
-            &stack.plan,
-            &AtomicBool::new(false),
-            Started::Now(&mut stack.supervisor),
-        )?;
-        drop(ports);
-        Ok(stack)
-    }
-}
-
-impl Drop for Isolated {
-    fn drop(&mut self) {
-        let _ = self.folder.stop(Duration::from_secs(self.plan.stop_seconds));
-        let _ = self.supervisor.kill();
-        let _ = self.supervisor.wait();
-    }
 }

@@ -1,162 +1,196 @@
-//! `workflows`: .github/workflows, written from the same steps that `ci` runs.
+//! `workflows`: .github/workflows, generated from the same steps that `ci` runs, and linted.
 //!
-//! Each job installs the tools, lets `doctor --fix` fetch the rest and runs its steps with one `cargo xtask ci`.
+//! Each job installs the tools, lets `doctor --fix` install the rest and runs its steps with one
+//! `cargo xtask ci`.
 
 use crate::{
-    ci::steps::{Job, STEPS, Step},
+    ci::steps::{Job, Resource, STEPS, Step},
+    doctor::Provision,
     failure::Failure,
     files,
     openapi::first_difference,
-    tools::Tools,
+    tools,
     world::World,
 };
 use anyhow::{Context, Result};
-use clap::Subcommand;
-use std::fs;
+use std::{collections::BTreeSet, fs};
+use xshell::cmd;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    #[command(subcommand)]
-    action: Action,
+    /// Change nothing; fail if a workflow would change, or if actionlint or zizmor finds a defect.
+    #[arg(long)]
+    pub check: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
-enum Action {
-    /// Writes .github/workflows.
-    #[command(after_help = "Example:\n  cargo xtask workflows generate")]
-    Generate,
-    /// Fails if .github/workflows is not what `generate` would write.
-    #[command(after_help = "Example:\n  cargo xtask workflows check")]
-    Check,
+pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
+    let folder = world.root.join(".github/workflows");
+    let pins = Pins::read(world)?;
+    for (name, fresh) in [("ci.yml", ci(&pins)?), ("scheduled.yml", scheduled(&pins)?)] {
+        let path = folder.join(name);
+        let committed = files::read_if_there(&path)?.unwrap_or_default();
+        if !arguments.check {
+            fs::create_dir_all(&folder)?;
+            fs::write(&path, fresh).with_context(|| format!("writing {}", path.display()))?;
+        } else if committed != fresh {
+            let difference = first_difference(&committed, &fresh);
+            let wrong =
+                format!("it differs from what the steps generate; the first difference is {difference}");
+            let next = "run `cargo xtask workflows`, and commit .github/workflows";
+            let tried = format!("comparing .github/workflows/{name} with the steps of `ci`");
+            return Err(Failure::new(tried, wrong, next).into());
+        }
+    }
+    if arguments.check { lint(world) } else { Ok(()) }
 }
 
-/// An action of GitHub's, pinned by the commit that the version's tag named.
-struct Pin {
-    action: &'static str,
-    commit: &'static str,
-    version: &'static str,
+fn lint(world: &World) -> Result<()> {
+    let shell = world.shell()?;
+    let (actionlint, zizmor) = (tools::program(world, "actionlint")?, tools::program(world, "zizmor")?);
+    // Without shellcheck and pyflakes: whether a machine has them must not decide.
+    world.run(cmd!(shell, "{actionlint} -shellcheck= -pyflakes="), "fix xtask/src/workflows.rs")?;
+    world.run(
+        cmd!(shell, "{zizmor} --quiet --offline --no-progress .github"),
+        "fix xtask/src/workflows.rs or the file of .github named above",
+    )
 }
 
-const CHECKOUT: Pin =
-    Pin { action: "actions/checkout", commit: "3d3c42e5aac5ba805825da76410c181273ba90b1", version: "v7.0.1" };
-const CACHE: Pin =
-    Pin { action: "actions/cache", commit: "27d5ce7f107fe9357f9df03efb73ab90386fccae", version: "v5.0.5" };
-const SETUP_NODE: Pin = Pin {
-    action: "actions/setup-node",
-    commit: "820762786026740c76f36085b0efc47a31fe5020",
-    version: "v7.0.0",
-};
-const SETUP_PYTHON: Pin = Pin {
-    action: "actions/setup-python",
-    commit: "5fda3b95a4ea91299a34e894583c3862153e4b97",
-    version: "v7.0.0",
-};
+/// The actions of .github/actions/pins: `actions/cache@COMMIT # VERSION`.
+struct Pins(Vec<String>);
 
-/// The Node.js and Python that the jobs run with; tools.toml says only the oldest that will do.
-const NODE: &str = "22";
-const PYTHON: &str = "3.12";
-/// Tests of the Rust code start these themselves. A runner has neither; .ci/run installs the same.
-const SERVERS: [&str; 2] = ["redis-server", "nginx-light"];
-const INSTALL: &str =
-    "sudo apt-get update --quiet && sudo apt-get install --yes --quiet --no-install-recommends";
+impl Pins {
+    fn read(world: &World) -> Result<Self> {
+        let path = world.root.join(".github/actions/pins/action.yml");
+        let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        Ok(Self(
+            text.lines().filter_map(|line| line.trim().strip_prefix("- uses: ")).map(str::to_owned).collect(),
+        ))
+    }
 
+    fn uses(&self, action: &str, with: &[(&str, &str)]) -> Result<String> {
+        let pin = self.0.iter().find(|pin| pin.starts_with(&format!("actions/{action}@")));
+        let pin = pin.with_context(|| format!(".github/actions/pins/action.yml has no actions/{action}"))?;
+        let with: String = with.iter().map(|(name, value)| format!("          {name}: {value}\n")).collect();
+        Ok(format!("      - uses: {pin}\n        with:\n{with}"))
+    }
+}
+
+/// The versions that jobs run with; tools.toml has only the oldest that works.
+const NODE: &str = "'22'";
+const PYTHON: &str = "'3.12'";
+
+/// A job, its name in the workflow, its title, and how many minutes it may take.
 const JOBS: [(Job, &str, &str, u32); 5] = [
     (Job::Static, "static", "Formatting, lints, types, queries", 30),
-    (Job::Rust, "rust", "Rust tests, migrations", 45),
+    (Job::Rust, "rust", "Rust tests, migrations", 60),
     (Job::Web, "web", "Web tests and build", 20),
     (Job::Browser, "browser", "API description, browser tests", 45),
     (Job::Docker, "docker", "Images, the stack in containers", 60),
 ];
 
-pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
-    let path = world.root.join(".github/workflows/ci.yml");
-    let fresh = ci(&Tools::read(world)?);
-    if arguments.action == Action::Generate {
-        fs::create_dir_all(world.root.join(".github/workflows"))?;
-        return fs::write(&path, fresh).with_context(|| format!("writing {}", path.display()));
-    }
-    let committed = files::read_if_there(&path)?.unwrap_or_default();
-    if committed == fresh {
-        return Ok(());
-    }
-    let wrong = format!(
-        "it is not what the steps make; the first difference is {}",
-        first_difference(&committed, &fresh)
-    );
-    let next = "run `cargo xtask workflows generate`, and commit .github/workflows/ci.yml";
-    Err(Failure::new("comparing .github/workflows/ci.yml with the steps of `ci`", wrong, next).into())
-}
-
-fn ci(tools: &Tools) -> String {
-    let head = "\
-# Written by `cargo xtask workflows generate` from xtask/src/ci/steps.rs. Do not edit; CI fails when it differs.
-name: CI
+fn head(name: &str, triggers: &str) -> String {
+    format!(
+        "\
+# Generated by `cargo xtask workflows` from xtask/src/ci/steps.rs. Do not edit.
+name: {name}
 
 on:
-  push:
-    branches: [main]
-  pull_request:
-
+{triggers}
 permissions:
   contents: read
 
 concurrency:
-  group: ci-${{ github.ref }}
-  # A newer commit of a pull request makes the older run worthless; each commit of main keeps its own.
-  cancel-in-progress: ${{ github.event_name == 'pull_request' }}
+  group: ${{{{ github.workflow }}}}-${{{{ github.ref }}}}
+  # A newer commit of a pull request replaces the older run; each commit of main keeps its own.
+  cancel-in-progress: ${{{{ github.event_name == 'pull_request' }}}}
 
 env:
   CARGO_TERM_COLOR: always
 
 jobs:
-";
-    let jobs = JOBS.iter().map(|(job, id, name, minutes)| self::job(tools, *job, id, name, *minutes));
-    head.to_owned() + &jobs.collect::<Vec<_>>().join("\n")
+"
+    )
 }
 
-fn job(tools: &Tools, job: Job, id: &str, name: &str, minutes: u32) -> String {
-    let steps = || STEPS.iter().filter(move |step| step.job == job);
-    let wheel = &tools.postgres.wheel;
-    let cargo_home = ["~/.cargo/registry", "~/.cargo/git/db", "target", "xtask/target"];
-    let mut text =
-        format!("  {id}:\n    name: {name}\n    runs-on: ubuntu-24.04\n    timeout-minutes: {minutes}\n");
-    if job == Job::Docker {
-        // A runner has an engine; a job that skips all its steps would look as if they had passed.
-        text += "    env:\n      SQUALL_DOCKER: required\n";
+fn ci(pins: &Pins) -> Result<String> {
+    let mut text = head("CI", "  push:\n    branches: [main]\n  pull_request:\n");
+    for (job, id, title, minutes) in JOBS {
+        let steps: Vec<_> = STEPS.iter().filter(|step| step.job == job).collect();
+        text += &job_head(id, title, minutes);
+        text += &setup(pins, id, &steps)?;
+        let ids: Vec<_> = steps.iter().map(|step| step.id).collect();
+        text += &format!("      - run: cargo xtask ci --keep-going --no-skip {}\n\n", ids.join(" "));
     }
-    text += "    steps:\n";
-    text += &uses(&CHECKOUT, &[("persist-credentials", "false")]);
-    text += &uses(
-        &SETUP_NODE,
-        &[
-            ("node-version", &format!("'{NODE}'")),
-            ("cache", "npm"),
-            ("cache-dependency-path", "web/package-lock.json"),
-        ],
+    let (ids, results) = (JOBS.map(|(_, id, ..)| id).join(", "), JOBS.map(|_| "success").join(" "));
+    text += &format!(
+        "  # The one check that a branch rule needs to name.
+  required:
+    name: Required
+    if: always()
+    needs: [{ids}]
+    runs-on: ubuntu-24.04
+    timeout-minutes: 5
+    steps:
+      - run: test \"$RESULTS\" = '{results}'
+        env:
+          RESULTS: ${{{{ join(needs.*.result, ' ') }}}}
+"
     );
-    text += &uses(&SETUP_PYTHON, &[("python-version", &format!("'{PYTHON}'"))]);
-    let compiles = |step: &Step| step.uses.contains(&crate::ci::steps::Resource::Target);
-    // Images are compiled inside the engine, which keeps a cache of its own.
-    if (steps().any(compiles) && job != Job::Docker) || job == Job::Rust {
-        let key =
-            format!("cargo-{id}-${{{{ runner.os }}}}-${{{{ hashFiles('Cargo.lock', 'xtask/Cargo.lock') }}}}");
-        let restore = format!("cargo-{id}-${{{{ runner.os }}}}-");
-        let paths = format!("|\n{}", cargo_home.map(|path| format!("            {path}\n")).concat());
-        text += &uses(&CACHE, &[("path", paths.trim_end()), ("key", &key), ("restore-keys", &restore)]);
-    }
-    let key = format!("tools-{}-{}-${{{{ hashFiles('xtask/tools.toml') }}}}", wheel.package, wheel.version);
-    text += &uses(&CACHE, &[("path", "~/.cache/squall"), ("key", &key)]);
-    if job == Job::Rust {
-        text += &format!("      - run: {INSTALL} {}\n", SERVERS.join(" "));
-    }
-    text += "      - run: cargo xtask doctor --fix\n";
-    let ids: Vec<_> = steps().map(|step| step.id).collect();
-    text + &format!("      - run: cargo xtask ci --keep-going {}\n", ids.join(" "))
+    Ok(text)
 }
 
-fn uses(pin: &Pin, with: &[(&str, &str)]) -> String {
-    let with: String = with.iter().map(|(name, value)| format!("          {name}: {value}\n")).collect();
-    format!("      - uses: {}@{} # {}\n        with:\n{with}", pin.action, pin.commit, pin.version)
+/// What depends on the day rather than on the change.
+fn scheduled(pins: &Pins) -> Result<String> {
+    let mut text = head("Scheduled", "  schedule:\n    - cron: '20 4 * * 1'\n  workflow_dispatch:\n");
+    text += &job_head("advisories", "Known vulnerabilities", 15);
+    text += &setup(pins, "advisories", &[])?;
+    text += "      - run: cargo xtask lint advisories\n\n";
+    text += &job_head("fuzz", "Fuzzing", 60);
+    text += &setup(pins, "fuzz", &[])?;
+    text += "      - run: rustup toolchain install nightly --profile minimal\n";
+    text += "      - run: cargo install cargo-fuzz --locked\n";
+    text += "      - run: cargo xtask fuzz --seconds 600\n";
+    Ok(text)
+}
+
+fn job_head(id: &str, title: &str, minutes: u32) -> String {
+    format!(
+        "  {id}:\n    name: {title}\n    runs-on: ubuntu-24.04\n    timeout-minutes: {minutes}\n    steps:\n"
+    )
+}
+
+/// Tools and caches of a job that runs these steps.
+fn setup(pins: &Pins, id: &str, steps: &[&Step]) -> Result<String> {
+    let mut text = pins.uses("checkout", &[("persist-credentials", "false")])?;
+    let npm = [("node-version", NODE), ("cache", "npm"), ("cache-dependency-path", "web/package-lock.json")];
+    text += &pins.uses("setup-node", &npm)?;
+    text += &pins.uses("setup-python", &[("python-version", PYTHON)])?;
+    let compiles = |step: &&&Step| step.uses.contains(&Resource::Target) && step.job != Job::Docker;
+    // Images are compiled inside the engine, which keeps a cache of its own.
+    if steps.iter().find(compiles).is_some() {
+        let paths = ["~/.cargo/registry", "~/.cargo/git/db", "target", "xtask/target"];
+        let paths = paths.map(|path| format!("\n            {path}")).concat();
+        let restore = format!("cargo-{id}-${{{{ runner.os }}}}-");
+        let key =
+            format!("{restore}${{{{ hashFiles('rust-toolchain.toml', 'Cargo.lock', 'xtask/Cargo.lock') }}}}");
+        let with = [("path", &*format!("|{paths}")), ("key", &key), ("restore-keys", &restore)];
+        text += &pins.uses("cache", &with)?;
+    }
+    let key = "tools-${{ runner.os }}-${{ hashFiles('xtask/tools.toml') }}";
+    text += &pins.uses("cache", &[("path", "~/.cache/squall"), ("key", key)])?;
+    // A runner has a browser, and its user is not root.
+    let provisions: BTreeSet<_> = steps.iter().flat_map(|step| step.provisions).collect();
+    let servers = provisions.into_iter().filter(|provision| **provision != Provision::Chromium);
+    let packages: Vec<_> = servers.flat_map(|provision| provision.packages()).copied().collect();
+    if !packages.is_empty() {
+        let install = "sudo apt-get install --yes --quiet --no-install-recommends";
+        let packages = packages.join(" ");
+        text += &format!("      - run: sudo apt-get update --quiet && {install} {packages}\n");
+    }
+    if !steps.is_empty() {
+        text += "      - run: cargo xtask doctor --fix\n";
+    }
+    Ok(text)
 }
 
 #[cfg(test)]
@@ -164,57 +198,29 @@ mod tests {
     use super::*;
     use std::path::Path;
 
-    fn world() -> World {
-        World::new(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()).unwrap()
+    fn text() -> String {
+        let world = World::new(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()).unwrap();
+        ci(&Pins::read(&world).unwrap()).unwrap()
     }
 
     #[test]
-    fn the_committed_workflow_is_the_generated_one() {
-        run(&world(), &Arguments { action: Action::Check }).unwrap();
-    }
-
-    #[test]
-    fn every_step_is_in_exactly_one_job_and_every_command_is_ours() {
-        let text = ci(&Tools::read(&world()).unwrap());
-        let runs: Vec<_> = text.lines().filter_map(|line| line.trim().strip_prefix("- run: ")).collect();
-        assert!(runs.iter().all(|run| run.starts_with("cargo xtask ") || run.starts_with(INSTALL)));
-        for step in &STEPS {
+    fn every_step_is_in_exactly_one_job_and_every_job_is_required() {
+        let text = text();
+        let runs: Vec<_> = text.lines().filter(|line| line.contains("cargo xtask ci")).collect();
+        for step in STEPS {
             let jobs = runs.iter().filter(|run| run.split(' ').any(|word| word == step.id)).count();
-            assert!(jobs >= 1, "{} is in no job", step.id);
+            assert_eq!(jobs, 1, "{}", step.id);
         }
+        let needed = text.lines().find_map(|line| line.trim().strip_prefix("needs: [")).unwrap();
+        assert_eq!(needed.split(", ").count(), runs.len());
     }
 
     #[test]
-    fn the_job_that_tests_rust_has_the_servers_that_a_bare_machine_gets() {
-        let text = ci(&Tools::read(&world()).unwrap());
+    fn a_job_installs_the_servers_that_its_steps_start() {
+        let text = text();
         let (_, rust) = text.split_once("\n  rust:\n").unwrap();
         let (rust, _) = rust.split_once("\n\n").unwrap();
-        let script = fs::read_to_string(world().root.join(".ci/run")).unwrap();
-        for server in SERVERS {
-            assert!(rust.contains(&format!(" {server}")), "{rust}");
-            assert!(script.contains(&format!("packages+=({server})")), "{server}");
-        }
-    }
-
-    #[test]
-    fn the_job_with_docker_does_not_pass_without_an_engine() {
-        let text = ci(&Tools::read(&world()).unwrap());
-        assert_eq!(text.matches("SQUALL_DOCKER: required").count(), 1);
-        assert!(text.find("SQUALL_DOCKER").unwrap() > text.find("\n  docker:\n").unwrap());
-    }
-
-    #[test]
-    fn every_action_is_pinned_by_a_whole_commit() {
-        let text = ci(&Tools::read(&world()).unwrap());
-        for line in text.lines().filter_map(|line| line.trim().strip_prefix("- uses: ")) {
-            let (_, commit) = line.split_once('@').unwrap();
-            let (commit, version) = commit.split_once(" # ").unwrap();
-            assert!(
-                commit.len() == 40
-                    && commit.chars().all(|c| c.is_ascii_hexdigit())
-                    && version.starts_with('v'),
-                "{line}"
-            );
-        }
+        assert!(rust.contains(" nginx-light redis-server\n"), "{rust}");
+        assert_eq!(text.matches("apt-get update").count(), 1);
     }
 }

@@ -1,11 +1,11 @@
-//! What every command starts from: where the repository is, what a person tuned, how its tools are called.
+//! What every command starts from: the repository, its settings, and how its tools are called.
 
 use crate::{
     failure::{Exit, Failure, OrFail},
     process::{SIGTERM, die_with_parent},
 };
 use anyhow::{Context, Result, anyhow};
-use cargo_metadata::{Metadata, MetadataCommand};
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 use serde::{Deserialize, de::DeserializeOwned};
 use std::{
     collections::BTreeMap,
@@ -67,10 +67,11 @@ pub struct Backup {
     pub to: String,
 }
 
-/// The two ways the workspace is compiled.
+/// A profile of the workspace's Cargo.toml.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Profile {
     Debug,
+    Up,
     Release,
 }
 
@@ -78,6 +79,7 @@ impl Profile {
     pub fn folder(self) -> &'static str {
         match self {
             Self::Debug => "debug",
+            Self::Up => "up",
             Self::Release => "release",
         }
     }
@@ -108,16 +110,40 @@ impl World {
         Ok(shell)
     }
 
-    /// The members of the workspace, without their dependencies: 0.02 s instead of 0.4.
+    /// The packages of the workspace and what each depends on, without packages from elsewhere: 0.02 s
+    /// instead of 0.4.
     pub fn metadata(&self) -> Result<&Metadata> {
         if let Some(metadata) = self.metadata.get() {
             return Ok(metadata);
         }
         let metadata = MetadataCommand::new().current_dir(&self.root).no_deps().exec().or_fail(
             "cargo metadata --no-deps",
-            "mend the Cargo.toml that the message names; `cargo xtask doctor` tells whether cargo itself is there",
+            "fix the Cargo.toml named above; `cargo xtask doctor` shows whether cargo itself is missing",
         )?;
         Ok(self.metadata.get_or_init(|| metadata))
+    }
+
+    /// The named packages, and all packages of the workspace that they are built from.
+    pub fn packages(&self, names: &[&str]) -> Result<Vec<&Package>> {
+        let all = &self.metadata()?.packages;
+        let mut found: Vec<&Package> =
+            all.iter().filter(|package| names.contains(&package.name.as_str())).collect();
+        let mut next = 0;
+        while let Some(package) = found.get(next).copied() {
+            let built = package.dependencies.iter().filter(|it| it.kind != DependencyKind::Development);
+            let folders: Vec<_> = built.filter_map(|dependency| dependency.path.as_ref()).collect();
+            let is_new = |package: &&Package| {
+                package
+                    .manifest_path
+                    .parent()
+                    .is_some_and(|folder| folders.iter().any(|it| it.as_path() == folder))
+                    && !found.iter().any(|known| known.id == package.id)
+            };
+            let new: Vec<_> = all.iter().filter(is_new).collect();
+            found.extend(new);
+            next += 1;
+        }
+        Ok(found)
     }
 
     /// Where cargo puts the binaries of the workspace.
@@ -132,56 +158,53 @@ impl World {
         Ok(self.target()?.join(profile.folder()).join(name))
     }
 
-    /// Where xtask keeps what it makes; never cargo's own folder, which may be shared between clones.
+    /// Where xtask keeps its files; never cargo's own folder, which may be shared between clones.
     pub fn build_folder(&self) -> PathBuf {
         self.root.join("target")
     }
 
-    /// Runs a command with its output on the terminal. On failure `next` says what a person can do.
+    /// Run a command with its output on the terminal. `next` tells the user what to do if it fails.
     pub fn run(&self, command: impl Into<Command>, next: &str) -> Result<()> {
-        let mut command = bound_to_us(command.into());
-        let status = command.status().map_err(|error| missing(&command, &error))?;
+        let mut command = ends_with_xtask(command.into());
+        let status = command.status().map_err(|error| not_started(&command, &error))?;
         match status.success() {
             true => Ok(()),
-            false => Err(Failure::new(
-                show(&command),
-                format!("it ended with {status}; its output is above"),
-                next,
-            )
-            .into()),
+            false => {
+                let wrong = format!("it ended with {status}; its output is above");
+                Err(Failure::new(show(&command), wrong, next).into())
+            }
         }
     }
 
-    /// Runs a command quietly and returns what it printed.
+    /// Run a command quietly and return what it printed.
     pub fn capture(&self, command: impl Into<Command>, next: &str) -> Result<String> {
-        let mut command = bound_to_us(command.into());
-        let output = command.output().map_err(|error| missing(&command, &error))?;
+        let mut command = ends_with_xtask(command.into());
+        let output = command.output().map_err(|error| not_started(&command, &error))?;
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
-        let said = [output.stdout, output.stderr].concat();
-        let said = String::from_utf8_lossy(&said);
-        Err(Failure::new(show(&command), format!("it ended with {}:\n{said}", output.status), next).into())
+        let printed = [output.stdout, output.stderr].concat();
+        let wrong = format!("it ended with {}:\n{}", output.status, String::from_utf8_lossy(&printed));
+        Err(Failure::new(show(&command), wrong, next).into())
     }
 }
 
-/// Where an image or a package has put the programs; nothing in a clone, where cargo builds them.
+/// Where an image or a package has put the programs; none in a clone, where cargo builds them.
 pub fn installed_programs() -> Option<PathBuf> {
     env::var_os("SQUALL_BIN").filter(|folder| !folder.is_empty()).map(PathBuf::from)
 }
 
-/// Whoever ends xtask means what it runs, too.
-fn bound_to_us(mut command: Command) -> Command {
+/// Stopping xtask stops what it runs, too.
+fn ends_with_xtask(mut command: Command) -> Command {
     die_with_parent(&mut command, SIGTERM);
     command
 }
 
-/// Names a program that could not be started at all.
-fn missing(command: &Command, error: &std::io::Error) -> anyhow::Error {
+fn not_started(command: &Command, error: &std::io::Error) -> anyhow::Error {
     let failure = Failure::new(
         show(command),
         format!("{} could not be started: {error}", command.get_program().display()),
-        "see `cargo xtask doctor`, which says how to get each tool",
+        "run `cargo xtask doctor`, which shows how to get each tool",
     );
     match error.kind() {
         std::io::ErrorKind::NotFound => failure.exit(Exit::ToolMissing).into(),
@@ -202,133 +225,38 @@ pub fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T> {
 
 /// The variables a person set for Squall's own processes.
 pub fn squall_variables() -> BTreeMap<String, String> {
-    let ours = |name: &str| {
-        name == "REDIS_URL"
-            || name.starts_with("SQUALL_")
-                && !matches!(
-                    name,
-                    "SQUALL_STATE" | "SQUALL_PG_BIN" | "SQUALL_CACHE" | "SQUALL_BIN" | "SQUALL_DOCKER"
-                )
-    };
+    const OF_XTASK: [&str; 5] =
+        ["SQUALL_STATE", "SQUALL_PG_BIN", "SQUALL_CACHE", "SQUALL_BIN", "SQUALL_DOCKER"];
+    let ours = |name: &str| name == "REDIS_URL" || name.starts_with("SQUALL_") && !OF_XTASK.contains(&name);
     let utf8 = env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     utf8.filter(|(name, _)| ours(name)).collect()
 }
 
-/// What the repository's `.env` sets; a variable of the shell wins over it.
-pub fn env_file(root: &Path) -> BTreeMap<String, String> {
-    parse_env_file(&fs::read_to_string(root.join(".env")).unwrap_or_default())
-}
-
-/// `NAME=value` a line, as Compose reads it. What it fills in from other variables (`${NAME}`) stays as it is written.
-fn parse_env_file(text: &str) -> BTreeMap<String, String> {
-    let lines = text.lines().map(str::trim).filter(|line| !line.starts_with('#'));
-    let pairs = lines.filter_map(|line| line.trim_start_matches("export ").split_once(['=', ':']));
-    pairs.map(|(name, value)| (name.trim().to_owned(), env_value(value.trim()))).collect()
-}
-
-/// A comment begins behind a blank, or behind the closing quote. Between double quotes a backslash says how to read what follows.
-fn env_value(text: &str) -> String {
-    if let Some((quoted, _)) = text.strip_prefix('\'').and_then(|rest| rest.split_once('\'')) {
-        return quoted.to_owned();
-    }
-    if let Some(quoted) = text.strip_prefix('"').and_then(double_quoted) {
-        return quoted;
-    }
-    text.split(" #").next().unwrap_or_default().trim_end().to_owned()
-}
-
-/// What stands before the closing quote, if there is one.
-fn double_quoted(text: &str) -> Option<String> {
-    let (mut value, mut letters) = (String::new(), text.chars());
-    loop {
-        match letters.next()? {
-            '"' => return Some(value),
-            '\\' => match letters.next()? {
-                'n' => value.push('\n'),
-                'r' => value.push('\r'),
-                't' => value.push('\t'),
-                escaped @ ('"' | '\\' | '$') => value.push(escaped),
-                other => value.extend(['\\', other]),
-            },
-            letter => value.push(letter),
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
 
-    /// A line of `.env`, and what Compose 2.40.3 makes of it.
-    const READ: [(&str, &str, &str); 16] = [
-        ("A=plain # comment", "A", "plain"),
-        ("B=no#comment", "B", "no#comment"),
-        ("C=\"quoted # not\" # comment", "C", "quoted # not"),
-        ("D='single # not' # comment", "D", "single # not"),
-        ("E=", "E", ""),
-        ("F= # only comment", "F", "# only comment"),
-        ("G=\" in ner \"", "G", " in ner "),
-        (r#"H="a\"b\nc""#, "H", "a\"b\nc"),
-        (r"I='a\nb'", "I", r"a\nb"),
-        ("J=it's", "J", "it's"),
-        ("export K=exported", "K", "exported"),
-        ("  L = spaced", "L", "spaced"),
-        ("M=tab\t# c", "M", "tab\t# c"),
-        ("N=a=b", "N", "a=b"),
-        ("O: colon", "O", "colon"),
-        (r"P=a\nb", "P", r"a\nb"),
-    ];
-
-    fn written() -> String {
-        let lines: Vec<_> = READ.iter().map(|(line, ..)| *line).collect();
-        format!("# comment\n\n{}\nnonsense\n", lines.join("\n"))
+    /// The repository.
+    pub fn root() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
     }
 
-    #[test]
-    fn an_env_file_is_read_as_compose_reads_it() {
-        let variables = parse_env_file(&written());
-        assert_eq!(variables.len(), READ.len());
-        for (line, name, expected) in READ {
-            assert_eq!(variables[name], expected, "{line}");
-        }
-    }
-
-    #[test]
-    fn compose_itself_reads_that_file_so_where_it_is_there() {
-        let folder = env::temp_dir().join(format!("squall-env-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        let asked: String = READ.iter().map(|(_, name, _)| format!("      {name}: ${{{name}-}}\n")).collect();
-        let compose = format!("services:\n  a:\n    image: a\n    environment:\n{asked}");
-        fs::write(folder.join("compose.yaml"), compose).unwrap();
-        fs::write(folder.join(".env"), written()).unwrap();
-        let mut command = Command::new("docker");
-        command.args([
-            "compose",
-            "--file",
-            "compose.yaml",
-            "--env-file",
-            ".env",
-            "config",
-            "--format",
-            "json",
-        ]);
-        command.current_dir(&folder);
-        READ.iter().for_each(|(_, name, _)| {
-            command.env_remove(name);
-        });
-        let output = command.output();
-        fs::remove_dir_all(&folder).unwrap();
-        let Some(output) = output.ok().filter(|output| output.status.success()) else { return };
-        let config: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-        for (line, name, expected) in READ {
-            assert_eq!(config["services"]["a"]["environment"][name], expected, "{line}");
-        }
+    fn world() -> World {
+        World::new(root()).unwrap()
     }
 
     #[test]
     fn the_committed_settings_are_valid() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned();
-        World::new(root).unwrap();
+        world();
+    }
+
+    #[test]
+    fn a_package_is_built_from_what_it_depends_on_but_not_from_the_other_programs() {
+        let world = world();
+        let packages = world.packages(&["squall-worker"]).unwrap();
+        let has = |name: &str| packages.iter().any(|package| *package.name == name);
+        assert!(has("squall-worker") && has("squall-boot") && has("squall-grouping"), "{packages:?}");
+        assert!(!has("squall-api") && !has("squall-edge"));
     }
 }

@@ -1,8 +1,9 @@
-//! Events by project key: so many a second, and a burst now and then.
+//! Events by project key: a rate, and a burst now and then.
 //!
-//! A bucket fills with what is let in and drains at the rate; what would make it run over has to wait (the leaky bucket
-//! as a meter, the same as GCRA counted in events instead of time). A batch larger than the whole burst is let in when
-//! the bucket is empty, and paid for by a longer wait after it: otherwise it could never be sent.
+//! A leaky bucket: it fills with the events that are allowed and drains at the rate, and a batch that would make it
+//! overflow has to wait. A batch larger than the whole burst is allowed when the bucket is empty, and the wait after it is
+//! longer: otherwise it could never be sent. The crate `governor` never allows such a batch, and its state cannot be
+//! shared with the script in Redis.
 
 use squall_base::Environment;
 use squall_live::Redis;
@@ -11,14 +12,14 @@ use std::{
     sync::{LazyLock, Mutex, PoisonError},
 };
 
-/// Levels are counted in millionths of an event: a microsecond at a rate of one a second. All numbers then stay whole, and
-/// below 2^53, which is what Lua can count to.
-const WHOLE: u64 = 1_000_000;
+/// Levels are in millionths of an event: what drains in a microsecond at one event a second. All numbers then stay
+/// integers below 2^53, the limit of Lua.
+const EVENT: u64 = 1_000_000;
 
-/// Keys remembered at most; those with an empty bucket are forgotten first, since nothing is known of them.
-const REMEMBERED: usize = 10_000;
+/// About 500 kB. When full, keys with an empty bucket are forgotten, which changes nothing for them.
+const CAPACITY: usize = 10_000;
 
-/// What a key may send.
+/// How much a key may send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     /// Events a second, at least 1 and at most 10,000,000.
@@ -28,26 +29,26 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// Reads `SQUALL_INGEST_RATE` and `SQUALL_INGEST_BURST`; without a rate there is no limit.
+    /// Read `SQUALL_INGEST_RATE` and `SQUALL_INGEST_BURST`; without a rate there is no limit.
     pub fn read(env: &mut Environment) -> Option<Self> {
         let per_second = env.count(
             "SQUALL_INGEST_RATE",
             0,
             0..=10_000_000,
-            "Events a second that each project key may send; more is answered with 429. 0 sets no limit.",
+            "Events per second that each project key may send; more is answered with 429. 0 means no limit.",
         );
         let burst = env.count(
             "SQUALL_INGEST_BURST",
             0,
             0..=1_000_000_000,
-            "Events that a project key may send at once, before its rate counts; 0 is ten seconds of the rate.",
+            "Events that a project key may send at once, beyond its rate; 0 means ten seconds of the rate.",
         );
         let burst = if burst == 0 { per_second * 10 } else { burst };
         (per_second > 0).then_some(Self { per_second, burst })
     }
 }
 
-/// How full a key's bucket was, in millionths of an event, and when, in microseconds.
+/// The level of a key's bucket, in millionths of an event, at a time in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bucket {
     level: u64,
@@ -55,19 +56,19 @@ pub struct Bucket {
 }
 
 impl Bucket {
-    /// Lets in so many events at `now`.
+    /// Allow and count events at `now`.
     ///
     /// # Errors
-    /// How many microseconds to wait until they could be let in; nothing is counted.
+    /// The microseconds to wait until they are allowed; nothing is counted.
     pub fn spend(known: Option<Self>, rate: Rate, events: u64, now: u64) -> Result<Self, u64> {
         let level = known.map_or(0, |known| known.level_at(now, rate));
-        let over = (level + events.min(rate.burst) * WHOLE).saturating_sub(rate.burst * WHOLE);
+        let over = (level + events.min(rate.burst) * EVENT).saturating_sub(rate.burst * EVENT);
         if over > 0 {
             return Err(over.div_ceil(rate.per_second));
         }
-        // A clock that went back must not drain the same time twice.
+        // If the clock went back, the same time must not drain twice.
         let at = known.map_or(now, |known| known.at.max(now));
-        Ok(Self { level: level + events * WHOLE, at })
+        Ok(Self { level: level + events * EVENT, at })
     }
 
     fn level_at(self, now: u64, rate: Rate) -> u64 {
@@ -80,13 +81,13 @@ impl Bucket {
 pub struct Buckets(Mutex<HashMap<i64, Bucket>>);
 
 impl Buckets {
-    /// How many microseconds a key has to wait; 0 when the events are let in, which is counted.
+    /// The microseconds a key has to wait; 0 if the events are allowed, which is counted.
     pub fn spend(&self, key_id: i64, rate: Rate, events: u64, now: u64) -> u64 {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match Bucket::spend(known.get(&key_id).copied(), rate, events, now) {
             Err(wait) => wait,
             Ok(bucket) => {
-                if known.len() >= REMEMBERED {
+                if known.len() >= CAPACITY {
                     known.retain(|_, bucket| bucket.level_at(now, rate) > 0);
                 }
                 known.insert(key_id, bucket);
@@ -98,7 +99,7 @@ impl Buckets {
 
 static SPEND: LazyLock<redis::Script> = LazyLock::new(|| redis::Script::new(include_str!("bucket.lua")));
 
-/// [`Buckets::spend`] for all replicas; `None` when Redis is away. Without `now`, by Redis's clock.
+/// [`Buckets::spend`] for all replicas; `None` if Redis is unusable. Without `now`, the clock of Redis counts.
 pub async fn spend_shared(
     redis: &Redis,
     key: &str,
@@ -120,17 +121,17 @@ mod tests {
     const SECOND: u64 = 1_000_000;
 
     #[test]
-    fn a_burst_is_let_in_and_then_the_rate() {
+    fn a_burst_is_allowed_and_then_the_rate() {
         let buckets = Buckets::default();
         assert_eq!(buckets.spend(1, RATE, 500, 0), 0);
         assert_eq!(buckets.spend(1, RATE, 1, 0), SECOND / 100);
         assert_eq!(buckets.spend(1, RATE, 100, SECOND / 2), SECOND / 2);
         assert_eq!(buckets.spend(1, RATE, 100, SECOND), 0);
-        assert_eq!(buckets.spend(2, RATE, 500, 0), 0, "another key has a bucket of its own");
+        assert_eq!(buckets.spend(2, RATE, 500, 0), 0, "another key has its own bucket");
     }
 
     #[test]
-    fn a_batch_larger_than_the_burst_is_let_in_and_paid_for() {
+    fn a_batch_larger_than_the_burst_is_allowed_and_lengthens_the_wait() {
         let buckets = Buckets::default();
         assert_eq!(buckets.spend(1, RATE, 2_000, 0), 0);
         assert_eq!(buckets.spend(1, RATE, 1, 0), 15 * SECOND + SECOND / 100);

@@ -1,48 +1,47 @@
-//! What is to be told next: each issue once, however often it changed, in the order in which it first did.
+//! Changes that wait to be sent: each issue once, however often it changed, in the order of its first change.
 
 use squall_live::{Minute, Update};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-/// Issues told at once, and so in a second. A page shows fifty.
-const ISSUES: usize = 100;
+/// Issues sent in a turn, which is a second. A page shows fifty.
+const TURN_ISSUES: usize = 100;
 
-/// Projects whose counts are told at once.
-const PROJECTS: usize = 100;
+/// Projects whose counts are sent in a turn.
+const TURN_PROJECTS: usize = 100;
 
-/// Issues that may wait for their turn. With more, everybody reads anew what they look at.
-const WAITING: usize = 1_000;
+/// Issues that may wait, ten seconds of them. Beyond, every subscriber resyncs instead.
+const MAX_ISSUES: usize = 1_000;
 
-/// Minutes that may wait.
-const MINUTES: usize = 2_000;
+/// Counted minutes that may wait.
+const MAX_MINUTES: usize = 2_000;
 
-/// What waits to be told.
 #[derive(Debug, Default)]
-pub(super) struct Pending {
+pub struct Pending {
     order: VecDeque<i64>,
     is_new: HashMap<i64, bool>,
     counts: BTreeMap<i64, BTreeMap<Minute, i64>>,
     minutes: usize,
-    /// More happened than can be told one by one.
+    /// More changed than can be sent one by one.
     overflow: bool,
 }
 
-/// What one telling is about.
+/// What is sent at once.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Turn {
-    /// Issues, and whether they are new.
-    pub(super) issues: Vec<(i64, bool)>,
+pub struct Turn {
+    /// Issues, and whether each is new.
+    pub issues: Vec<(i64, bool)>,
     /// Counts by project.
-    pub(super) counts: Vec<(i64, BTreeMap<Minute, i64>)>,
-    /// Whether everybody should read anew instead.
-    pub(super) overflow: bool,
+    pub counts: Vec<(i64, BTreeMap<Minute, i64>)>,
+    /// Whether every subscriber should resync instead.
+    pub overflow: bool,
 }
 
 impl Pending {
-    pub(super) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.order.is_empty() && self.counts.is_empty() && !self.overflow
     }
 
-    pub(super) fn add(&mut self, update: &Update) {
+    pub fn add(&mut self, update: &Update) {
         let new = update.new.iter().map(|issue| (*issue, true));
         for (issue, is_new) in new.chain(update.changed.iter().map(|issue| (*issue, false))) {
             self.is_new.entry(issue).and_modify(|known| *known |= is_new).or_insert_with(|| {
@@ -55,22 +54,22 @@ impl Pending {
             self.minutes += usize::from(!project.contains_key(minute));
             *project.entry(*minute).or_default() += events;
         }
-        if update.more || self.order.len() > WAITING || self.minutes > MINUTES {
+        if update.more || self.order.len() > MAX_ISSUES || self.minutes > MAX_MINUTES {
             self.overflow();
         }
     }
 
-    /// Has everybody read anew, which makes everything that waits needless.
-    pub(super) fn overflow(&mut self) {
+    /// Replace everything that waits by one resync.
+    pub fn overflow(&mut self) {
         *self = Self { overflow: true, ..Self::default() };
     }
 
-    /// Takes what is told next. That everybody should read anew waits until it may be said.
-    pub(super) fn take(&mut self, may_overflow: bool) -> Turn {
-        let ids = self.order.drain(..self.order.len().min(ISSUES));
+    /// Take what is sent next. A resync waits until `may_overflow`.
+    pub fn take(&mut self, may_overflow: bool) -> Turn {
+        let ids = self.order.drain(..self.order.len().min(TURN_ISSUES));
         let issues = ids.map(|id| (id, self.is_new.remove(&id).unwrap_or_default())).collect();
         let mut counts = Vec::new();
-        while counts.len() < PROJECTS
+        while counts.len() < TURN_PROJECTS
             && let Some((project_id, minutes)) = self.counts.pop_first()
         {
             self.minutes -= minutes.len();
@@ -92,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn an_issue_is_told_once_and_as_new_if_it_is() {
+    fn an_issue_is_sent_once_and_as_new_if_it_is() {
         let mut pending = Pending::default();
         pending.add(&changed([5, 7]));
         let mut new = changed([5]);
@@ -103,25 +102,29 @@ mod tests {
     }
 
     #[test]
-    fn everybody_gets_a_turn_and_a_turn_is_bounded() {
+    fn a_turn_is_bounded_and_every_issue_gets_one() {
         let mut pending = Pending::default();
         pending.add(&changed(0..250));
         let first = pending.take(true);
-        assert_eq!(first.issues.len(), ISSUES);
+        assert_eq!(first.issues.len(), TURN_ISSUES);
         pending.add(&changed(0..50));
         let (second, third) = (pending.take(true), pending.take(true));
         assert_eq!(second.issues[0].0, 100);
-        assert_eq!(third.issues.last(), Some(&(49, false)), "who had a turn waits behind those who had none");
+        assert_eq!(
+            third.issues.last(),
+            Some(&(49, false)),
+            "an issue that had a turn waits behind those that had none"
+        );
         assert!(pending.is_empty());
     }
 
     #[test]
-    fn what_is_too_much_becomes_one_word() {
+    fn too_many_changes_become_one_resync() {
         let mut pending = Pending::default();
         (0..10_000).step_by(500).for_each(|from| pending.add(&changed(from..from + 500)));
         let turn = pending.take(true);
         assert!(turn.overflow);
-        assert!(turn.issues.len() <= ISSUES);
+        assert!(turn.issues.len() <= TURN_ISSUES);
         let mut old = Update::default();
         (0..300).for_each(|minute| old.add_count(Minute { project_id: 1, minute, level: 4 }, 1));
         let mut pending = Pending::default();
@@ -129,7 +132,7 @@ mod tests {
         assert_eq!(pending.take(true).counts[0].1.len(), 300);
         pending.add(&Update { more: true, ..Update::default() });
         assert_eq!(pending.take(false), Turn::default());
-        assert!(!pending.is_empty(), "what may not be said yet is not forgotten");
+        assert!(!pending.is_empty(), "a resync that must wait is not forgotten");
         assert_eq!(pending.take(true), Turn { overflow: true, ..Turn::default() });
     }
 }

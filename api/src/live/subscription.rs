@@ -1,39 +1,38 @@
-//! One stream: who watches, what they may see, and their place in the list.
+//! One stream: its subscriber, its scope and its position in the history.
 
 use super::{
     Live, Position,
-    told::{Missed, Told},
+    message::{ResyncReason, StreamMessage},
 };
 use crate::error::ApiError;
-use axum::http::StatusCode;
 use std::{
     collections::VecDeque,
     sync::{Arc, PoisonError},
     time::Duration,
 };
 
-/// Streams of one person or key at a time: each open tab has one, and a browser gives a server six connections.
-const STREAMS_EACH: usize = 10;
+/// Open streams of one user or key. Each tab has one, and a browser opens six connections to a server.
+const MAX_PER_SUBSCRIBER: usize = 10;
 
-/// Streams of a process at a time. Each costs a connection and a few kilobytes.
-const STREAMS: usize = 2_000;
+/// Open streams of a process. Each costs a connection and a few kilobytes.
+const MAX_STREAMS: usize = 2_000;
 
-/// Events taken from the list at once, so that a stream that is not read holds little.
-const TAKE: usize = 32;
+/// Messages taken from the history at once, so that a stalled stream holds few of them.
+const CHUNK: usize = 32;
 
-/// How long a stream waits for what changes to be heard before it begins; it is told when that comes later.
-const HEARING_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a stream waits for changes to be received before it starts. If they are received later, it resyncs then.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Whose streams are counted together.
+/// Whose open streams are counted together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Who {
+pub enum Subscriber {
     /// `users.id`
-    Person(i64),
+    User(i64),
     /// `api_keys.id`
     Key(i64),
 }
 
-/// What somebody may see and wants to see.
+/// The projects a stream is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// Every project.
@@ -43,40 +42,37 @@ pub enum Scope {
 }
 
 impl Scope {
-    fn covers(self, told: &Told) -> bool {
-        match (self, told.project_id) {
+    fn contains(self, message: &StreamMessage) -> bool {
+        match (self, message.project_id) {
             (Self::All, _) | (_, None) => true,
             (Self::Project(wanted), Some(project_id)) => wanted == project_id,
         }
     }
 }
 
-/// Why there is no stream.
+/// Why a stream was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refused {
-    /// This person or key has as many as they may.
+pub enum SubscribeError {
+    /// The user or key has too many open streams.
     TooMany,
-    /// The process has as many as it can.
+    /// The process has too many open streams.
     Full,
-    /// The process is about to stop.
+    /// The process is shutting down.
     Closing,
 }
 
-impl From<Refused> for ApiError {
-    fn from(refused: Refused) -> Self {
-        match refused {
-            Refused::TooMany => Self::new(
-                StatusCode::TOO_MANY_REQUESTS,
+impl From<SubscribeError> for ApiError {
+    fn from(error: SubscribeError) -> Self {
+        match error {
+            SubscribeError::TooMany => Self::too_many_requests(
                 "too_many_streams",
-                format!("There are {STREAMS_EACH} streams of yours already. Close one of them."),
-            )
-            .retry_after(30),
-            Refused::Full | Refused::Closing => Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "overloaded",
-                "No stream can be opened at the moment. Try again; until then, ask for what you need to know.",
-            )
-            .retry_after(5),
+                format!("You already have {MAX_PER_SUBSCRIBER} open streams. Close one of them."),
+                30,
+            ),
+            SubscribeError::Full | SubscribeError::Closing => Self::overloaded(
+                "No stream can be opened at the moment. Try again later; until then, poll.",
+                5,
+            ),
         }
     }
 }
@@ -85,88 +81,89 @@ impl From<Refused> for ApiError {
 #[derive(Debug)]
 pub struct Subscription {
     live: Live,
-    who: Who,
+    subscriber: Subscriber,
     scope: Scope,
-    place: Position,
-    missed: Option<Missed>,
-    taken: VecDeque<(Position, Arc<Told>)>,
+    position: Position,
+    resync: Option<ResyncReason>,
+    chunk: VecDeque<(Position, Arc<StreamMessage>)>,
 }
 
 impl Live {
-    /// Begins a stream behind everything told so far, or behind the event that somebody heard last.
-    ///
-    /// # Errors
-    /// When there are too many.
-    pub async fn subscribe(
+    /// Start a stream after the latest message, or after the last one that the client received.
+    pub(crate) async fn subscribe(
         &self,
-        who: Who,
+        subscriber: Subscriber,
         scope: Scope,
-        last: Option<&str>,
-    ) -> Result<Subscription, Refused> {
-        self.take_seat(who)?;
-        // From here on the seat is given back by the drop.
-        let place = self.ring().end();
-        let mut stream =
-            Subscription { live: self.clone(), who, scope, place, missed: None, taken: VecDeque::new() };
-        let mut hearing = self.0.hearing.subscribe();
-        // When it cannot be heard now, everybody is told to read anew as soon as it can.
-        let _ = tokio::time::timeout(HEARING_TIMEOUT, hearing.wait_for(|hearing| *hearing)).await;
-        let ring = self.ring();
-        stream.place = ring.end();
-        if let Some(last) = last {
-            let place = Position::parse(last).filter(|place| ring.behind(*place, 1).is_some());
-            stream.missed = place.is_none().then_some(Missed::Began);
-            stream.place = place.unwrap_or(stream.place);
+        last_event_id: Option<&str>,
+    ) -> Result<Subscription, SubscribeError> {
+        self.count(subscriber)?;
+        // From here on, dropping the subscription takes it off the count.
+        let mut subscription = Subscription {
+            live: self.clone(),
+            subscriber,
+            scope,
+            position: self.history().end(),
+            resync: None,
+            chunk: VecDeque::new(),
+        };
+        let mut connected = self.0.connected.subscribe();
+        let _ = tokio::time::timeout(CONNECT_TIMEOUT, connected.wait_for(|connected| *connected)).await;
+        let history = self.history();
+        subscription.position = history.end();
+        if let Some(id) = last_event_id {
+            let last = Position::parse(id).filter(|last| history.after(*last, 1).is_some());
+            subscription.resync = last.is_none().then_some(ResyncReason::Began);
+            subscription.position = last.unwrap_or(subscription.position);
         }
-        drop(ring);
-        Ok(stream)
+        drop(history);
+        Ok(subscription)
     }
 
-    fn take_seat(&self, who: Who) -> Result<(), Refused> {
+    fn count(&self, subscriber: Subscriber) -> Result<(), SubscribeError> {
         if self.0.closing.is_cancelled() {
-            return Err(Refused::Closing);
+            return Err(SubscribeError::Closing);
         }
-        let mut seats = self.0.seats.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = seats.get(&who).copied().unwrap_or_default();
-        if taken >= STREAMS_EACH {
-            return Err(Refused::TooMany);
+        let mut subscribers = self.0.subscribers.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = subscribers.get(&subscriber).copied().unwrap_or_default();
+        if open >= MAX_PER_SUBSCRIBER {
+            return Err(SubscribeError::TooMany);
         }
-        if self.streams() >= STREAMS {
-            return Err(Refused::Full);
+        if self.streams() >= MAX_STREAMS {
+            return Err(SubscribeError::Full);
         }
-        seats.insert(who, taken + 1);
+        subscribers.insert(subscriber, open + 1);
         self.0.streams.send_modify(|streams| *streams += 1);
         Ok(())
     }
 }
 
 impl Subscription {
-    /// The place the stream has come to.
-    pub fn place(&self) -> Position {
-        self.place
+    pub fn position(&self) -> Position {
+        self.position
     }
 
-    /// Waits for the next event that this stream is about, with its place. Nothing is lost when it is cancelled.
-    pub(crate) async fn next(&mut self) -> (Position, Arc<Told>) {
-        let mut told = self.live.0.told.subscribe();
+    /// Wait for the next message in scope. Cancelling loses nothing.
+    pub async fn next(&mut self) -> (Position, Arc<StreamMessage>) {
+        // Subscribed before the history is read, so that no message falls in between.
+        let mut sent = self.live.0.sent.subscribe();
         loop {
-            if let Some(why) = self.missed.take() {
-                return (self.place, Arc::new(Told::resync(why)));
+            if let Some(reason) = self.resync.take() {
+                return (self.position, Arc::new(StreamMessage::resync(reason)));
             }
-            while let Some((place, event)) = self.taken.pop_front() {
-                self.place = place;
-                if self.scope.covers(&event) {
-                    return (place, event);
+            while let Some((position, message)) = self.chunk.pop_front() {
+                self.position = position;
+                if self.scope.contains(&message) {
+                    return (position, message);
                 }
             }
-            let taken = self.live.ring().behind(self.place, TAKE);
-            match taken {
+            let chunk = self.live.history().after(self.position, CHUNK);
+            match chunk {
                 None => {
-                    self.place = self.live.ring().end();
-                    self.missed = Some(Missed::Overflow);
+                    self.position = self.live.history().end();
+                    self.resync = Some(ResyncReason::Overflow);
                 }
-                Some(taken) if taken.is_empty() => drop(told.changed().await),
-                Some(taken) => self.taken = taken.into(),
+                Some(chunk) if chunk.is_empty() => drop(sent.changed().await),
+                Some(chunk) => self.chunk = chunk.into(),
             }
         }
     }
@@ -174,11 +171,11 @@ impl Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        let mut seats = self.live.0.seats.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(taken) = seats.get_mut(&self.who) {
-            *taken -= 1;
-            if *taken == 0 {
-                seats.remove(&self.who);
+        let mut subscribers = self.live.0.subscribers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(open) = subscribers.get_mut(&self.subscriber) {
+            *open -= 1;
+            if *open == 0 {
+                subscribers.remove(&self.subscriber);
             }
         }
         self.live.0.streams.send_modify(|streams| *streams -= 1);

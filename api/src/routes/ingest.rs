@@ -1,9 +1,9 @@
-//! The front door for what is pushed: `202` only after the commit.
+//! `/api/v1/ingest`: receives pushed events. It answers `202` only after the commit.
 
 use crate::{
     AppState,
-    access::KeyHolder,
     error::{ApiError, ErrorBody},
+    key::IngestKey,
     limits::retry_after,
 };
 use axum::{
@@ -15,37 +15,40 @@ use axum::{
 use serde::Serialize;
 use squall_boot::{metrics, telemetry::trace};
 use squall_intake::{
-    Batch, InboxError, Origin, Rejection,
-    batch::{Fault, Shape},
+    Batch, InboxError, Origin, Rejection, RejectionReason,
+    batch::Shape,
     body::{BodyError, Encoding, unpack},
 };
 use utoipa::ToSchema;
 
-/// What became of a batch.
+/// The outcome of a batch.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Receipt {
-    /// Events that are durable now.
+    /// Events that were stored durably.
     accepted: usize,
-    /// Pieces that were not taken: the first hundred.
+    /// The first hundred rejected pieces.
     rejected: Vec<RejectedLine>,
-    /// All pieces that were not taken.
+    /// The number of rejected pieces.
     rejected_total: usize,
 }
 
-/// One piece that was not taken.
+/// A piece that could not be read as an event.
 #[derive(Serialize, ToSchema)]
 struct RejectedLine {
     /// The number of the line, or of the item in an array, from 1.
     line: usize,
-    /// What is wrong with it.
+    /// The reason by which the source and the metrics count it.
+    code: RejectionReason,
+    /// The reason as a sentence.
     reason: String,
 }
 
-/// Takes events: NDJSON, a JSON array, or plain log lines; gzip, zstd or not packed.
+/// Send events
 ///
-/// A line that is no event is rejected by number and reason, and the rest is kept. An event needs a `message`
-/// or an `exception`; `level`, `timestamp`, `logger`, `service`, `environment`, `release`, `host` and `attributes` are
-/// understood, and any other field is kept as an attribute. A JSON string is a log line.
+/// The body is NDJSON, a JSON array, or plain log lines, optionally compressed with gzip or zstd. A line that cannot be read
+/// as an event is rejected with its number and reason; the others are stored. An event needs a `message` or an `exception`.
+/// The fields `level`, `timestamp`, `logger`, `service`, `environment`, `release`, `host` and `attributes` have a meaning,
+/// and any other field is stored as an attribute. A JSON string is a log line.
 #[utoipa::path(
     post, path = "/api/v1/ingest", tag = "ingestion", operation_id = "ingest",
     request_body(content(
@@ -54,18 +57,18 @@ struct RejectedLine {
         (String = "text/plain"),
     )),
     responses(
-        (status = 202, body = Receipt, description = "Durable"),
-        (status = 400, body = ErrorBody, description = "Nothing was kept: the body is broken or holds no event"),
+        (status = 202, body = Receipt, description = "Stored durably"),
+        (status = 400, body = ErrorBody, description = "Nothing was stored: the body is damaged or contains no event"),
         (status = 401, body = ErrorBody, description = "The project key is missing, unknown or revoked"),
-        (status = 413, body = ErrorBody, description = "The body is too large, packed or unpacked"),
-        (status = 415, body = ErrorBody, description = "The content type or encoding is not known"),
-        (status = 429, body = ErrorBody, description = "The key sends too much; nothing was kept, send it again after Retry-After"),
-        (status = 503, body = ErrorBody, description = "Nothing was kept; send it again after Retry-After"),
+        (status = 413, body = ErrorBody, description = "The body is too large, compressed or decompressed"),
+        (status = 415, body = ErrorBody, description = "The content type or encoding is not supported"),
+        (status = 429, body = ErrorBody, description = "The key sends too many events; nothing was stored, send the request again after Retry-After"),
+        (status = 503, body = ErrorBody, description = "Nothing was stored; send the request again after Retry-After"),
     )
 )]
 pub(super) async fn ingest(
     State(state): State<AppState>,
-    Extension(holder): Extension<KeyHolder>,
+    Extension(key): Extension<IngestKey>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, axum::Json<Receipt>), ApiError> {
@@ -77,43 +80,38 @@ pub(super) async fn ingest(
         .map_err(|reason| ApiError::new(StatusCode::BAD_REQUEST, "invalid_json", reason))?;
     let receipt = Receipt {
         accepted: batch.events(),
-        rejected: batch.rejections().iter().map(RejectedLine::from).collect(),
-        rejected_total: batch.rejected(),
+        rejected: batch.rejections().first().iter().map(RejectedLine::from).collect(),
+        rejected_total: batch.rejections().total(),
     };
-    if let Err(wait) = state.limits.ingest(holder.key_id, receipt.accepted as u64).await {
-        return Err(too_fast(retry_after(wait)));
+    if let Err(wait) = state.limits.ingest(key.id, receipt.accepted as u64).await {
+        return Err(rate_limited(retry_after(wait)));
     }
-    let origin = Origin { project_id: holder.project_id, source_id: holder.source_id };
+    let origin = Origin { project_id: key.project_id, source_id: key.source_id };
     if receipt.accepted > 0 || receipt.rejected_total > 0 {
-        let rejected = REASONS.map(|(fault, name)| (name, batch.rejected_for(fault)));
+        let rejected: Vec<_> =
+            batch.rejections().by_reason().map(|(reason, count, _)| (reason.name(), count)).collect();
         state.inbox.put(origin, batch).await?;
         metrics::EVENTS_ACCEPTED.add(&["http"], receipt.accepted as u64);
         trace::count("squall.events", receipt.accepted);
-        for (reason, count) in rejected.into_iter().filter(|(_, count)| *count > 0) {
+        for (reason, count) in rejected {
             metrics::EVENTS_REJECTED.add(&[reason], count as u64);
         }
     }
     if receipt.accepted == 0 {
         return Err(ApiError::invalid(
-            "The body holds no event that can be kept. Send one JSON object a line with at least a message; details names each bad line.",
+            "The body contains no valid event. Send one JSON object per line, each with at least a message; see details for each rejected line.",
         )
         .details(serde_json::json!({ "rejected": receipt.rejected, "rejected_total": receipt.rejected_total })));
     }
     Ok((StatusCode::ACCEPTED, axum::Json(receipt)))
 }
 
-/// The reasons a piece is rejected for, as the metrics name them.
-const REASONS: [(Fault, &str); 2] = [(Fault::NotJson, "not_json"), (Fault::NoMessage, "no_message")];
-fn too_fast(seconds: u64) -> ApiError {
-    ApiError::new(
-        StatusCode::TOO_MANY_REQUESTS,
-        "rate_limited",
-        format!(
-            "This project key sends more events than SQUALL_INGEST_RATE allows. Nothing of this request was kept; send it \
-             again in {seconds} seconds."
-        ),
-    )
-    .retry_after(seconds)
+fn rate_limited(seconds: u64) -> ApiError {
+    let message = format!(
+        "This project key sends more events than SQUALL_INGEST_RATE allows. Nothing was stored; send the request again in \
+         {seconds} seconds."
+    );
+    ApiError::too_many_requests("rate_limited", message, seconds)
 }
 
 fn shape(headers: &HeaderMap) -> Result<Shape, ApiError> {
@@ -123,7 +121,7 @@ fn shape(headers: &HeaderMap) -> Result<Shape, ApiError> {
         .unwrap_or("application/x-ndjson");
     let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match kind.as_str() {
-        // curl --data says form-urlencoded unless it is told otherwise.
+        // The default of curl --data is form-urlencoded.
         "application/x-ndjson"
         | "application/ndjson"
         | "application/jsonl"
@@ -135,7 +133,7 @@ fn shape(headers: &HeaderMap) -> Result<Shape, ApiError> {
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "unsupported_media_type",
             format!(
-                "The content type {other:?} is not known. Send application/x-ndjson, application/json (an array) or text/plain."
+                "The content type {other:?} is not supported. Send application/x-ndjson, application/json (an array) or text/plain."
             ),
         )),
     }
@@ -143,7 +141,7 @@ fn shape(headers: &HeaderMap) -> Result<Shape, ApiError> {
 
 impl From<&Rejection> for RejectedLine {
     fn from(rejection: &Rejection) -> Self {
-        Self { line: rejection.line, reason: rejection.reason.clone() }
+        Self { line: rejection.line, code: rejection.reason, reason: rejection.message.clone() }
     }
 }
 
@@ -163,15 +161,14 @@ impl From<BodyError> for ApiError {
 impl From<InboxError> for ApiError {
     fn from(error: InboxError) -> Self {
         match error {
-            InboxError::Full => Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "overloaded",
-                "More arrives than can be written at the moment. Nothing of this request was kept; send it again.",
-            )
-            .retry_after(1),
-            InboxError::Unavailable(cause) => Self::unavailable(cause),
+            InboxError::Full => Self::overloaded(
+                "More events arrive than can be stored at the moment. Nothing was stored; send the request again.",
+                1,
+            ),
+            InboxError::Database(error) => Self::from(&*error),
+            InboxError::NotWritten(cause) => Self::unavailable(cause),
             InboxError::OriginGone => {
-                Self::new(StatusCode::UNAUTHORIZED, "unknown_key", "The project of this key was deleted.")
+                Self::unauthorized("unknown_key", "The project of this key was deleted.")
             }
         }
     }

@@ -1,90 +1,80 @@
-//! Signing in and out.
+//! `/api/v1/session`: sign in and out.
 
-use super::users::User;
 use crate::{
     AppState,
-    access::SignedIn,
-    auth,
+    access::cookie,
     error::{ApiError, ErrorBody},
     extract::Json,
+    identity::{self, User},
     limits::retry_after,
+    session::{self, SignedIn},
 };
 use axum::{
     Extension,
     extract::State,
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::SET_COOKIE},
+    http::{HeaderMap, StatusCode},
 };
+use axum_extra::extract::CookieJar;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-/// As long as RFC 5321 lets an address be.
+/// The longest address of RFC 5321.
 const MAX_EMAIL_BYTES: usize = 320;
 
-/// Who wants in.
+/// Credentials of a user.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct SignIn {
     email: String,
     password: String,
 }
 
-/// Signs in.
+/// Sign in
 #[utoipa::path(
     post, path = "/api/v1/session", tag = "session", operation_id = "sign_in", request_body = SignIn,
     responses(
         (status = 200, body = User),
         (status = 401, body = ErrorBody, description = "Email or password is wrong"),
-        (status = 429, body = ErrorBody, description = "Too many failures; Retry-After says how long to wait"),
+        (status = 429, body = ErrorBody, description = "Too many failed attempts; see Retry-After"),
     )
 )]
 pub(super) async fn sign_in(
     State(state): State<AppState>,
     headers: HeaderMap,
-    Json(asked): Json<SignIn>,
-) -> Result<([(HeaderName, HeaderValue); 1], axum::Json<User>), ApiError> {
-    if asked.email.len() > MAX_EMAIL_BYTES {
+    Json(credentials): Json<SignIn>,
+) -> Result<(CookieJar, axum::Json<User>), ApiError> {
+    if credentials.email.len() > MAX_EMAIL_BYTES {
         return Err(ApiError::invalid(format!("An email address has at most {MAX_EMAIL_BYTES} bytes.")));
     }
-    let email = asked.email.trim().to_lowercase();
+    let email = credentials.email.trim().to_lowercase();
     if let Err(wait) = state.limits.sign_in(&email).await {
         let seconds = retry_after(wait);
-        return Err(ApiError::new(
-            StatusCode::TOO_MANY_REQUESTS,
+        return Err(ApiError::too_many_requests(
             "too_many_attempts",
             format!("Too many failed attempts. Try again in {seconds} seconds."),
-        )
-        .retry_after(seconds));
-    }
-    let found =
-        sqlx::query!("select id, password_hash from users where email = $1 and disabled_at is null", email)
-            .fetch_optional(&state.pool)
-            .await?;
-    let (id, hash) = found.map(|user| (user.id, user.password_hash)).unzip();
-    let fits = auth::verify_password(asked.password, hash).await?;
-    let Some(id) = id.filter(|_| fits) else {
-        return Err(ApiError::new(
-            StatusCode::UNAUTHORIZED,
-            "invalid_credentials",
-            "Email or password is wrong.",
+            seconds,
         ));
-    };
+    }
+    let user_id = identity::authenticate(&state.pool, &email, credentials.password)
+        .await?
+        .ok_or_else(|| ApiError::unauthorized("invalid_credentials", "Email or password is wrong."))?;
     state.limits.signed_in(&email).await;
-    let cookie = auth::begin_session(&state, id, &headers).await?;
-    Ok(([(SET_COOKIE, cookie)], axum::Json(super::users::find(&state, id).await?)))
+    let cookies = cookie::begin_session(&state, user_id, &headers).await?;
+    Ok((cookies, axum::Json(identity::find(&state.pool, user_id).await?)))
 }
 
-/// Says who is signed in.
+/// Get the signed-in user
 #[utoipa::path(
     get, path = "/api/v1/session", tag = "session", operation_id = "who",
     responses((status = 200, body = User), (status = 401, body = ErrorBody))
 )]
 pub(super) async fn who(
     State(state): State<AppState>,
-    Extension(signed_in): Extension<SignedIn>,
+    Extension(user): Extension<SignedIn>,
 ) -> Result<axum::Json<User>, ApiError> {
-    Ok(axum::Json(super::users::find(&state, signed_in.id).await?))
+    Ok(axum::Json(identity::find(&state.pool, user.id).await?))
 }
 
-/// Signs out.
+/// Sign out
 #[utoipa::path(
     delete, path = "/api/v1/session", tag = "session", operation_id = "sign_out",
     responses((status = 204), (status = 401, body = ErrorBody))
@@ -92,7 +82,9 @@ pub(super) async fn who(
 pub(super) async fn sign_out(
     State(state): State<AppState>,
     headers: HeaderMap,
-) -> Result<(StatusCode, [(HeaderName, HeaderValue); 1]), ApiError> {
-    let cookie = auth::end_session(&state, &headers).await?;
-    Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, cookie)]))
+) -> Result<(StatusCode, CookieJar), ApiError> {
+    if let Some(token) = cookie::session_token(&headers) {
+        session::end(&state.pool, &token).await?;
+    }
+    Ok((StatusCode::NO_CONTENT, cookie::remove(&state)))
 }

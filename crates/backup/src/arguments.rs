@@ -1,6 +1,6 @@
-//! What `squall-backup` takes: its commands and their arguments, which are its manual.
+//! The command line of `squall-backup`.
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, NaiveTime, Utc};
 use clap::{
     Args, Parser, Subcommand,
     builder::{OsStringValueParser, TypedValueParser},
@@ -8,14 +8,14 @@ use clap::{
 use squall_backup::create::SPLIT_ABOVE;
 use std::path::{Path, PathBuf};
 
-/// Makes backups, proves them, and brings them back.
+/// Make backups, prove that they restore, and restore them.
 #[derive(Parser)]
 #[command(
     name = "squall-backup",
     version,
-    after_help = "A place is a folder or s3://bucket/prefix, with AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID and \
-                  AWS_SECRET_ACCESS_KEY from the environment.\nThe database is that of DATABASE_URL; pg_dump and \
-                  pg_restore are those in SQUALL_PG_BIN or on the PATH.\n\nExample:\n  \
+    after_help = "Backups are stored in a folder, or in a bucket as s3://bucket/prefix with AWS_ENDPOINT_URL, AWS_REGION, \
+                  AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY from the environment.\nDATABASE_URL names the database. \
+                  pg_dump and pg_restore are taken from SQUALL_PG_BIN or the PATH.\n\nExample:\n  \
                   squall-backup create --to /var/backups/squall && squall-backup drill --from /var/backups/squall"
 )]
 pub struct Cli {
@@ -25,121 +25,127 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Makes a backup from one snapshot, while the database goes on working.
+    /// Back up the database from one snapshot, without stopping it.
     #[command(after_help = "Example:\n  squall-backup create --to s3://bucket/squall")]
     Create(Create),
-    /// Copies the whole data folder, or what changed in it: where recovery to a point in time begins.
+    /// Copy the data folder, whole or only what changed: the start of point-in-time recovery.
     #[command(after_help = "Example:\n  squall-backup base --incremental --to /var/backups/squall --keep 2")]
     Base(Base),
-    /// Follows the write-ahead log and keeps it, until it is asked to stop.
+    /// Archive the write-ahead log continuously, until stopped.
     #[command(
         after_help = "Example:\n  squall-backup wal --to /var/backups/squall --spool /var/lib/squall/wal"
     )]
     Wal {
         #[command(flatten)]
-        seal: Seal,
-        /// A folder for segments on their way.
+        destination: Destination,
+        /// Folder for segments that are not stored yet.
         #[arg(long, value_name = "FOLDER")]
         spool: PathBuf,
-        /// How often the segment being written is kept, in seconds: so much can be lost with the machine.
+        /// Store the current segment this often, in seconds; at most this much is lost with the
+        /// machine.
         #[arg(long, default_value_t = 30, value_name = "SECONDS")]
         flush: u64,
         #[command(flatten)]
         database: Database,
     },
-    /// Prepares a data folder as it was at one moment, from a base and the write-ahead log.
+    /// Prepare a data folder as of a point in time, from a base and the write-ahead log.
     #[command(
         after_help = "Example:\n  squall-backup recover --from /var/backups/squall --to '2026-11-20 12:34' --into /var/lib/postgresql/recovered"
     )]
     Recover {
         #[command(flatten)]
         from: From,
-        /// The moment in UTC: `2026-11-20 12:34` or `2026-11-20T12:34:56Z`.
-        #[arg(long, value_name = "TIME", value_parser = moment)]
+        /// Point in time in UTC: `2026-11-20 12:34` or `2026-11-20T12:34:56Z`.
+        #[arg(long, value_name = "TIME", value_parser = point_in_time)]
         to: DateTime<Utc>,
-        /// A folder that is empty or not there.
+        /// New or empty folder.
         #[arg(long, value_name = "FOLDER")]
         into: PathBuf,
         #[command(flatten)]
         key: Key,
-        /// The folder of pg_combinebackup, if it is not on the PATH; only increments need it.
+        /// Folder of pg_combinebackup, if it is not on the PATH; only increments need it.
         #[arg(long, env = "SQUALL_PG_BIN", hide_env_values = true, value_name = "FOLDER")]
         pg_bin: Option<PathBuf>,
     },
-    /// Makes a pair of keys for encrypted backups: FILE with the secret one, FILE.pub with the public one.
+    /// Generate a key pair for encrypted backups: FILE with the secret one, FILE.pub with the
+    /// public one.
     #[command(after_help = "Example:\n  squall-backup key --to squall-backup.key")]
     Key {
-        /// Where the secret key goes.
+        /// File for the secret key.
         #[arg(long, value_name = "FILE")]
         to: PathBuf,
     },
-    /// Lists the backups of a place.
+    /// List backups.
     #[command(after_help = "Example:\n  squall-backup list --from /var/backups/squall --json")]
     List {
         #[command(flatten)]
         from: From,
-        /// Prints JSON instead of a table.
+        /// Print JSON instead of a table.
         #[arg(long)]
         json: bool,
     },
-    /// Reads every byte of a backup and compares it with what was written.
+    /// Read every byte of a backup and check it against the manifest.
     #[command(after_help = "Example:\n  squall-backup verify --from /var/backups/squall --all")]
     Verify {
         #[command(flatten)]
         from: From,
-        /// Which backup: an id or `latest`.
+        /// Backup id, or `latest`.
         #[arg(default_value = "latest", conflicts_with = "all")]
         id: String,
-        /// Verifies all backups of the place.
+        /// Verify all backups.
         #[arg(long)]
         all: bool,
         #[command(flatten)]
         key: Key,
     },
-    /// Removes backups that no rule keeps; never the newest good one, never the newest proven one, never the last one.
+    /// Remove backups that no rule keeps; never the newest good one, the newest proven one, or the
+    /// last one.
     #[command(after_help = "Example:\n  squall-backup prune --from /var/backups/squall --daily 14 --dry-run")]
     Prune {
         #[command(flatten)]
         from: From,
-        /// Keeps the newest backup of so many days.
+        /// Keep the newest backup of each of this many days.
         #[arg(long, default_value_t = 7, value_name = "DAYS")]
         daily: usize,
-        /// Keeps the newest backup of so many weeks.
+        /// Keep the newest backup of each of this many weeks.
         #[arg(long, default_value_t = 5, value_name = "WEEKS")]
         weekly: usize,
-        /// Keeps the newest backup of so many months.
+        /// Keep the newest backup of each of this many months.
         #[arg(long, default_value_t = 12, value_name = "MONTHS")]
         monthly: usize,
-        /// Shows what would be removed, and removes nothing.
+        /// Show what would be removed, without removing anything.
         #[arg(long)]
         dry_run: bool,
     },
-    /// Makes a backup a database again, wholly or not at all.
+    /// Restore a backup into a database, completely or not at all.
     #[command(
         after_help = "Example:\n  squall-backup restore --from /var/backups/squall --into squall_yesterday"
     )]
     Restore(Restore),
-    /// Proves a backup: restores it into a scratch database, compares, and drops that again.
+    /// Prove that a backup restores: load it into a scratch database, compare, and drop that.
     #[command(after_help = "Example:\n  squall-backup drill --from /var/backups/squall")]
     Drill {
         #[command(flatten)]
         source: Source,
-        /// Prints JSON instead of a table.
+        /// Print JSON instead of a table.
         #[arg(long)]
         json: bool,
-        /// Verifies an encrypted backup for which no key was given, and says that it is not proven, instead of failing.
+        /// Without the key of an encrypted backup, verify its bytes instead of failing.
         #[arg(long, conflicts_with = "json")]
         or_verify: bool,
     },
+    /// Back up, drill and prune once a day; for containers, which have no cron.
+    #[command(after_help = "Example:\n  squall-backup schedule --at 02:30")]
+    Schedule(Schedule),
 }
 
-/// Where something new goes, and who can read it.
+/// Where to write, and who can decrypt it.
 #[derive(Args)]
-pub struct Seal {
-    /// Where it goes: a folder or s3://bucket/prefix.
-    #[arg(long, env = "SQUALL_BACKUP_TO", hide_env_values = true, value_name = "PLACE")]
+pub struct Destination {
+    /// Folder or s3://bucket/prefix to write to.
+    #[arg(long, env = "SQUALL_BACKUP_TO", hide_env_values = true, value_name = "LOCATION")]
     pub to: String,
-    /// Encrypts to this age recipient (age1…); may be given several times.
+    /// Encrypt to this age recipient (age1…); may be repeated.
     #[arg(
         long = "recipient",
         value_name = "KEY",
@@ -148,7 +154,7 @@ pub struct Seal {
         hide_env_values = true
     )]
     pub recipients: Vec<String>,
-    /// Encrypts to the age recipients in this file, one a line.
+    /// Encrypt to the age recipients in this file, one per line.
     #[arg(long, value_name = "FILE")]
     pub recipients_file: Option<PathBuf>,
 }
@@ -156,11 +162,11 @@ pub struct Seal {
 #[derive(Args)]
 pub struct Create {
     #[command(flatten)]
-    pub seal: Seal,
-    /// Tables above this many megabytes get a file of their own, written beside the others.
+    pub destination: Destination,
+    /// Write tables larger than this many megabytes to files of their own, in parallel.
     #[arg(long, default_value_t = SPLIT_ABOVE / MEGABYTE, value_name = "MB")]
     pub split_above: u64,
-    /// Files written at once.
+    /// Number of files to write in parallel.
     #[arg(long, default_value_t = 3)]
     pub jobs: usize,
     #[command(flatten)]
@@ -170,14 +176,15 @@ pub struct Create {
 #[derive(Args)]
 pub struct Base {
     #[command(flatten)]
-    pub seal: Seal,
-    /// Copies only what changed since the newest base. The server must run with summarize_wal = on.
+    pub destination: Destination,
+    /// Copy only what changed since the newest base; requires summarize_wal = on at the server.
     #[arg(long)]
     pub incremental: bool,
-    /// With --incremental: the first base and every one after so many days is a whole one.
+    /// With --incremental: copy the whole folder when the newest whole base is this many days old.
     #[arg(long, default_value_t = 7, value_name = "DAYS", requires = "incremental")]
     pub whole_every: u32,
-    /// Whole bases to keep with their increments; older ones go, with the segments that only they needed.
+    /// Number of whole bases to keep, with their increments; older ones and their segments are
+    /// removed.
     #[arg(long, default_value_t = 2)]
     pub keep: usize,
     #[command(flatten)]
@@ -188,10 +195,10 @@ pub struct Base {
 pub struct Restore {
     #[command(flatten)]
     pub source: Source,
-    /// Restores into this database, which is new or empty.
+    /// New or empty database to restore into.
     #[arg(long, value_name = "NAME", required_unless_present = "replace", conflicts_with = "replace")]
     pub into: Option<String>,
-    /// Replaces the database of DATABASE_URL; the old one is kept under another name.
+    /// Replace the database of DATABASE_URL; the old one is renamed and kept.
     #[arg(long)]
     pub replace: bool,
 }
@@ -200,15 +207,15 @@ pub struct Restore {
 pub struct Source {
     #[command(flatten)]
     pub from: From,
-    /// Which backup: an id or `latest`.
+    /// Backup id, or `latest`.
     #[arg(default_value = "latest")]
     pub id: String,
     #[command(flatten)]
     pub key: Key,
-    /// Leaves out grants, for a server without the roles they name.
+    /// Omit grants, for a server without the roles they name.
     #[arg(long)]
     pub no_privileges: bool,
-    /// Files loaded at once.
+    /// Number of files to load in parallel.
     #[arg(long, default_value_t = 2)]
     pub jobs: usize,
     #[command(flatten)]
@@ -216,15 +223,28 @@ pub struct Source {
 }
 
 #[derive(Args)]
+pub struct Schedule {
+    /// Time of day in UTC.
+    #[arg(long, value_name = "HH:MM", default_value = "02:30", value_parser = time_of_day)]
+    pub at: NaiveTime,
+    /// Make the first backup immediately.
+    #[arg(long)]
+    pub now: bool,
+    /// Check that a schedule is running on this machine, and exit: the health check of a container.
+    #[arg(long, conflicts_with = "now")]
+    pub check: bool,
+}
+
+#[derive(Args)]
 pub struct From {
-    /// Where the backups are: a folder or s3://bucket/prefix.
-    #[arg(long, env = "SQUALL_BACKUP_TO", hide_env_values = true, value_name = "PLACE")]
+    /// Folder or s3://bucket/prefix of the backups.
+    #[arg(long, env = "SQUALL_BACKUP_TO", hide_env_values = true, value_name = "LOCATION")]
     pub from: String,
 }
 
 #[derive(Args)]
 pub struct Key {
-    /// A file with the secret key of an encrypted backup.
+    /// File with the secret key of encrypted backups.
     #[arg(
         long,
         env = "SQUALL_BACKUP_IDENTITY",
@@ -236,16 +256,16 @@ pub struct Key {
 }
 
 impl Key {
-    /// An empty variable counts as not set, as Compose hands on what nobody has set.
+    /// An empty variable counts as unset: Compose passes unset variables on as empty.
     pub fn file(&self) -> Option<&Path> {
         self.identity.as_deref().filter(|file| !file.as_os_str().is_empty())
     }
 }
 
-/// The database comes from the environment only, as its address holds a password.
+/// The address of the database may hold a password, so only the environment names it.
 #[derive(Args)]
 pub struct Database {
-    /// The folder of pg_dump and pg_restore, if they are not on the PATH.
+    /// Folder of pg_dump and pg_restore, if they are not on the PATH.
     #[arg(long, env = "SQUALL_PG_BIN", hide_env_values = true, value_name = "FOLDER")]
     pub pg_bin: Option<PathBuf>,
 }
@@ -253,8 +273,8 @@ pub struct Database {
 /// The unit of `--split-above`.
 pub const MEGABYTE: u64 = 1024 * 1024;
 
-/// A moment as people write it; without a zone it is UTC.
-fn moment(text: &str) -> Result<DateTime<Utc>, String> {
+/// Without a time zone it is UTC.
+fn point_in_time(text: &str) -> Result<DateTime<Utc>, String> {
     let plain = text.trim().trim_end_matches('Z').replace('T', " ");
     let zoned = DateTime::parse_from_rfc3339(text.trim()).map(|moment| moment.to_utc()).ok();
     let formats = ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M"];
@@ -264,5 +284,22 @@ fn moment(text: &str) -> Result<DateTime<Utc>, String> {
             .find_map(|format| NaiveDateTime::parse_from_str(&plain, format).ok())
             .map(|at| at.and_utc())
     };
-    zoned.or_else(utc).ok_or_else(|| "it is written 2026-11-20 12:34, in UTC".to_owned())
+    zoned.or_else(utc).ok_or_else(|| "write it like 2026-11-20 12:34, in UTC".to_owned())
+}
+
+fn time_of_day(text: &str) -> Result<NaiveTime, String> {
+    NaiveTime::parse_from_str(text, "%H:%M").map_err(|_| "write it like 02:30, in UTC".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_of_day_has_hours_and_minutes() {
+        assert_eq!(time_of_day("02:30").ok(), NaiveTime::from_hms_opt(2, 30, 0));
+        for text in ["24:00", "02:60", "2", "", "02:30:00", "-1:00"] {
+            assert!(time_of_day(text).is_err(), "{text}");
+        }
+    }
 }

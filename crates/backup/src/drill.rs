@@ -1,11 +1,11 @@
-//! `drill`: the proof that a backup can be restored, by restoring it.
+//! `drill`: proves that a backup can be restored by restoring it.
 
 use crate::{
     create::snapshot,
-    failure::{GivenUp, stopped},
+    failure::{Cancelled, explain_cancelled, inline},
     manifest::{BackupId, Manifest},
     postgres::{self, Server, qualified},
-    restore::{Request, beside::Beside, load::Loading, ready},
+    restore::{Request, check_requirements, load::Loading, scratch::ScratchDatabase},
 };
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
@@ -14,23 +14,23 @@ use serde::Serialize;
 use sqlx::Connection;
 use std::time::Instant;
 
-/// Rows read of each table by the query that shows that it can be read.
+/// Rows to read from each table, to show that it is readable.
 const ROWS_READ: u32 = 1_000;
 
 /// The outcome of a drill.
 #[derive(Debug, Clone, Serialize)]
-pub struct Drilled {
-    /// Which backup.
+pub struct DrillReport {
+    /// The id of the backup.
     pub backup_id: BackupId,
-    /// Where it lies.
+    /// Where the backup is stored.
     pub location: String,
-    /// When its snapshot was taken.
+    /// When the snapshot of the backup was taken.
     pub made_at: DateTime<Utc>,
     /// When the drill ended.
     pub proven_at: DateTime<Utc>,
-    /// Whether all checks held.
+    /// Whether all checks passed.
     pub ok: bool,
-    /// How long it took.
+    /// Wall time.
     pub duration_ms: u64,
     /// The size of the restored database.
     pub bytes: i64,
@@ -38,7 +38,7 @@ pub struct Drilled {
     pub rows: i64,
     /// What was compared.
     pub checks: Vec<Check>,
-    /// Why it could not be restored.
+    /// Why the backup could not be restored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
 }
@@ -46,13 +46,13 @@ pub struct Drilled {
 /// One comparison.
 #[derive(Debug, Clone, Serialize)]
 pub struct Check {
-    /// What was compared.
+    /// Its name in the table.
     pub name: String,
-    /// What the manifest says.
+    /// From the manifest.
     pub expected: String,
-    /// What the restored database says.
+    /// From the restored database.
     pub found: String,
-    /// Whether they agree.
+    /// Whether both are equal.
     pub ok: bool,
 }
 
@@ -60,29 +60,30 @@ pub struct Check {
 /// outcome (`ok` is false), not an error.
 ///
 /// # Errors
-/// When the drill could not even begin: no server, no programs, no key.
-pub async fn drill(request: &Request<'_>, manifest: &Manifest) -> Result<Drilled> {
-    let began = Instant::now();
-    let mut aside = request.server.connect_aside().await?;
-    let programs = ready(request, manifest, &mut aside).await?;
+/// When the drill cannot start: no server, no programs, no key.
+pub async fn drill(request: &Request<'_>, manifest: &Manifest) -> Result<DrillReport> {
+    let started = Instant::now();
+    let mut maintenance = request.server.connect_maintenance().await?;
+    let programs = check_requirements(request, manifest, &mut maintenance).await?;
     request.progress.expect(manifest.plain_bytes());
-    let beside = Beside::make(aside, "squall_drill", &manifest.database, request.progress).await?;
-    let side = request.server.with_database(beside.name());
-    let loading = Loading { request, manifest, programs: &programs, side: &side };
-    let proof = async {
+    let scratch =
+        ScratchDatabase::create(maintenance, "squall_drill", &manifest.database, request.progress).await?;
+    let scratch_server = request.server.with_database(scratch.name());
+    let loading = Loading { request, manifest, programs: &programs, scratch: &scratch_server };
+    let examined = async {
         let rows = request.stop.or(loading.run()).await?;
         request.progress.say("comparing");
-        examine(&side, manifest, rows).await
+        examine(&scratch_server, manifest, rows).await
     };
-    let proof = proof.await;
-    beside.remove().await.context("dropping the scratch database")?;
-    let drilled = Drilled::new(request, manifest, began);
-    match proof {
+    let examined = examined.await;
+    scratch.remove().await.context("dropping the scratch database")?;
+    let report = DrillReport::new(request, manifest, started);
+    match examined {
         Ok(Examined { bytes, rows, checks }) => {
-            Ok(Drilled { ok: checks.iter().all(|check| check.ok), bytes, rows, checks, ..drilled })
+            Ok(DrillReport { ok: checks.iter().all(|check| check.ok), bytes, rows, checks, ..report })
         }
-        Err(error) if error.is::<GivenUp>() => Err(stopped(error, "drilling a backup")),
-        Err(error) => Ok(Drilled { failure: Some(format!("{error:#}")), ..drilled }),
+        Err(error) if error.is::<Cancelled>() => Err(explain_cancelled(error, "drilling a backup")),
+        Err(error) => Ok(DrillReport { failure: Some(inline(&error)), ..report }),
     }
 }
 
@@ -92,8 +93,8 @@ struct Examined {
     checks: Vec<Check>,
 }
 
-async fn examine(side: &Server, manifest: &Manifest, rows: i64) -> Result<Examined> {
-    let mut connection = side.connect().await?;
+async fn examine(scratch: &Server, manifest: &Manifest, rows: i64) -> Result<Examined> {
+    let mut connection = scratch.connect().await?;
     postgres::execute(&mut connection, "set default_transaction_read_only = on").await?;
     let structure = snapshot::structure(&mut connection).await?;
     let version = snapshot::schema_version(&mut connection).await?;
@@ -105,7 +106,7 @@ async fn examine(side: &Server, manifest: &Manifest, rows: i64) -> Result<Examin
         readable += 1;
     }
     let bytes = postgres::value(&mut connection, "select pg_database_size(current_database())").await?;
-    connection.close().await.context("leaving the scratch database")?;
+    connection.close().await.context("closing the connection")?;
     let shown =
         |version: Option<i64>| version.map_or_else(|| "none".to_owned(), |version| version.to_string());
     let checks = vec![
@@ -126,16 +127,16 @@ impl Check {
     }
 }
 
-impl Drilled {
-    /// Nothing proven yet.
-    fn new(request: &Request<'_>, manifest: &Manifest, began: Instant) -> Self {
+impl DrillReport {
+    /// A report without checks.
+    fn new(request: &Request<'_>, manifest: &Manifest, started: Instant) -> Self {
         Self {
             backup_id: manifest.id.clone(),
             location: request.store.location(),
             made_at: manifest.snapshot_at,
             proven_at: Utc::now(),
             ok: false,
-            duration_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             bytes: 0,
             rows: 0,
             checks: Vec::new(),
@@ -143,7 +144,7 @@ impl Drilled {
         }
     }
 
-    /// A table for people.
+    /// For the user.
     pub fn table(&self) -> String {
         let mut lines = vec![
             format!("Drill of {} from {}", self.backup_id, self.location),
@@ -154,7 +155,7 @@ impl Drilled {
             lines.push(format!("{name:<36} {expected:>14} {found:>14}  {verdict}"));
         }
         if let Some(failure) = &self.failure {
-            lines.push(format!("It could not be restored: {failure}"));
+            lines.push(format!("The backup could not be restored: {failure}"));
         }
         let seconds = self.duration_ms as f64 / 1_000.0;
         let bytes = u64::try_from(self.bytes).unwrap_or_default();
@@ -163,7 +164,7 @@ impl Drilled {
         lines.push(format!("{:<36} {:>14}", "data as of (UTC)", self.made_at.format("%Y-%m-%d %H:%M:%S")));
         lines.push(match self.ok {
             true => "Proven: this backup restores.".to_owned(),
-            false => "NOT PROVEN: do not rely on this backup. Make another one and drill it.".to_owned(),
+            false => "NOT PROVEN: do not rely on this backup. Create another one and drill it.".to_owned(),
         });
         lines.join("\n")
     }

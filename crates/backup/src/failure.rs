@@ -1,65 +1,91 @@
-//! What a person reads when something went wrong: what was tried, what went wrong, what to do next.
+//! Failures with what was tried, what went wrong and what to do next. They hold no credentials:
+//! addresses come from [`crate::store::Store::location`].
 
+use squall_base::Failure;
 use std::{error::Error, fmt, io};
 
-/// A failure in three sentences. It keeps no credentials: addresses come from [`crate::store::Store::location`].
-#[derive(Debug)]
-pub struct Failure {
-    /// What was being done: "writing data.dump.zst to /backups".
-    pub tried: String,
-    /// What went wrong, in the words of who noticed.
-    pub wrong: String,
-    /// What the reader does now.
-    pub next: String,
+/// A [`Failure`] as an error.
+pub fn failure(
+    tried: impl Into<String>,
+    failed: impl fmt::Display,
+    next: impl Into<String>,
+) -> anyhow::Error {
+    Failure::new(tried, failed, next).into()
 }
 
-impl Failure {
-    /// A failure as an error that travels through `anyhow`.
-    #[allow(clippy::new_ret_no_self, reason = "it is only ever thrown, and reads so where it is")]
-    pub fn new(tried: impl Into<String>, wrong: impl fmt::Display, next: impl Into<String>) -> anyhow::Error {
-        Self { tried: tried.into(), wrong: wrong.to_string(), next: next.into() }.into()
-    }
+/// An error as a [`Failure`] for the user, including the contexts that were added to it on the way.
+#[must_use]
+pub fn with_contexts(error: &anyhow::Error, tried: &str) -> Failure {
+    let Some(inner) = error.downcast_ref::<Failure>() else {
+        return Failure::new(
+            tried,
+            format!("{error:#}"),
+            "fix the cause named above, then run the command again",
+        );
+    };
+    let contexts = error.chain().take_while(|cause| !cause.is::<Failure>()).map(ToString::to_string);
+    let lines: Vec<_> = std::iter::once(inner.failed.clone()).chain(contexts).collect();
+    Failure::new(&inner.tried, lines.join("\n"), &inner.next).exit(inner.exit)
 }
 
-impl fmt::Display for Failure {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let wrong = self.wrong.trim_end().trim_end_matches('.');
-        write!(formatter, "{}: {wrong}.\nNext: {}", self.tried, self.next)
-    }
+/// An error within a sentence or a table.
+#[must_use]
+pub fn inline(error: &anyhow::Error) -> String {
+    let part = |cause: &(dyn Error + 'static)| match cause.downcast_ref::<Failure>() {
+        Some(Failure { tried, failed, next, .. }) => {
+            format!("{tried}: {}; {next}", failed.trim_end_matches('.'))
+        }
+        None => cause.to_string(),
+    };
+    error.chain().map(part).collect::<Vec<_>>().join(": ")
 }
 
-impl Error for Failure {}
-
-/// The next step after a failed write, which differs for a full disk.
-pub fn next_step_of_a_write(error: &io::Error) -> &'static str {
+/// What to do after a failed write.
+pub fn advice_after_write(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "free space there or choose another place with --to, then run the command again"
+            "free space there or choose another location with --to, then run the command again"
         }
-        io::ErrorKind::PermissionDenied => {
-            "give this user the right to write there, then run the command again"
-        }
-        _ => "check the place and run the command again",
+        io::ErrorKind::PermissionDenied => "allow this user to write there, then run the command again",
+        _ => "check the location, then run the command again",
     }
 }
 
-/// Stands for work that was given up because a sibling failed first. It is never shown.
+/// Work was cancelled because another part failed, or because the user asked for it.
 #[derive(Debug)]
-pub struct GivenUp;
+pub struct Cancelled;
 
-impl fmt::Display for GivenUp {
+impl fmt::Display for Cancelled {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("given up, as another part failed")
+        formatter.write_str("cancelled because another part failed")
     }
 }
 
-impl Error for GivenUp {}
+impl Error for Cancelled {}
 
-/// Says in words that the user asked for it.
-pub(crate) fn stopped(error: anyhow::Error, tried: &str) -> anyhow::Error {
-    if error.is::<GivenUp>() {
-        Failure::new(tried, "it was stopped on request", "run the command again when it suits")
+/// When no part failed, it was the user who cancelled the work.
+pub(crate) fn explain_cancelled(error: anyhow::Error, tried: &str) -> anyhow::Error {
+    if error.is::<Cancelled>() {
+        failure(tried, "it was stopped on request", "run the command again when convenient")
     } else {
         error
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_contexts_of_a_failure_are_shown() {
+        let error = failure("connecting", "refused.", "start it").context("no backup was made");
+        assert_eq!(
+            with_contexts(&error, "").to_string(),
+            "Tried:  connecting\nFailed: refused.\n        no backup was made\nNext:   start it\n"
+        );
+        assert_eq!(inline(&error), "no backup was made: connecting: refused; start it");
+        let other = anyhow::anyhow!("disk full").context("writing");
+        assert_eq!(with_contexts(&other, "create").failed, "writing: disk full");
+        assert_eq!(inline(&other), "writing: disk full");
     }
 }

@@ -1,6 +1,6 @@
-//! The keys of an encrypted backup: public ones to make it, secret ones to read it.
+//! The keys of encrypted backups: public ones to encrypt, secret ones to decrypt.
 
-use crate::failure::Failure;
+use crate::failure::failure;
 use age::{secrecy::ExposeSecret, x25519};
 use anyhow::{Context, Result};
 use std::{
@@ -11,11 +11,11 @@ use std::{
     sync::Arc,
 };
 
-/// Who shall be able to read a backup. Empty: it is not encrypted.
+/// Who can decrypt a new backup. Empty: it is not encrypted.
 #[derive(Clone, Default)]
 pub struct Recipients(Arc<[x25519::Recipient]>);
 
-/// Who reads a backup. Empty: only backups that are not encrypted can be read.
+/// Secret keys to decrypt with. Empty: only backups that are not encrypted can be read.
 #[derive(Clone, Default)]
 pub struct Identities(Arc<[x25519::Identity]>);
 
@@ -26,17 +26,17 @@ impl fmt::Debug for Recipients {
 }
 
 impl fmt::Debug for Identities {
-    /// Secret keys are never shown.
+    /// Never shows the keys.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Identities({} keys)", self.0.len())
     }
 }
 
 impl Recipients {
-    /// Public keys (`age1…`) and a file with one a line; `#` begins a comment.
+    /// Public keys (`age1…`), and a file with one per line; `#` starts a comment.
     ///
     /// # Errors
-    /// When the file cannot be read, or something is no public key.
+    /// When the file cannot be read, or something is not a public key.
     pub fn parse(keys: &[String], file: Option<&Path>) -> Result<Self> {
         let listed = match file {
             Some(file) => fs::read_to_string(file)
@@ -44,22 +44,22 @@ impl Recipients {
             None => String::new(),
         };
         if file.is_some() && significant(&listed).next().is_none() {
-            return Err(Failure::new(
+            return Err(failure(
                 "reading the file of recipients",
-                "it names none, so the backup would not be encrypted",
-                "write a public key (age1…) into it, or leave --recipients-file out",
+                "it contains no key, so the backup would not be encrypted",
+                "write a public key (age1…) into it, or omit --recipients-file",
             ));
         }
         let keys = keys.iter().map(String::as_str).chain(significant(&listed));
         Ok(Self(keys.map(recipient).collect::<Result<_>>()?))
     }
 
-    /// The public keys as the manifest names them.
+    /// The public keys, for the manifest.
     pub fn names(&self) -> Vec<String> {
         self.0.iter().map(ToString::to_string).collect()
     }
 
-    /// Whether nobody is named.
+    /// Whether the backup stays unencrypted.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -71,26 +71,28 @@ impl Recipients {
     }
 }
 
-/// Makes a pair of keys: the secret one in `file`, the public one beside it as `file.pub`. Answers the public one.
+/// Generates a key pair: the secret key in `file`, the public key in `file.pub`. Returns the public
+/// key.
 ///
 /// # Errors
-/// When one of the files is there already, since a key that is overwritten loses its backups.
+/// When one of the files exists: overwriting a key would make its backups unreadable.
 pub fn generate(file: &Path) -> Result<String> {
     let identity = x25519::Identity::generate();
     let public = identity.to_public().to_string();
-    let mut beside = file.as_os_str().to_owned();
-    beside.push(".pub");
+    let mut public_file = file.as_os_str().to_owned();
+    public_file.push(".pub");
     let secret = format!(
-        "# The secret key of Squall's backups. Keep it apart from them.\n{}\n",
+        "# The secret key of Squall's backups. Store it away from them.\n{}\n",
         identity.to_string().expose_secret()
     );
-    for (path, content, mode) in [(file, &secret, 0o600), (Path::new(&beside), &format!("{public}\n"), 0o644)]
+    for (path, content, mode) in
+        [(file, &secret, 0o600), (Path::new(&public_file), &format!("{public}\n"), 0o644)]
     {
         let mut options = fs::OpenOptions::new();
         let opened = options.write(true).create_new(true).mode(mode).open(path);
         let written = opened.and_then(|mut target| target.write_all(content.as_bytes()));
         written.with_context(|| {
-            format!("writing the key {}; an old key is never overwritten", path.display())
+            format!("writing the key {}; an existing key is never overwritten", path.display())
         })?;
     }
     Ok(public)
@@ -100,28 +102,32 @@ impl Identities {
     /// Reads the secret keys (`AGE-SECRET-KEY-1…`) of a file, if one is given.
     ///
     /// # Errors
-    /// When it cannot be read or holds none.
+    /// When the file cannot be read or contains no key.
     pub fn read(file: Option<&Path>) -> Result<Self> {
         let Some(file) = file else { return Ok(Self::default()) };
         let tried = || format!("reading the identity file {}", file.display());
         let content = fs::read_to_string(file).with_context(tried)?;
         Self::parse(&content).map_err(|wrong| {
-            Failure::new(tried(), wrong, "name the file that `age-keygen -o` made, with AGE-SECRET-KEY-1…")
+            failure(
+                tried(),
+                wrong,
+                "name a file from `squall-backup key` or `age-keygen -o`, with AGE-SECRET-KEY-1…",
+            )
         })
     }
 
-    /// The secret keys of a text, one a line.
+    /// The secret keys in a text, one per line.
     ///
     /// # Errors
-    /// When a line is none. The line is not repeated: it may be a secret.
+    /// When a line is not a key. The message does not repeat the line, which may be a secret.
     pub fn parse(content: &str) -> Result<Self, String> {
         let identities: Vec<x25519::Identity> = significant(content)
-            .map(|line| line.parse().map_err(|_| "a line of it is no secret key of age".to_owned()))
+            .map(|line| line.parse().map_err(|_| "a line is not an age secret key".to_owned()))
             .collect::<Result<_, String>>()?;
-        if identities.is_empty() { Err("it holds no key".to_owned()) } else { Ok(Self(identities.into())) }
+        if identities.is_empty() { Err("it contains no key".to_owned()) } else { Ok(Self(identities.into())) }
     }
 
-    /// Whether no key is given.
+    /// Whether there is no key.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -131,10 +137,10 @@ impl Identities {
         let decryptor = age::Decryptor::new_buffered(source).context("reading the age header")?;
         let identities = self.0.iter().map(|identity| identity as &dyn age::Identity);
         decryptor.decrypt(identities).map_err(|error| match error {
-            age::DecryptError::NoMatchingKeys => Failure::new(
+            age::DecryptError::NoMatchingKeys => failure(
                 "decrypting",
-                "wrong key: none of the keys of the identity file opens this backup",
-                "give --identity the secret key of one of the recipients that `squall-backup list --json` names",
+                "wrong key: no key in the identity file decrypts this backup",
+                "pass --identity with the secret key of a recipient in `squall-backup list --json`",
             ),
             other => anyhow::Error::new(other).context("decrypting"),
         })
@@ -144,11 +150,7 @@ impl Identities {
 fn recipient(key: &str) -> Result<x25519::Recipient> {
     key.parse().map_err(|wrong: &str| {
         let shown = if key.starts_with("AGE-SECRET") { "a secret key" } else { key };
-        Failure::new(
-            format!("reading the recipient {shown}"),
-            wrong,
-            "give a public key, which begins with age1",
-        )
+        failure(format!("reading the recipient {shown}"), wrong, "pass a public key, which starts with age1")
     })
 }
 

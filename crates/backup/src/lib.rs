@@ -1,6 +1,7 @@
 //! Backups of Squall: made from one snapshot, sealed by hashes, and proved by restoring them.
 //!
-//! In reading order: what a backup is, where it lies and how bytes travel; then one file for each command.
+//! In reading order: what a backup is, where it is stored and how bytes travel; then one file per
+//! command.
 
 pub mod manifest;
 pub mod store;
@@ -20,13 +21,5 @@ pub mod record;
 pub mod base;
 pub mod wal;
 pub mod recover;
+pub mod schedule;
 pub mod failure;
-
-use anyhow::{Result, anyhow};
-
-/// Bytes of the system's randomness.
-pub(crate) fn random<const N: usize>() -> Result<[u8; N]> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|error| anyhow!("reading the system's randomness: {error}"))?;
-    Ok(bytes)
-}

@@ -1,81 +1,77 @@
-//! `list`: what is there.
+//! `list`: the backups in a store.
 
 use crate::{
-    failure::Failure,
-    manifest::{BackupId, Found, Manifest},
+    failure::failure,
+    manifest::{BackupId, BackupState, Manifest},
     store::Store,
 };
 use anyhow::Result;
 use indicatif::HumanBytes;
 use serde::Serialize;
 
-/// Everything that looks like a backup, the oldest first.
+/// Every backup with its state, oldest first.
 #[derive(Debug)]
-pub struct Listing(pub Vec<(BackupId, Found)>);
+pub struct Listing(pub Vec<(BackupId, BackupState)>);
 
 /// Reads all manifests of a store.
 ///
 /// # Errors
 /// When the store cannot be read.
 pub async fn list(store: &Store) -> Result<Listing> {
-    let mut found = Vec::new();
+    let mut backups = Vec::new();
     for id in store.prefixes().await?.iter().filter_map(|prefix| BackupId::parse(prefix)) {
-        let state = Found::read(store, &id).await?;
-        found.push((id, state));
+        let state = BackupState::read(store, &id).await?;
+        backups.push((id, state));
     }
-    Ok(Listing(found))
+    Ok(Listing(backups))
 }
 
-/// Finds the backup a user means: an id, or `latest`, the newest one that is sealed.
+/// Finds a backup by its id, or the newest sealed one for `latest`.
 ///
 /// # Errors
-/// When there is none such, with the next step.
+/// When it does not exist.
 pub async fn choose(store: &Store, wanted: &str) -> Result<Manifest> {
     if wanted != "latest" {
         let id = BackupId::try_from(wanted.to_owned()).map_err(|wrong| {
-            Failure::new(
-                "choosing a backup",
-                wrong,
-                "give an id that `squall-backup list` shows, or `latest`",
-            )
+            failure("choosing a backup", wrong, "use an id from `squall-backup list`, or `latest`")
         })?;
-        return Found::read(store, &id).await?.manifest(store, &id);
+        return BackupState::read(store, &id).await?.manifest(store, &id);
     }
     let newest = list(store).await?.0.into_iter().rev().find_map(|(_, found)| match found {
-        Found::Sealed(manifest) => Some(*manifest),
+        BackupState::Sealed(manifest) => Some(*manifest),
         _ => None,
     });
     newest.ok_or_else(|| {
-        Failure::new(
+        failure(
             format!("choosing the latest backup in {}", store.location()),
-            "there is none",
-            "make one with `squall-backup create`, or give another place with --from",
+            "no backup was found",
+            "create one with `squall-backup create`, or name another location with --from",
         )
     })
 }
 
 impl Listing {
-    /// The sealed ones, the oldest first.
+    /// The sealed backups, oldest first.
     pub fn sealed(&self) -> impl DoubleEndedIterator<Item = &Manifest> {
         self.0.iter().filter_map(|(_, found)| match found {
-            Found::Sealed(manifest) => Some(&**manifest),
+            BackupState::Sealed(manifest) => Some(&**manifest),
             _ => None,
         })
     }
 
-    /// A table for people. Unfinished ones stand below it.
+    /// A table with the unfinished backups below it.
     pub fn table(&self, location: &str) -> String {
         let mut lines = vec![format!(
             "{:<22} {:<17} {:<20} {:>10} {:>12} {:>7} {:<9} STATE",
-            "BACKUP", "MADE AT (UTC)", "DATABASE", "SIZE", "ROWS", "SCHEMA", "ENCRYPTED"
+            "BACKUP", "CREATED (UTC)", "DATABASE", "SIZE", "ROWS", "SCHEMA", "ENCRYPTED"
         )];
         let mut notes = Vec::new();
         for (id, found) in &self.0 {
             match found {
-                Found::Sealed(manifest) => lines.push(line(manifest)),
-                Found::Damaged(why) => lines.push(format!("{id:<22} damaged: {why}")),
-                Found::Newer(why) => lines.push(format!("{id:<22} {why}")),
-                Found::Unfinished => notes.push(format!("Unfinished: {id}")),
+                BackupState::Sealed(manifest) => lines.push(line(manifest)),
+                BackupState::Damaged(why) => lines.push(format!("{id:<22} damaged: {why}")),
+                BackupState::Newer(why) => lines.push(format!("{id:<22} {why}")),
+                BackupState::Unfinished => notes.push(format!("Unfinished: {id}")),
             }
         }
         if lines.len() == 1 {
@@ -85,15 +81,15 @@ impl Listing {
         lines.join("\n")
     }
 
-    /// The same for programs.
-    pub fn json(&self) -> Vec<Listed<'_>> {
-        self.0.iter().map(|(id, found)| Listed::new(id, found)).collect()
+    /// For `--json`.
+    pub fn json(&self) -> Vec<ListEntry<'_>> {
+        self.0.iter().map(|(id, found)| ListEntry::new(id, found)).collect()
     }
 }
 
-/// A backup as `list --json` tells it.
+/// A backup in `list --json`.
 #[derive(Debug, Serialize)]
-pub struct Listed<'a> {
+pub struct ListEntry<'a> {
     id: &'a BackupId,
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -106,20 +102,20 @@ pub struct Listed<'a> {
     manifest: Option<&'a Manifest>,
 }
 
-impl<'a> Listed<'a> {
-    fn new(id: &'a BackupId, found: &'a Found) -> Self {
-        let bare =
+impl<'a> ListEntry<'a> {
+    fn new(id: &'a BackupId, found: &'a BackupState) -> Self {
+        let unfinished =
             Self { id, state: "unfinished", why: None, stored_bytes: None, rows: None, manifest: None };
         match found {
-            Found::Unfinished => bare,
-            Found::Damaged(why) => Self { state: "damaged", why: Some(why), ..bare },
-            Found::Newer(why) => Self { state: "newer", why: Some(why), ..bare },
-            Found::Sealed(manifest) => Self {
+            BackupState::Unfinished => unfinished,
+            BackupState::Damaged(why) => Self { state: "damaged", why: Some(why), ..unfinished },
+            BackupState::Newer(why) => Self { state: "newer", why: Some(why), ..unfinished },
+            BackupState::Sealed(manifest) => Self {
                 state: "sealed",
                 stored_bytes: Some(manifest.stored_bytes()),
                 rows: Some(manifest.rows()),
                 manifest: Some(manifest),
-                ..bare
+                ..unfinished
             },
         }
     }

@@ -1,9 +1,11 @@
-//! `squall-backup`: makes backups, proves them, and brings them back.
+//! `squall-backup`: make backups, prove that they restore, and restore them.
 
 mod arguments;
 
-use anyhow::{Context, Result, bail};
-use arguments::{Base, Cli, Command, Create, Database, From, Key, MEGABYTE, Restore, Seal, Source};
+use anyhow::{Context, Result};
+use arguments::{
+    Base, Cli, Command, Create, Database, Destination, From, Key, MEGABYTE, Restore, Schedule, Source,
+};
 use chrono::{TimeDelta, Utc};
 use clap::Parser;
 use indicatif::HumanBytes;
@@ -11,7 +13,7 @@ use squall_backup::{
     base::{self, base},
     create::{self, create},
     drill::drill,
-    failure::Failure,
+    failure::{failure, inline, with_contexts},
     keys::{Identities, Recipients, generate},
     list::{choose, list},
     postgres::{Programs, Server},
@@ -21,16 +23,21 @@ use squall_backup::{
     record::{Recorded, record},
     recover::{self, recover},
     restore::{self, Target, restore},
+    schedule::{self, Heartbeat, SystemClock},
     store::Store,
     stream::Stop,
     verify::{verify, verify_all},
     wal,
 };
 use squall_base::secrets;
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    path::PathBuf,
+    process::ExitCode,
+    time::{Duration, SystemTime},
+};
 use tokio::signal::unix::{SignalKind, signal};
 
-impl Seal {
+impl Destination {
     fn open(&self) -> Result<(Store, Recipients)> {
         let recipients = Recipients::parse(&self.recipients, self.recipients_file.as_deref())?;
         Ok((Store::open(&self.to)?, recipients))
@@ -42,18 +49,19 @@ async fn main() -> ExitCode {
     match run(Cli::parse().command).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("squall-backup failed: {error:#}");
-            ExitCode::FAILURE
+            let failure = with_contexts(&error, "running squall-backup");
+            eprint!("{failure}");
+            failure.exit.into()
         }
     }
 }
 
 async fn run(command: Command) -> Result<()> {
     match command {
-        Command::Create(arguments) => make(arguments).await,
-        Command::Base(arguments) => copy_folder(arguments).await,
-        Command::Wal { seal, spool, flush, database } => {
-            follow(&seal, spool, Duration::from_secs(flush), database).await
+        Command::Create(arguments) => create_backup(arguments).await,
+        Command::Base(arguments) => create_base(arguments).await,
+        Command::Wal { destination, spool, flush, database } => {
+            archive_wal(&destination, spool, Duration::from_secs(flush), database).await
         }
         Command::Recover { from, to, into, key, pg_bin } => {
             let (store, identities) = (Store::open(&from.from)?, Identities::read(key.file())?);
@@ -66,41 +74,56 @@ async fn run(command: Command) -> Result<()> {
                 progress: &Progress::of("recover"),
             };
             let prepared = recover(&request).await?;
-            say(&format!(
-                "{} is prepared from the base {}{} and {} segments. Start PostgreSQL {} on it: it replays up to {to}, and then takes writes.",
+            print(&format!(
+                "Prepared {} from the base {}{} and {} segments. Start PostgreSQL {} on it: it replays the log up to {to}, \
+                 then accepts writes.",
                 request.into.display(),
                 prepared.base.id,
                 match prepared.bases {
                     1 => String::new(),
-                    bases => format!(" (a whole one and {} increments)", bases - 1),
+                    bases => format!(" (one whole base and {} increments)", bases - 1),
                 },
                 prepared.segments,
                 prepared.base.server_version_number / 10_000,
             ))
         }
-        Command::Key { to } => say(&format!(
-            "Keep {} apart from the backups. Its public key is {}",
+        Command::Key { to } => print(&format!(
+            "Store {} away from the backups. The public key is {}",
             to.display(),
             generate(&to)?
         )),
-        Command::List { from, json } => show(&from, json).await,
-        Command::Verify { from, id, all, key } => check(&from, &id, all, &key).await,
+        Command::List { from, json } => list_backups(&from, json).await,
+        Command::Verify { from, id, all, key } => verify_backups(&from, &id, all, &key).await,
         Command::Prune { from, daily, weekly, monthly, dry_run } => {
             let store = Store::open(&from.from)?;
             let decisions = prune(&store, Policy { daily, weekly, monthly }, dry_run, Utc::now()).await?;
-            say(&prune::table(&decisions, dry_run))
+            print(&prune::table(&decisions, dry_run))
         }
-        Command::Restore(arguments) => bring_back(arguments).await,
-        Command::Drill { source, json, or_verify } => match or_verify && verified_instead(&source).await? {
+        Command::Restore(arguments) => restore_backup(arguments).await,
+        Command::Drill { source, json, or_verify } => match or_verify && verify_without_key(&source).await? {
             true => Ok(()),
-            false => prove(&source, json).await,
+            false => drill_backup(&source, json).await,
         },
+        Command::Schedule(arguments) => run_schedule(&arguments).await,
     }
 }
 
-async fn make(arguments: Create) -> Result<()> {
-    let Create { seal, split_above, jobs, database } = arguments;
-    let ((store, recipients), server, stop) = (seal.open()?, server().await?, stop_on_signals()?);
+async fn run_schedule(arguments: &Schedule) -> Result<()> {
+    let heartbeat = Heartbeat::default();
+    if arguments.check {
+        return heartbeat.check(SystemTime::now());
+    }
+    let (schedule, stop) = (schedule::Schedule { at: arguments.at, now: arguments.now }, stop_on_signals()?);
+    let run_job = async |job| schedule::run_as_process(job, &stop).await;
+    tokio::select! {
+        () = schedule.run(&SystemClock, &stop, run_job) => Ok(()),
+        failed = heartbeat.keep() => failed,
+    }
+}
+
+async fn create_backup(arguments: Create) -> Result<()> {
+    let Create { destination, split_above, jobs, database } = arguments;
+    let ((store, recipients), server, stop) = (destination.open()?, server().await?, stop_on_signals()?);
     let programs = Programs::find(database.pg_bin, server.version_number().await?).await?;
     let manifest = create(&create::Request {
         server: &server,
@@ -113,12 +136,12 @@ async fn make(arguments: Create) -> Result<()> {
         progress: &Progress::of("backup"),
     })
     .await?;
-    say(&format!("{}\n{}", manifest.id, manifest.sentence(&store.location())))
+    print(&format!("{}\n{}", manifest.id, manifest.sentence(&store.location())))
 }
 
-async fn copy_folder(arguments: Base) -> Result<()> {
-    let Base { seal, incremental, whole_every, keep, database } = arguments;
-    let ((store, recipients), server, stop) = (seal.open()?, server().await?, stop_on_signals()?);
+async fn create_base(arguments: Base) -> Result<()> {
+    let Base { destination, incremental, whole_every, keep, database } = arguments;
+    let ((store, recipients), server, stop) = (destination.open()?, server().await?, stop_on_signals()?);
     let programs = Programs::find(database.pg_bin, server.version_number().await?).await?;
     let request = base::Request {
         server: &server,
@@ -132,20 +155,25 @@ async fn copy_folder(arguments: Base) -> Result<()> {
     };
     let made = base(&request).await?;
     let kind = match &made.parent {
-        Some(parent) => format!("An increment on {parent}"),
-        None => "A whole base".to_owned(),
+        Some(parent) => format!("Increment of {parent}"),
+        None => "Whole base".to_owned(),
     };
     let size = HumanBytes(made.file.stored_bytes);
-    say(&format!(
-        "{}\n{kind}, {size} in {}; any moment from {} on can be recovered while `wal` runs",
+    print(&format!(
+        "{}\n{kind}, {size} in {}. While `squall-backup wal` runs, any time from {} on can be recovered.",
         made.id,
         store.location(),
         made.finished_at
     ))
 }
 
-async fn follow(seal: &Seal, spool: PathBuf, flush: Duration, database: Database) -> Result<()> {
-    let ((store, recipients), server, stop) = (seal.open()?, server().await?, stop_on_signals()?);
+async fn archive_wal(
+    destination: &Destination,
+    spool: PathBuf,
+    flush: Duration,
+    database: Database,
+) -> Result<()> {
+    let ((store, recipients), server, stop) = (destination.open()?, server().await?, stop_on_signals()?);
     let programs = Programs::find(database.pg_bin, server.version_number().await?).await?;
     let request = wal::Request {
         server: &server,
@@ -160,38 +188,39 @@ async fn follow(seal: &Seal, spool: PathBuf, flush: Duration, database: Database
     wal::receive(&request).await
 }
 
-async fn show(from: &From, json: bool) -> Result<()> {
+async fn list_backups(from: &From, json: bool) -> Result<()> {
     let store = Store::open(&from.from)?;
     let listing = list(&store).await?;
     if json {
-        return say(&serde_json::to_string_pretty(&listing.json())?);
+        return print(&serde_json::to_string_pretty(&listing.json())?);
     }
-    say(&listing.table(&store.location()))
+    print(&listing.table(&store.location()))
 }
 
-async fn check(from: &From, id: &str, all: bool, key: &Key) -> Result<()> {
+async fn verify_backups(from: &From, id: &str, all: bool, key: &Key) -> Result<()> {
     let store = Store::open(&from.from)?;
     let identities = Identities::read(key.file())?;
     let progress = Progress::of("verify");
     if all {
-        return verify_all(&store, &identities, &progress, &mut say).await;
+        return verify_all(&store, &identities, &progress, &mut print).await;
     }
     let manifest = choose(&store, id).await?;
     let verified = verify(&store, &manifest.id, &identities, &progress).await?;
     drop(progress);
-    say(&format!("{}  {}", manifest.id, verified.sentence()))
+    print(&format!("{}  {}", manifest.id, verified.sentence()))
 }
 
-async fn bring_back(arguments: Restore) -> Result<()> {
+async fn restore_backup(arguments: Restore) -> Result<()> {
     let Restore { source, into, replace: _ } = arguments;
     let target = into.map_or(Target::Replace, Target::Into);
     let restored =
         source.with("restore", async |request, manifest| restore(request, manifest, &target).await).await?;
-    say(&restored.sentence())
+    print(&restored.sentence())
 }
 
-/// An encrypted backup without its key can be read, and nothing more: its stored bytes are then what is looked at.
-async fn verified_instead(source: &Source) -> Result<bool> {
+/// Without its key an encrypted backup cannot be restored, but its stored bytes can be checked.
+/// Returns whether that was done.
+async fn verify_without_key(source: &Source) -> Result<bool> {
     let (store, identities) = (Store::open(&source.from.from)?, Identities::read(source.key.file())?);
     let manifest = choose(&store, &source.id).await?;
     if manifest.encryption.is_none() || !identities.is_empty() {
@@ -200,35 +229,39 @@ async fn verified_instead(source: &Source) -> Result<bool> {
     let progress = Progress::of("verify");
     let verified = verify(&store, &manifest.id, &identities, &progress).await?;
     drop(progress);
-    say(&format!(
-        "{}  {}\nNOT PROVEN: whether it restores is not known, as its key is not here. Where the key is, run \
-         `squall-backup drill --identity FILE`.",
+    print(&format!(
+        "{}  {}\nNOT PROVEN: without its key nobody knows whether it restores. Run `squall-backup drill --identity FILE` on \
+         a machine that has the key.",
         manifest.id,
         verified.sentence()
     ))?;
     Ok(true)
 }
 
-async fn prove(source: &Source, json: bool) -> Result<()> {
-    let drilled = source.with("drill", async |request, manifest| drill(request, manifest).await).await?;
-    say(&if json { serde_json::to_string_pretty(&drilled)? } else { drilled.table() })?;
-    if let Err(error) = proof::keep(&Store::open(&source.from.from)?, &drilled).await {
-        note(&format!("Not noted beside the backup, so that prune does not know of it: {error:#}"));
+async fn drill_backup(source: &Source, json: bool) -> Result<()> {
+    let report = source.with("drill", async |request, manifest| drill(request, manifest).await).await?;
+    print(&if json { serde_json::to_string_pretty(&report)? } else { report.table() })?;
+    if let Err(error) = proof::store(&Store::open(&source.from.from)?, &report).await {
+        note(&format!("The proof was not stored, so prune does not know of it: {}", inline(&error)));
     }
-    match record(&server().await?, &drilled).await {
+    match record(&server().await?, &report).await {
         Ok(Recorded::Written) => note("Recorded in the table backup_drills."),
         Ok(Recorded::NoTable) => note("Not recorded: the database has no table backup_drills."),
-        // A drill on a machine without the live database proves as much.
-        Err(error) => note(&format!("Not recorded: {error:#}")),
+        // A drill on a machine without the live database is as good a proof.
+        Err(error) => note(&format!("Not recorded in the table backup_drills: {}", inline(&error))),
     }
-    if !drilled.ok {
-        bail!("the backup {} is not proven; the table above says why", drilled.backup_id);
+    if !report.ok {
+        return Err(failure(
+            format!("drilling the backup {}", report.backup_id),
+            "it is not proven; the table above shows why",
+            "make another backup and drill that one",
+        ));
     }
     Ok(())
 }
 
 impl Source {
-    /// Opens everything and does the work with it.
+    /// Opens the store, the server and the backup, and runs `work` with them.
     async fn with<T>(
         &self,
         task: &str,
@@ -252,23 +285,24 @@ impl Source {
 }
 
 async fn server() -> Result<Server> {
-    let found = secrets::database_url(&secrets::process_variable).map_err(|problems| {
-        Failure::new(
-            "looking for the database",
+    let url = secrets::database_url(&secrets::process_variable).map_err(|problems| {
+        failure(
+            "reading the address of the database",
             problems.join("\n"),
-            "mend these variables, then run the command again",
+            "fix these variables, then run the command again",
         )
     })?;
-    for warning in found.warnings {
+    for warning in url.warnings {
         note(&format!("Warning: {warning}"));
     }
-    Ok(Server::parse(&found.value)?.nearest().await)
+    Ok(Server::parse(&url.value)?.prefer_socket().await)
 }
 
-/// The first Ctrl-C or SIGTERM ends the work tidily; a second one ends the process.
+/// The first Ctrl-C or SIGTERM cancels the work and cleans up; a second one ends the process
+/// immediately.
 fn stop_on_signals() -> Result<Stop> {
     let stop = Stop::default();
-    let asked = stop.clone();
+    let requested = stop.clone();
     let mut interrupt = signal(SignalKind::interrupt()).context("listening for Ctrl-C")?;
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
     tokio::spawn(async move {
@@ -277,17 +311,17 @@ fn stop_on_signals() -> Result<Stop> {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
-            if asked.is_asked() {
+            if requested.is_requested() {
                 std::process::exit(130);
             }
-            note("Stopping tidily; again to stop at once.");
-            asked.ask();
+            note("Stopping and cleaning up; press Ctrl-C again to stop immediately.");
+            requested.request();
         }
     });
     Ok(stop)
 }
 
-fn say(text: &str) -> Result<()> {
+fn print(text: &str) -> Result<()> {
     use std::io::Write;
     writeln!(std::io::stdout(), "{text}").context("writing to standard output")
 }

@@ -1,47 +1,48 @@
-//! The manifest: what a backup holds, and the seal that makes it one.
+//! The manifest of a backup, and the seal that completes it.
 //!
-//! A backup is the prefix `<id>/` of a store. Its files are written first, then `manifest.json`, and
-//! `manifest.b3` (the BLAKE3 of the manifest) last of all. Without the seal there is no backup, so a
-//! half-written one is never taken for a whole one.
+//! A backup is the prefix `<id>/` of a store. Its files are written first, then `manifest.json`,
+//! and `manifest.b3` (the BLAKE3 of the manifest) last. A backup counts only with its seal, so a
+//! partial one is never mistaken for a complete one.
 
-use crate::{failure::Failure, store::Store};
+use crate::{failure::failure, store::Store};
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use indicatif::HumanBytes;
 use serde::{Deserialize, Serialize};
+use squall_base::random::{self, hex};
 use std::fmt;
 
 /// The layout this version writes and the newest one it reads.
 pub const FORMAT: u32 = 2;
-/// The manifest's file.
+/// The file of the manifest.
 pub const MANIFEST: &str = "manifest.json";
-/// The seal's file: 64 lowercase hex digits and a line feed.
+/// The file of the seal: 64 lowercase hex digits and a line feed.
 pub const SEAL: &str = "manifest.b3";
 
-/// All that is known about a finished backup.
+/// Everything about a finished backup.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Manifest {
-    /// The layout of the backup. Always read before the rest.
+    /// The layout of the backup, which is read before the rest.
     pub format: u32,
-    /// Which backup this is; it equals the prefix it lies under.
+    /// Equal to the prefix of its files.
     pub id: BackupId,
-    /// The version of Squall that made it.
+    /// The version of Squall that created it.
     pub tool_version: String,
-    /// When `create` began.
+    /// When `create` started.
     pub started_at: DateTime<Utc>,
     /// How long `create` took.
     pub duration_ms: u64,
-    /// When the snapshot was taken: what was committed before is in the backup.
+    /// When the snapshot was taken: the backup contains everything committed before.
     pub snapshot_at: DateTime<Utc>,
     /// The server it was taken from.
     pub server: ServerFacts,
     /// The database it was taken from.
     pub database: DatabaseFacts,
-    /// Who can decrypt it; absent when it is not encrypted.
+    /// Who can decrypt it; `None` when it is not encrypted.
     pub encryption: Option<Encryption>,
     /// Every file but the manifest and its seal.
     pub files: Vec<FileEntry>,
-    /// Every table with its rows in the snapshot.
+    /// Every table with its number of rows in the snapshot.
     pub tables: Vec<TableRows>,
 }
 
@@ -54,7 +55,7 @@ pub struct ServerFacts {
     pub version_number: i32,
 }
 
-/// What is needed to make such a database again, and to prove that it is the same.
+/// What is needed to create an equal database, and to compare it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DatabaseFacts {
     /// Its name.
@@ -73,11 +74,11 @@ pub struct DatabaseFacts {
     pub ctype: String,
     /// The locale of the providers `icu` and `builtin`.
     pub locale: Option<String>,
-    /// What `alter database … set` was told: `name=value`.
+    /// Settings from `alter database … set`: `name=value`.
     pub settings: Vec<String>,
     /// Valid indexes.
     pub valid_indexes: i64,
-    /// Validated constraints, except those that say NOT NULL.
+    /// Validated constraints, without NOT NULL.
     pub valid_constraints: i64,
 }
 
@@ -95,7 +96,7 @@ pub struct Encryption {
 pub struct FileEntry {
     /// Its name under the prefix.
     pub name: String,
-    /// What it holds.
+    /// Its content.
     #[serde(flatten)]
     pub kind: FileKind,
     /// Bytes before compression.
@@ -106,17 +107,17 @@ pub struct FileEntry {
     pub blake3: String,
 }
 
-/// What a file holds.
+/// The content of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum FileKind {
     /// An archive of pg_dump: everything but rows.
     Schema,
-    /// In format 1, an archive of what comes before the rows: types, tables, functions.
+    /// In format 1, an archive of what is created before the rows: types, tables, functions.
     PreData,
     /// An archive of pg_dump: rows and sequence values.
     Data,
-    /// In format 1, an archive of what comes after the rows: indexes, constraints, triggers.
+    /// In format 1, an archive of what is created after the rows: indexes, constraints, triggers.
     PostData,
     /// The rows of one table as COPY writes them.
     Table {
@@ -129,9 +130,9 @@ pub enum FileKind {
         /// How COPY wrote it.
         format: CopyFormat,
     },
-    /// A tar of pg_basebackup: the whole data folder.
+    /// A tar of pg_basebackup: the data folder.
     Base,
-    /// The list of the files in such a tar, as pg_basebackup wrote it.
+    /// The list of the files in that tar (`backup_manifest` of pg_basebackup).
     Contents,
     /// A segment of the write-ahead log.
     Wal,
@@ -141,9 +142,9 @@ pub enum FileKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CopyFormat {
-    /// Compact; used where no column's bytes depend on object ids of one database.
+    /// Compact; used unless the bytes of a column depend on object ids of one database.
     Binary,
-    /// For every other type.
+    /// For all other columns.
     Text,
 }
 
@@ -184,7 +185,7 @@ impl Manifest {
         self.tables.iter().map(|table| table.rows).sum()
     }
 
-    /// What a person wants to know of a new backup.
+    /// A summary for the user.
     pub fn sentence(&self, location: &str) -> String {
         let Self { database, tables, files, .. } = self;
         let sealed = if self.encryption.is_some() { "encrypted" } else { "not encrypted" };
@@ -199,43 +200,43 @@ impl Manifest {
         )
     }
 
-    /// The file of a kind that stands once in every backup.
+    /// The file of a kind that occurs once in every backup.
     ///
     /// # Errors
     /// When the manifest has none.
     pub fn file(&self, kind: &FileKind) -> Result<&FileEntry> {
         self.files.iter().find(|file| file.kind == *kind).with_context(|| {
-            format!("the manifest of {} names no file of the kind {kind:?}; take another backup", self.id)
+            format!("the manifest of {} has no file of the kind {kind:?}; create another backup", self.id)
         })
     }
 
-    /// Writes the manifest and then the seal, which makes the backup one.
+    /// Writes the manifest and then the seal, which completes the backup.
     ///
     /// # Errors
     /// When the store refuses.
     pub async fn seal(&self, store: &Store) -> Result<()> {
-        let written = serde_json::to_vec_pretty(self).context("writing the manifest as JSON")?;
+        let written = serde_json::to_vec_pretty(self).context("encoding the manifest")?;
         let seal = format!("{}\n", blake3::hash(&written).to_hex());
         store.put(&self.id.file(MANIFEST), written.into()).await?;
         store.put(&self.id.file(SEAL), seal.into_bytes().into()).await
     }
 }
 
-/// What lies under the prefix of a backup.
+/// The state of a backup.
 #[derive(Debug)]
-pub enum Found {
-    /// A sealed backup with a manifest that this version reads.
+pub enum BackupState {
+    /// Complete, with a manifest that this version reads.
     Sealed(Box<Manifest>),
-    /// No seal: it is being written, or its writer died.
+    /// Without a seal: it is being written, or its writer was killed.
     Unfinished,
-    /// A seal, but the manifest is not what was sealed. Says why.
+    /// The manifest is not the one that was sealed; with the reason.
     Damaged(String),
-    /// Made by a newer Squall. Says so.
+    /// Created by a newer Squall; with a message.
     Newer(String),
 }
 
-impl Found {
-    /// Reads and judges manifest and seal.
+impl BackupState {
+    /// Reads manifest and seal and checks them.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -244,56 +245,58 @@ impl Found {
         let Some(written) = store.get(&id.file(MANIFEST)).await? else {
             return Ok(Self::Damaged(format!("{MANIFEST} is missing")));
         };
-        Ok(judge(id, &written, &seal))
+        Ok(check(id, &written, &seal))
     }
 
     /// The manifest of a sealed backup.
     ///
     /// # Errors
-    /// In every other case, with the next step.
+    /// When the backup is not usable, with what to do next.
     pub fn manifest(self, store: &Store, id: &BackupId) -> Result<Manifest> {
         let tried = format!("opening the backup {id} in {}", store.location());
         match self {
             Self::Sealed(manifest) => Ok(*manifest),
-            Self::Unfinished => Err(Failure::new(
+            Self::Unfinished => Err(failure(
                 tried,
-                "it was never finished, or is not there",
-                "choose one that `squall-backup list` shows",
+                "it was never finished, or does not exist",
+                "choose one from `squall-backup list`",
             )),
-            Self::Damaged(why) => Err(Failure::new(
+            Self::Damaged(why) => Err(failure(
                 tried,
                 why,
-                "do not use it: choose another one, and find out what changed the files",
+                "do not use it; choose another one, and find out what changed its files",
             )),
-            Self::Newer(why) => Err(Failure::new(tried, why, "use a Squall of that version or a newer one")),
+            Self::Newer(why) => Err(failure(tried, why, "use that version of Squall or a newer one")),
         }
     }
 }
 
-fn judge(id: &BackupId, written: &[u8], seal: &[u8]) -> Found {
+fn check(id: &BackupId, written: &[u8], seal: &[u8]) -> BackupState {
     let expected = format!("{}\n", blake3::hash(written).to_hex());
     if seal != expected.as_bytes() {
-        return Found::Damaged(format!("{MANIFEST} and {SEAL} do not agree: one of them was changed"));
+        return BackupState::Damaged(format!("{MANIFEST} and {SEAL} do not match: one of them was changed"));
     }
     let header: Header = match serde_json::from_slice(written) {
         Ok(header) => header,
-        Err(error) => return Found::Damaged(format!("{MANIFEST} is not a manifest: {error}")),
+        Err(error) => return BackupState::Damaged(format!("{MANIFEST} is not a manifest: {error}")),
     };
     if header.format > FORMAT {
-        return Found::Newer(format!(
-            "it was made by a newer Squall (format {}, this one reads up to {FORMAT}), use version ≥ {}",
+        return BackupState::Newer(format!(
+            "a newer Squall created it (format {}, this one reads up to {FORMAT}); use version {} or newer",
             header.format, header.tool_version
         ));
     }
     match serde_json::from_slice::<Manifest>(written) {
         Ok(manifest) if manifest.id != *id => {
-            Found::Damaged(format!("its manifest belongs to the backup {}", manifest.id))
+            BackupState::Damaged(format!("its manifest belongs to the backup {}", manifest.id))
         }
         Ok(manifest) => match manifest.files.iter().find(|file| !is_plain_name(&file.name)) {
-            Some(file) => Found::Damaged(format!("{:?} is no name of a file of a backup", file.name)),
-            None => Found::Sealed(Box::new(manifest)),
+            Some(file) => {
+                BackupState::Damaged(format!("{:?} is not a valid name for a file of a backup", file.name))
+            }
+            None => BackupState::Sealed(Box::new(manifest)),
         },
-        Err(error) => Found::Damaged(format!("{MANIFEST} is not a manifest: {error}")),
+        Err(error) => BackupState::Damaged(format!("{MANIFEST} is not a manifest: {error}")),
     }
 }
 
@@ -304,28 +307,24 @@ struct Header {
     tool_version: String,
 }
 
-/// A name that stays inside its prefix, whoever wrote the manifest.
+/// A name without a path, because a manifest could be forged.
 fn is_plain_name(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-".contains(&byte);
     !name.is_empty() && !name.starts_with('.') && name.bytes().all(plain) && name != MANIFEST && name != SEAL
 }
 
-/// The name of a backup: `20261121T055012Z-9f3a`. Names sort by time.
+/// The id of a backup: `20261121T055012Z-9f3a`. Ids sort by time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct BackupId(String);
 
 impl BackupId {
-    /// A new name for a backup begun at this time.
-    ///
-    /// # Errors
-    /// When the system has no randomness.
-    pub fn new(started_at: DateTime<Utc>) -> Result<Self> {
-        let random: [u8; 2] = crate::random()?;
-        Ok(Self(format!("{}-{:04x}", started_at.format("%Y%m%dT%H%M%SZ"), u16::from_be_bytes(random))))
+    /// A new id for a backup that starts at this time.
+    pub fn new(started_at: DateTime<Utc>) -> Self {
+        Self(format!("{}-{}", started_at.format("%Y%m%dT%H%M%SZ"), hex(&random::bytes::<2>())))
     }
 
-    /// A name, if it is one.
+    /// An id, if the text is one.
     pub fn parse(text: &str) -> Option<Self> {
         let (time, random) = text.split_once('-')?;
         chrono::NaiveDateTime::parse_from_str(time, "%Y%m%dT%H%M%SZ").ok()?;
@@ -333,7 +332,7 @@ impl BackupId {
         (time.len() == 16 && hex).then(|| Self(text.to_owned()))
     }
 
-    /// When `create` began, to the second.
+    /// When `create` started, to the second.
     pub fn started_at(&self) -> DateTime<Utc> {
         let time = self.0.get(..16).unwrap_or_default();
         chrono::NaiveDateTime::parse_from_str(time, "%Y%m%dT%H%M%SZ").unwrap_or_default().and_utc()
@@ -344,7 +343,7 @@ impl BackupId {
         format!("{}/{name}", self.0)
     }
 
-    /// The name as text.
+    /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -367,7 +366,7 @@ impl TryFrom<String> for BackupId {
 
     fn try_from(text: String) -> Result<Self, String> {
         Self::parse(&text)
-            .ok_or_else(|| format!("{text:?} is not the name of a backup (20261121T055012Z-9f3a)"))
+            .ok_or_else(|| format!("{text:?} is not the id of a backup, such as 20261121T055012Z-9f3a"))
     }
 }
 
@@ -376,9 +375,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_read_back_and_a_wrong_one_is_not() -> Result<()> {
+    fn an_id_is_parsed_and_a_malformed_one_is_not() {
         let now = Utc::now();
-        let id = BackupId::new(now)?;
+        let id = BackupId::new(now);
         assert_eq!(BackupId::parse(id.as_str()), Some(id.clone()));
         assert_eq!(id.started_at().timestamp(), now.timestamp());
         for wrong in
@@ -386,7 +385,6 @@ mod tests {
         {
             assert_eq!(BackupId::parse(wrong), None, "{wrong}");
         }
-        Ok(())
     }
 
     #[test]

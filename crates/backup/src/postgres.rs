@@ -1,8 +1,8 @@
-//! PostgreSQL: connections, the programs pg_dump and pg_restore, and how names become SQL.
+//! PostgreSQL: connections, the client programs, and quoting.
 
 mod programs;
 mod address;
-mod near;
+mod socket;
 
 pub use address::Server;
 pub use programs::{Archive, Programs, output, restore_archive};
@@ -10,7 +10,7 @@ pub use programs::{Archive, Programs, output, restore_archive};
 use anyhow::{Context, Result, anyhow};
 use sqlx::{AssertSqlSafe, Decode, Executor, PgConnection, Postgres, Row, Type};
 
-/// A name as SQL reads it.
+/// A quoted identifier.
 pub fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
@@ -20,21 +20,21 @@ pub fn qualified(schema: &str, name: &str) -> String {
     format!("{}.{}", quoted(schema), quoted(name))
 }
 
-/// A text as an SQL literal.
+/// A quoted string literal.
 pub fn literal(text: &str) -> String {
     format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }
 
-/// Runs a statement that takes no parameters, as those about databases do.
+/// Runs a statement without parameters, which statements about databases cannot have.
 ///
 /// # Errors
-/// When the server refuses it; the statement is named.
+/// When the server refuses it, with the statement.
 pub async fn execute(connection: &mut PgConnection, statement: &str) -> Result<()> {
     let done = connection.execute(AssertSqlSafe(statement.to_owned())).await;
-    done.map(|_| ()).map_err(said).with_context(|| format!("running `{}`", shortened(statement)))
+    done.map(|_| ()).map_err(server_error).with_context(|| format!("running `{}`", shortened(statement)))
 }
 
-/// The one value of a query.
+/// The single value of a query.
 ///
 /// # Errors
 /// When the server refuses it.
@@ -43,12 +43,12 @@ where
     T: for<'r> Decode<'r, Postgres> + Type<Postgres>,
 {
     let row = sqlx::query(AssertSqlSafe(query.to_owned())).fetch_one(connection).await;
-    let row = row.map_err(said).with_context(|| format!("running `{}`", shortened(query)))?;
+    let row = row.map_err(server_error).with_context(|| format!("running `{}`", shortened(query)))?;
     row.try_get(0).with_context(|| format!("reading the answer to `{}`", shortened(query)))
 }
 
-/// What the server said, once: the error of sqlx says it twice.
-pub(crate) fn said(error: sqlx::Error) -> anyhow::Error {
+/// The message of the server, once: the error of sqlx repeats it.
+pub(crate) fn server_error(error: sqlx::Error) -> anyhow::Error {
     match &error {
         sqlx::Error::Database(refused) => anyhow!("{}", refused.message().to_owned()),
         _ => error.into(),
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_and_texts_cannot_break_out() {
+    fn quotes_in_names_and_strings_are_escaped() {
         assert_eq!(qualified("a\"b", "c.d"), r#""a""b"."c.d""#);
         assert_eq!(literal(r"it's \n"), r"E'it''s \\n'");
     }

@@ -1,4 +1,4 @@
-//! What is said while bytes travel: a bar on a terminal, a line a file elsewhere, nothing when asked.
+//! Progress of a command: a bar on a terminal, a line per file elsewhere, nothing when hidden.
 
 use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::{
@@ -6,16 +6,16 @@ use std::{
     time::Instant,
 };
 
-/// The progress of one command. Everything goes to standard error; results go to standard output.
+/// The progress of one command, on standard error.
 #[derive(Debug)]
 pub struct Progress {
     bar: ProgressBar,
     lines: bool,
-    began: Instant,
+    started: Instant,
 }
 
 impl Progress {
-    /// Shows progress, once it is known how much is to be done.
+    /// Shows progress as soon as the total is known.
     pub fn of(task: &str) -> Self {
         let terminal = std::io::stderr().is_terminal();
         let target = if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
@@ -25,10 +25,10 @@ impl Progress {
             bar.set_style(style.progress_chars("=> "));
         }
         bar.set_prefix(task.to_owned());
-        Self { bar, lines: !terminal, began: Instant::now() }
+        Self { bar, lines: !terminal, started: Instant::now() }
     }
 
-    /// Shows progress towards about so many bytes.
+    /// Shows progress towards an estimated number of bytes.
     pub fn start(task: &str, bytes: u64) -> Self {
         let progress = Self::of(task);
         progress.expect(bytes);
@@ -36,17 +36,17 @@ impl Progress {
     }
 
     /// Shows nothing, for tests and other programs.
-    pub fn silent() -> Self {
-        Self { bar: ProgressBar::hidden(), lines: false, began: Instant::now() }
+    pub fn hidden() -> Self {
+        Self { bar: ProgressBar::hidden(), lines: false, started: Instant::now() }
     }
 
-    /// About so many bytes are to be done, from now on.
+    /// Starts a new phase with an estimated number of bytes.
     pub fn expect(&self, bytes: u64) {
         self.bar.set_length(bytes.max(1));
         self.bar.set_position(0);
     }
 
-    /// So many bytes more were done. An estimate that proves too small grows.
+    /// Adds processed bytes. An estimate that is too low grows.
     pub fn add(&self, bytes: u64) {
         self.bar.inc(bytes);
         if self.bar.length().is_some_and(|length| self.bar.position() > length) {
@@ -54,21 +54,21 @@ impl Progress {
         }
     }
 
-    /// Says that something is finished or begins.
+    /// Shows what is happening.
     pub fn say(&self, what: &str) {
         self.bar.set_message(what.to_owned());
         if self.lines {
-            // A closed standard error is no reason to stop a backup.
+            // A closed standard error must not stop a backup.
             let _ = writeln!(std::io::stderr(), "{what}");
         }
     }
 
-    /// Says that a file is finished.
+    /// Shows that a file is finished.
     pub fn finished(&self, file: &str, plain_bytes: u64) {
         self.say(&format!(
             "{file}: {} after {}",
             HumanBytes(plain_bytes),
-            HumanDuration(self.began.elapsed())
+            HumanDuration(self.started.elapsed())
         ));
     }
 }

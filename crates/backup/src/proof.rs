@@ -1,28 +1,29 @@
-//! Which backups were proven, kept beside them: `proven/<id>.json`, written by the drill that restored it.
+//! Proofs that backups restore, stored with them as `proven/<id>.json` by a successful drill.
 //!
-//! The table `backup_drills` tells people. Prune asks here: it needs no database, and an encrypted backup may be drilled on
-//! another machine, where the key is and the live database is not.
+//! The table `backup_drills` informs users. Prune reads the proofs here because it needs no
+//! database then, and because an encrypted backup may be drilled on another machine, which has the
+//! key but not the live database.
 
-use crate::{drill::Drilled, manifest::BackupId, store::Store};
+use crate::{drill::DrillReport, manifest::BackupId, store::Store};
 use anyhow::{Context, Result};
 use std::collections::BTreeSet;
 
 const PROVEN: &str = "proven";
 
-/// Keeps the outcome of a drill that held. One that failed takes back nothing: it may be the server's fault, and a backup that is
-/// kept for longer does no harm.
+/// Stores the report of a successful drill. A failed drill does not revoke an earlier proof: the
+/// server may be the cause, and keeping a backup longer does no harm.
 ///
 /// # Errors
-/// When the store refuses; a drill needs only the right to read it.
-pub async fn keep(store: &Store, drilled: &Drilled) -> Result<()> {
-    if !drilled.ok {
+/// When the store cannot be written; a drill alone only reads it.
+pub async fn store(store: &Store, report: &DrillReport) -> Result<()> {
+    if !report.ok {
         return Ok(());
     }
-    let written = serde_json::to_vec(drilled).context("writing the outcome of a drill as JSON")?;
-    store.put(&path(&drilled.backup_id), written.into()).await
+    let written = serde_json::to_vec(report).context("encoding the report of a drill")?;
+    store.put(&path(&report.backup_id), written.into()).await
 }
 
-/// All backups that were proven once.
+/// All backups that a drill has restored.
 ///
 /// # Errors
 /// When the store cannot be read.
@@ -32,8 +33,8 @@ pub async fn proven(store: &Store) -> Result<BTreeSet<BackupId>> {
     Ok(entries.iter().filter_map(|entry| name(&entry.path)).collect())
 }
 
-/// Goes with its backup.
-pub(crate) async fn forget(store: &Store, id: &BackupId) -> Result<()> {
+/// Removes the proof of a removed backup.
+pub(crate) async fn remove(store: &Store, id: &BackupId) -> Result<()> {
     store.delete(&path(id)).await
 }
 

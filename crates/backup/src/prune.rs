@@ -1,11 +1,11 @@
-//! `prune`: which backups stay, and the removal of the others.
+//! `prune`: decides which backups to keep, and removes the others.
 //!
-//! The seal of a backup goes first: killed half way, prune leaves an unfinished one, which is never
-//! listed and goes with a later prune.
+//! The seal of a backup is removed first: a killed prune leaves an unfinished backup, which is
+//! never listed and is removed by a later prune.
 
 use crate::{
     list::{Listing, list},
-    manifest::{BackupId, Found, Manifest, SEAL},
+    manifest::{BackupId, BackupState, Manifest, SEAL},
     proof,
     store::{Entry, Store},
 };
@@ -13,58 +13,58 @@ use anyhow::Result;
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A backup that long without a seal will get none; a younger one may be at work.
+/// A backup without a seal is abandoned after this time; a younger one may still be written.
 const UNFINISHED_FOR: TimeDelta = TimeDelta::hours(24);
 
-/// How many days, weeks and months keep their newest backup.
+/// For how many days, weeks and months the newest backup is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
-    /// Days.
+    /// Calendar days, in UTC.
     pub daily: usize,
     /// ISO weeks.
     pub weekly: usize,
-    /// Months.
+    /// Calendar months, in UTC.
     pub monthly: usize,
 }
 
-/// What prune knows about a backup.
+/// A backup that may be removed.
 #[derive(Debug, Clone)]
 pub struct Candidate {
-    /// Which one.
+    /// Its id.
     pub id: BackupId,
-    /// Its state.
+    /// Whether it is usable.
     pub state: State,
     /// Whether a drill has restored it.
     pub proven: bool,
 }
 
-/// The states that make a difference to prune.
+/// The states that matter to prune.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
-    /// Sealed, and all files are there in their size.
+    /// Sealed, and all files exist with the right size.
     Good,
-    /// Sealed, but something is wrong with it. Says what.
+    /// Sealed, but something is wrong; with the reason.
     Doubtful(String),
-    /// Without a seal; when it was last written to.
+    /// Without a seal; with the time of the last write.
     Unfinished(DateTime<Utc>),
 }
 
 /// What happens to a backup, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
-    /// Which one.
+    /// Its id.
     pub id: BackupId,
-    /// Whether it stays.
+    /// Whether it is kept.
     pub keep: bool,
-    /// The reason, for the table.
+    /// For the table.
     pub reason: String,
 }
 
-/// How many spans count, what a span is called, and which one a time lies in.
+/// How many periods count, the name of a period, and the label of the period that contains a time.
 type Rule = (usize, &'static str, fn(DateTime<Utc>) -> String);
 
-/// Decides about all backups of a store. Whatever the policy says, the newest good one stays, the newest that a drill has
-/// restored, and everything that somebody should look at.
+/// Decides about all backups of a store. Independently of the policy it keeps the newest good
+/// backup, the newest proven one, and every backup that a person should check.
 pub fn decide(candidates: &[Candidate], policy: Policy, now: DateTime<Utc>) -> Vec<Decision> {
     let mut good: Vec<&BackupId> =
         candidates.iter().filter(|one| one.state == State::Good).map(|one| &one.id).collect();
@@ -98,9 +98,9 @@ pub fn decide(candidates: &[Candidate], policy: Policy, now: DateTime<Utc>) -> V
                 Some(reasons) => (true, reasons.join(", ")),
                 None => (false, "no rule keeps it".to_owned()),
             },
-            State::Doubtful(why) => (true, format!("{why}; look at it and remove it by hand")),
+            State::Doubtful(why) => (true, format!("{why}; check it and remove it by hand")),
             State::Unfinished(at) if now - *at < UNFINISHED_FOR => {
-                (true, "unfinished, but it may still be written".to_owned())
+                (true, "unfinished, but may still be in progress".to_owned())
             }
             State::Unfinished(_) => (false, "unfinished for more than a day".to_owned()),
         };
@@ -109,10 +109,10 @@ pub fn decide(candidates: &[Candidate], policy: Policy, now: DateTime<Utc>) -> V
     candidates.iter().map(decide_one).collect()
 }
 
-/// Decides, and removes unless it is a rehearsal; with the backups go the parts of uploads that were never ended.
+/// Decides, and removes unless `dry_run`; abandoned uploads are removed as well.
 ///
 /// # Errors
-/// When the store cannot be read or refuses a removal. What was not removed is whole.
+/// When the store cannot be read or refuses a removal. Backups that were not removed are intact.
 pub async fn prune(
     store: &Store,
     policy: Policy,
@@ -123,14 +123,14 @@ pub async fn prune(
     if !dry_run {
         for decision in decisions.iter().filter(|decision| !decision.keep) {
             store.delete_prefix(decision.id.as_str(), SEAL).await?;
-            proof::forget(store, &decision.id).await?;
+            proof::remove(store, &decision.id).await?;
         }
         store.abandon_uploads(now - UNFINISHED_FOR).await?;
     }
     Ok(decisions)
 }
 
-/// The decisions as a table for people.
+/// The decisions as a table.
 pub fn table(decisions: &[Decision], dry_run: bool) -> String {
     let mut lines = vec![format!("{:<22} {:<7} REASON", "BACKUP", "")];
     for Decision { id, keep, reason } in decisions {
@@ -140,9 +140,9 @@ pub fn table(decisions: &[Decision], dry_run: bool) -> String {
     let removed = decisions.iter().filter(|decision| !decision.keep).count();
     lines.push(match dry_run {
         true => {
-            format!("{removed} of {} would be removed; nothing was, as this is a rehearsal.", decisions.len())
+            format!("Dry run: {removed} of {} backups would be removed.", decisions.len())
         }
-        false => format!("Removed {removed} of {}.", decisions.len()),
+        false => format!("Removed {removed} of {} backups.", decisions.len()),
     });
     lines.join("\n")
 }
@@ -154,10 +154,10 @@ async fn candidates(store: &Store) -> Result<Vec<Candidate>> {
     for (id, found) in found {
         let entries = store.list(id.as_str()).await?;
         let state = match found {
-            Found::Sealed(manifest) => whole(&manifest, &entries),
-            Found::Damaged(why) => State::Doubtful(format!("damaged: {why}")),
-            Found::Newer(why) => State::Doubtful(why),
-            Found::Unfinished => {
+            BackupState::Sealed(manifest) => whole(&manifest, &entries),
+            BackupState::Damaged(why) => State::Doubtful(format!("damaged: {why}")),
+            BackupState::Newer(why) => State::Doubtful(why),
+            BackupState::Unfinished => {
                 let written = entries.iter().map(|entry| entry.written_at).max();
                 State::Unfinished(written.unwrap_or_else(|| id.started_at()))
             }
@@ -183,7 +183,6 @@ fn whole(manifest: &Manifest, entries: &[Entry]) -> State {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
     use proptest::prelude::*;
@@ -255,10 +254,10 @@ mod tests {
         }
 
         #[test]
-        fn no_rule_keeps_more_than_it_says(all in candidates(), policy in policies()) {
+        fn no_rule_keeps_more_than_its_number(all in candidates(), policy in policies()) {
             let good: Vec<_> = all.into_iter().filter(|one| one.state == State::Good).collect();
             let kept = decide(&good, policy, Utc::now()).iter().filter(|decision| decision.keep).count();
-            prop_assert!(kept <= (policy.daily + policy.weekly + policy.monthly).max(1) + 1, "one more, as it is proven");
+            prop_assert!(kept <= (policy.daily + policy.weekly + policy.monthly).max(1) + 1, "one more because it is proven");
         }
     }
 

@@ -1,18 +1,18 @@
-//! A stream of chunks as a reader, for a thread that may wait.
+//! A channel of chunks as a blocking reader.
 
 use anyhow::Result;
 use bytes::Bytes;
 use std::io::{self, Read};
 use tokio::sync::mpsc::Receiver;
 
-/// Reads what a channel brings. An error in it is an error of the reader, in the same words.
+/// An error in the channel becomes an error of the reader with the same message.
 pub struct ChunkReader {
     chunks: Receiver<Result<Bytes>>,
     chunk: Bytes,
 }
 
 impl ChunkReader {
-    /// A reader of these chunks.
+    /// Reads these chunks.
     pub fn new(chunks: Receiver<Result<Bytes>>) -> Self {
         Self { chunks, chunk: Bytes::new() }
     }

@@ -1,7 +1,8 @@
-//! The record of proven backups, in the live database, where the dashboard and the metric read it.
+//! Drills in the table `backup_drills` of the live database, where the dashboard and the metrics
+//! read them.
 
 use crate::{
-    drill::Drilled,
+    drill::DrillReport,
     postgres::{self, Server},
 };
 use anyhow::{Context, Result};
@@ -10,36 +11,36 @@ use sqlx::Connection;
 /// Whether a drill was recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recorded {
-    /// It was.
+    /// It was written.
     Written,
     /// The database has no table `backup_drills`.
     NoTable,
 }
 
-/// Writes the outcome of a drill to the table `backup_drills`, if the database has one.
+/// Writes the report of a drill to the table `backup_drills`, if the database has it.
 ///
 /// # Errors
 /// When the database cannot be reached or refuses.
-pub async fn record(server: &Server, drilled: &Drilled) -> Result<Recorded> {
+pub async fn record(server: &Server, report: &DrillReport) -> Result<Recorded> {
     let mut connection = server.connect().await?;
-    let known = "select to_regclass('backup_drills') is not null";
-    if !postgres::value::<bool>(&mut connection, known).await? {
+    let exists = "select to_regclass('backup_drills') is not null";
+    if !postgres::value::<bool>(&mut connection, exists).await? {
         return Ok(Recorded::NoTable);
     }
     sqlx::query(RECORD)
-        .bind(drilled.backup_id.as_str())
-        .bind(&drilled.location)
-        .bind(drilled.made_at)
-        .bind(drilled.proven_at)
-        .bind(drilled.ok)
-        .bind(i64::try_from(drilled.duration_ms).unwrap_or(i64::MAX))
-        .bind(drilled.bytes)
-        .bind(drilled.rows)
-        .bind(serde_json::to_value(drilled).context("writing the outcome as JSON")?)
+        .bind(report.backup_id.as_str())
+        .bind(&report.location)
+        .bind(report.made_at)
+        .bind(report.proven_at)
+        .bind(report.ok)
+        .bind(i64::try_from(report.duration_ms).unwrap_or(i64::MAX))
+        .bind(report.bytes)
+        .bind(report.rows)
+        .bind(serde_json::to_value(report).context("encoding the report of a drill")?)
         .execute(&mut connection)
         .await
         .context("recording the drill in backup_drills")?;
-    connection.close().await.context("leaving the database")?;
+    connection.close().await.context("closing the connection")?;
     Ok(Recorded::Written)
 }
 

@@ -1,20 +1,20 @@
-//! `recover`: a data folder as it was at one moment, from a base and the segments after it.
+//! `recover`: prepares a data folder as of a point in time, from a base and the segments after it.
 //!
-//! Everything that is needed is fetched and checked before PostgreSQL starts on it: its recovery then needs neither
-//! the store nor this program. The folder is new; what runs now is not touched. Increments are unpacked beside it, in
-//! `<folder>.parts`, and pg_combinebackup makes one data folder of them.
+//! Everything is downloaded and checked before PostgreSQL starts, whose recovery then needs neither
+//! the store nor this program. The folder is new, and running servers are not touched. Increments
+//! are unpacked into `<folder>.parts`, and pg_combinebackup merges them into one data folder.
 
 use crate::{
     base::{Base, bases, chain},
-    failure::Failure,
+    failure::failure,
     keys::Identities,
     postgres::Programs,
     progress::Progress,
     reader::ChunkReader,
     store::Store,
-    stream::{Depth, unseal},
+    stream::{Depth, read_file},
     wal::{
-        self, Kept,
+        self, StoredSegment,
         segment::{timeline, up_to, without_gap, without_later_timelines},
     },
 };
@@ -30,46 +30,46 @@ use tokio::{fs, io::AsyncWriteExt, task::spawn_blocking};
 /// What to recover.
 #[derive(Debug)]
 pub struct Request<'a> {
-    /// Where bases and segments are.
+    /// Where bases and segments are stored.
     pub store: &'a Store,
-    /// Who reads them.
+    /// Keys to decrypt them.
     pub identities: &'a Identities,
-    /// The folder of pg_combinebackup, if it is not on the PATH. Only increments need it.
+    /// Folder of pg_combinebackup, if it is not on the PATH. Only increments need it.
     pub programs_folder: Option<PathBuf>,
-    /// The moment, in the server's time.
+    /// The point in time, by the clock of the server.
     pub to: DateTime<Utc>,
-    /// A folder that is empty or not there.
+    /// A new or empty folder.
     pub into: PathBuf,
-    /// Shows how far it is.
+    /// Shows the progress.
     pub progress: &'a Progress,
 }
 
-/// What was prepared.
+/// A prepared data folder.
 #[derive(Debug)]
 pub struct Prepared {
-    /// The base it starts from.
+    /// The newest base that it contains.
     pub base: Base,
-    /// Bases it was put together from: a whole one and its increments.
+    /// Number of bases: a whole one and its increments.
     pub bases: usize,
-    /// Segments that were fetched.
+    /// Number of segments.
     pub segments: usize,
 }
 
-/// Prepares the folder. Start PostgreSQL on it: it replays up to the moment, and then takes writes.
+/// Prepares the folder. PostgreSQL then replays the log up to the point in time and accepts writes.
 ///
 /// # Errors
-/// When there is no base before the moment, a file is not as it was written, or the folder is not empty. A folder that
-/// could not be finished is emptied again.
+/// When no base is old enough, a file is damaged, or the folder is not empty. An unfinished folder
+/// is removed again.
 pub async fn recover(request: &Request<'_>) -> Result<Prepared> {
     let tried = || format!("recovering to {} from {}", request.to, request.store.location());
     let bases = bases(request.store).await?;
     let Some(base) = bases.iter().rfind(|base| base.finished_at <= request.to) else {
         let wrong = match bases.first() {
-            Some(first) => format!("the first moment that can be recovered is {}", first.finished_at),
-            None => "there is no base".to_owned(),
+            Some(first) => format!("the earliest time that can be recovered is {}", first.finished_at),
+            None => "no base exists".to_owned(),
         };
         let next = "choose a later time, make a base with `squall-backup base`, or restore a dump with `squall-backup restore`";
-        return Err(Failure::new(tried(), wrong, next));
+        return Err(failure(tried(), wrong, next));
     };
     let chain = chain(&bases, base)?;
     if chain.iter().any(|base| base.encrypted) && request.identities.is_empty() {
@@ -83,9 +83,9 @@ pub async fn recover(request: &Request<'_>) -> Result<Prepared> {
         }
     };
     let parts = parts(&request.into);
-    empty(&request.into).await?;
+    ensure_empty(&request.into).await?;
     if programs.is_some() {
-        empty(&parts).await?;
+        ensure_empty(&parts).await?;
     }
     let fetched = fetch(request, &chain, programs.as_ref(), &parts).await;
     fs::remove_dir_all(&parts).await.ok();
@@ -94,12 +94,12 @@ pub async fn recover(request: &Request<'_>) -> Result<Prepared> {
         Err(error) => {
             fs::remove_dir_all(&request.into).await.ok();
             Err(error
-                .context(format!("nothing was recovered, and {} was emptied again", request.into.display())))
+                .context(format!("nothing was recovered, and {} was removed again", request.into.display())))
         }
     }
 }
 
-/// Where the bases of a chain lie until they are one.
+/// The folder of the bases until they are merged.
 fn parts(into: &Path) -> PathBuf {
     let mut name = into.as_os_str().to_owned();
     name.push(".parts");
@@ -112,7 +112,7 @@ async fn fetch(
     programs: Option<&Programs>,
     parts: &Path,
 ) -> Result<usize> {
-    let Some(last) = chain.last() else { bail!("there is no base to recover from") };
+    let Some(last) = chain.last() else { bail!("no base to recover from") };
     let segments = log(request, last).await?;
     if request.identities.is_empty() && segments.iter().any(|segment| segment.encrypted) {
         return Err(encrypted(request));
@@ -128,11 +128,11 @@ async fn fetch(
                 unpack(request, base, &folder).await?;
                 folders.push(folder);
             }
-            request.progress.say("putting the increments together");
+            request.progress.say("merging the increments");
             programs.combine(&folders, &request.into).await?;
         }
     }
-    tidy(&request.into).await.with_context(|| format!("tidying {}", request.into.display()))?;
+    clean(&request.into).await.with_context(|| format!("cleaning {}", request.into.display()))?;
     let log = request.into.join("pg_wal");
     for segment in &segments {
         let name = segment.file.name.trim_end_matches(".partial");
@@ -143,11 +143,11 @@ async fn fetch(
     Ok(segments.len())
 }
 
-/// The segments that lead from the base to the moment.
-async fn log(request: &Request<'_>, base: &Base) -> Result<Vec<Kept>> {
+/// The segments that lead from the base to the point in time.
+async fn log(request: &Request<'_>, base: &Base) -> Result<Vec<StoredSegment>> {
     let kept = wal::segments(request.store, &base.system, &base.first_segment).await?;
-    // A moment belongs to the server that ran then. Only when its log does not reach so far is it one of the first of
-    // a server that was recovered later, before anybody followed it.
+    // A time belongs to the server that was running then. Only if its log ends earlier, the time
+    // may belong to a server that was recovered later.
     let own = without_later_timelines(&kept, request.to);
     let (mut end, mut reached) = (base.last_segment.clone(), base.finished_at);
     for segments in [own, kept.clone()] {
@@ -160,66 +160,68 @@ async fn log(request: &Request<'_>, base: &Base) -> Result<Vec<Kept>> {
         end = leading.last().map_or(end, |kept| kept.file.name.clone());
     }
     let why = match kept.iter().any(|kept| kept.received_at >= request.to) {
-        true => "what follows is missing: the log was not followed for a while, or cannot be read",
-        false => "nothing later was kept",
+        true => "what follows is missing: the log was not archived for a while, or cannot be read",
+        false => "nothing later was archived",
     };
-    Err(Failure::new(
+    Err(failure(
         format!("recovering to {} from {}", request.to, request.store.location()),
-        format!("the log leads from the base {} to {end}, received at {reached}, and {why}", base.id),
+        format!("the log leads from the base {} to {end}, received at {reached}; {why}", base.id),
         "choose an earlier time; for later ones keep `squall-backup wal` running, and make a base after each gap",
     ))
 }
 
-/// The timeline that the segments lead to, when it is not that of the base.
-fn timeline_after(base: &Base, segments: &[Kept]) -> Option<u32> {
+/// The timeline that the segments lead to, if it differs from that of the base.
+fn timeline_after(base: &Base, segments: &[StoredSegment]) -> Option<u32> {
     let newest = segments.iter().filter_map(|kept| timeline(&kept.file.name)).max()?;
     (timeline(&base.last_segment) != Some(newest)).then_some(newest)
 }
 
 fn encrypted(request: &Request<'_>) -> anyhow::Error {
-    Failure::new(
+    failure(
         format!("recovering to {} from {}", request.to, request.store.location()),
         "it is encrypted",
         "name the file with the secret key: --identity FILE",
     )
 }
 
-async fn empty(folder: &Path) -> Result<()> {
-    fs::create_dir_all(folder).await.with_context(|| format!("making the folder {}", folder.display()))?;
+async fn ensure_empty(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder).await.with_context(|| format!("creating the folder {}", folder.display()))?;
     let mut entries = fs::read_dir(folder).await.with_context(|| format!("reading {}", folder.display()))?;
     if entries.next_entry().await?.is_some() {
         bail!(
-            "{} is not empty: name a new folder with --into, so that nothing is overwritten",
+            "{} is not empty; name a new folder with --into, so that nothing is overwritten",
             folder.display()
         );
     }
     fs::set_permissions(folder, PermissionsExt::from_mode(0o700))
         .await
-        .context("closing the folder to others")
+        .context("restricting the folder to its owner")
 }
 
-/// Unpacks the tar as it comes. What it holds counts only when its end was reached without an error.
+/// Unpacks the tar while it is downloaded. The content is reliable only when its end was reached
+/// without an error.
 async fn unpack(request: &Request<'_>, base: &Base, into: &Path) -> Result<()> {
     let keys = base.encrypted.then_some(request.identities);
-    let plain = unseal(request.store, base.tar(), &base.file, keys, Depth::Decoded);
+    let plain = read_file(request.store, base.tar(), &base.file, keys, Depth::Decoded);
     let into = into.to_owned();
     spawn_blocking(move || {
         let mut source = ChunkReader::new(plain);
         tar::Archive::new(&mut source)
             .unpack(&into)
             .with_context(|| format!("unpacking the base into {}", into.display()))?;
-        // The archive ends before its stream does, and only the end of the stream says that every byte was true.
+        // The archive ends before its stream, and only the end of the stream shows that every byte
+        // was correct.
         io::copy(&mut source, &mut io::sink()).context("reading the base to its end").map(drop)
     })
     .await
-    .context("the thread that unpacks died")??;
+    .context("the thread that unpacks panicked")??;
     request.progress.add(base.file.plain_bytes);
     Ok(())
 }
 
-/// Closes the data folder to others again, as the copy has its own rights, and removes the lock that a server with its socket in there had on it: it would
-/// keep PostgreSQL from starting while that server runs.
-async fn tidy(data: &Path) -> io::Result<()> {
+/// Restricts the data folder to its owner again, and removes socket locks of the copied server,
+/// which would keep PostgreSQL from starting while that server is running.
+async fn clean(data: &Path) -> io::Result<()> {
     fs::set_permissions(data, PermissionsExt::from_mode(0o700)).await?;
     let mut entries = fs::read_dir(data).await?;
     while let Some(entry) = entries.next_entry().await? {
@@ -230,21 +232,22 @@ async fn tidy(data: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The log may be followed meanwhile: a segment that was not full grows under our hands, and is read again then.
-async fn fetch_segment(request: &Request<'_>, base: &Base, segment: &Kept, to: &Path) -> Result<()> {
+/// The log may be archived at the same time: a segment that was not full may have been replaced,
+/// and is read again then.
+async fn fetch_segment(request: &Request<'_>, base: &Base, segment: &StoredSegment, to: &Path) -> Result<()> {
     let mut segment = segment.clone();
     loop {
         let Err(error) = write(request, &segment, to).await else { return Ok(()) };
-        match wal::as_it_is_now(request.store, &base.system, &segment.file.name).await? {
+        match wal::refreshed(request.store, &base.system, &segment.file.name).await? {
             Some(now) if now.path != segment.path => segment = now,
             _ => return Err(error),
         }
     }
 }
 
-async fn write(request: &Request<'_>, segment: &Kept, to: &Path) -> Result<()> {
+async fn write(request: &Request<'_>, segment: &StoredSegment, to: &Path) -> Result<()> {
     let keys = segment.encrypted.then_some(request.identities);
-    let mut plain = unseal(request.store, segment.path.clone(), &segment.file, keys, Depth::Decoded);
+    let mut plain = read_file(request.store, segment.path.clone(), &segment.file, keys, Depth::Decoded);
     let mut file = fs::File::create(to).await.with_context(|| format!("writing {}", to.display()))?;
     while let Some(chunk) = plain.recv().await {
         file.write_all(&chunk?).await.with_context(|| format!("writing {}", to.display()))?;
@@ -252,14 +255,15 @@ async fn write(request: &Request<'_>, segment: &Kept, to: &Path) -> Result<()> {
     file.sync_all().await.with_context(|| format!("writing {}", to.display()))
 }
 
-/// Tells PostgreSQL to replay up to the moment, from the segments that are in its folder already.
+/// Makes PostgreSQL replay up to the point in time, from the segments in its folder.
 async fn configure(request: &Request<'_>, timeline: Option<u32>) -> Result<()> {
-    let moment = request.to.format("%Y-%m-%d %H:%M:%S%.6f+00");
-    // By itself PostgreSQL would follow the newest timeline, that of a recovery after this moment perhaps.
+    let target = request.to.format("%Y-%m-%d %H:%M:%S%.6f+00");
+    // By default PostgreSQL would follow the newest timeline, which may be that of a later
+    // recovery.
     let timeline = timeline.map_or_else(|| "current".to_owned(), |timeline| timeline.to_string());
     let settings = format!(
-        "\n# Recovery to a point in time, written by squall-backup recover.\nrestore_command = 'false'\n\
-         recovery_target_time = '{moment}'\nrecovery_target_timeline = '{timeline}'\nrecovery_target_action = 'promote'\n"
+        "\n# Point-in-time recovery, written by squall-backup recover.\nrestore_command = 'false'\n\
+         recovery_target_time = '{target}'\nrecovery_target_timeline = '{timeline}'\nrecovery_target_action = 'promote'\n"
     );
     let path = request.into.join("postgresql.auto.conf");
     let mut file = fs::OpenOptions::new()

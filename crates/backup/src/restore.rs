@@ -1,14 +1,14 @@
-//! `restore`: a backup becomes a database again, wholly or not at all.
+//! `restore`: loads a backup into a database, completely or not at all.
 //!
-//! It is always loaded into a database beside the wanted one, every byte checked on its way, and takes
-//! the wanted name at the end. Whatever fails or is killed before leaves the server's databases as they were.
+//! It always loads into a scratch database, checks every byte, and renames that database at the
+//! end. A failure or a kill before that leaves the databases of the server unchanged.
 
-pub(crate) mod beside;
+pub(crate) mod scratch;
 pub(crate) mod load;
 mod install;
 
 use crate::{
-    failure::{Failure, stopped},
+    failure::{explain_cancelled, failure, inline},
     keys::Identities,
     manifest::Manifest,
     postgres::{self, Programs, Server},
@@ -17,9 +17,9 @@ use crate::{
     stream::Stop,
 };
 use anyhow::{Result, ensure};
-use beside::Beside;
-use install::{Installed, Place};
+use install::{Installed, TargetState};
 use load::Loading;
+use scratch::ScratchDatabase;
 use std::{path::PathBuf, time::Instant};
 
 /// What to restore, and where to.
@@ -27,120 +27,129 @@ use std::{path::PathBuf, time::Instant};
 pub struct Request<'a> {
     /// The server; its database is the one that `--replace` replaces.
     pub server: &'a Server,
-    /// Where the programs of PostgreSQL are, if not on the PATH.
+    /// Folder of the PostgreSQL programs, if not on the PATH.
     pub programs_folder: Option<PathBuf>,
-    /// Where the backup is.
+    /// Where the backup is stored.
     pub store: &'a Store,
-    /// Who reads it.
+    /// Keys to decrypt it.
     pub identities: &'a Identities,
-    /// Files loaded at once.
+    /// Number of files to load in parallel.
     pub jobs: usize,
-    /// Leaves out grants, for a server without the roles they name.
+    /// Omits grants, for a server without the roles they name.
     pub no_privileges: bool,
-    /// Stops the work.
+    /// Cancels the work.
     pub stop: &'a Stop,
-    /// Hears how far it is.
+    /// Shows the progress.
     pub progress: &'a Progress,
 }
 
-/// Which database the backup becomes.
+/// Which database to restore into.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
-    /// One that is new or empty.
+    /// A new or empty one.
     Into(String),
-    /// That of the address, whatever is in it; the old one is kept under another name.
+    /// The one of the address, whatever it contains; the old one is renamed and kept.
     Replace,
 }
 
-/// What became of it.
+/// A finished restore.
 #[derive(Debug)]
 pub struct Restored {
-    /// The database.
+    /// The name of the database.
     pub database: String,
-    /// Where the database of that name went, with `--replace`.
+    /// The new name of the database that was replaced.
     pub kept_as: Option<String>,
     /// Rows of all tables.
     pub rows: i64,
-    /// How long it took.
+    /// Wall time.
     pub duration_ms: u64,
 }
 
 /// Restores a backup.
 ///
 /// # Errors
-/// When the target is not empty, the backup is not as it was written, or the server refuses. No database
-/// is changed then, and none is left behind.
+/// When the target is not empty, the backup is damaged, or the server refuses. No database is
+/// changed or left behind then.
 pub async fn restore(request: &Request<'_>, manifest: &Manifest, target: &Target) -> Result<Restored> {
-    let began = Instant::now();
+    let started = Instant::now();
     let name = match target {
         Target::Into(name) => name.clone(),
         Target::Replace => request.server.database().to_owned(),
     };
-    let mut aside = request.server.connect_aside().await?;
-    let programs = ready(request, manifest, &mut aside).await?;
-    let place = install::look(request.server, &mut aside, &name, target).await?;
+    let mut maintenance = request.server.connect_maintenance().await?;
+    let programs = check_requirements(request, manifest, &mut maintenance).await?;
+    let state = install::target_state(request.server, &mut maintenance, &name, target).await?;
     request.progress.expect(manifest.plain_bytes());
-    let mut beside =
-        Beside::make(aside, &format!("{name}_restoring"), &manifest.database, request.progress).await?;
-    let made = async {
-        let side = request.server.with_database(beside.name());
-        let loading = Loading { request, manifest, programs: &programs, side: &side };
+    let mut scratch = ScratchDatabase::create(
+        maintenance,
+        &format!("{name}_restoring"),
+        &manifest.database,
+        request.progress,
+    )
+    .await?;
+    let restored = async {
+        let scratch_server = request.server.with_database(scratch.name());
+        let loading = Loading { request, manifest, programs: &programs, scratch: &scratch_server };
         let rows = request.stop.or(loading.run()).await?;
-        Ok((rows, install::install(request.server, &mut beside, &name, &place).await?))
+        Ok((rows, install::install(request.server, &mut scratch, &name, state).await?))
     };
-    match made.await {
+    match restored.await {
         Ok((rows, Installed { kept_as })) => {
-            let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+            let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
             Ok(Restored { database: name, kept_as, rows, duration_ms })
         }
         Err(error) => {
-            let left = beside.remove().await;
-            Err(with_what_is_left(error, &place, left))
+            let removed = scratch.remove().await;
+            Err(explain_leftovers(error, state, removed))
         }
     }
 }
 
-/// Finds out what would fail later anyway: the key, the programs, the version of the server.
-pub(crate) async fn ready(
+/// Checks what would fail later: the key, the version of the server, the programs.
+pub(crate) async fn check_requirements(
     request: &Request<'_>,
     manifest: &Manifest,
-    aside: &mut sqlx::PgConnection,
+    maintenance: &mut sqlx::PgConnection,
 ) -> Result<Programs> {
     if manifest.encryption.is_some() && request.identities.is_empty() {
-        return Err(Failure::new(
+        return Err(failure(
             format!("opening the backup {}", manifest.id),
             "it is encrypted",
-            "give the file of a secret key with --identity FILE",
+            "name the file with the secret key: --identity FILE",
         ));
     }
-    let version: i32 = postgres::value(aside, "select current_setting('server_version_num')::int").await?;
+    let version: i32 =
+        postgres::value(maintenance, "select current_setting('server_version_num')::int").await?;
     let (has, needs) = (version / 10_000, manifest.server.version_number / 10_000);
     if has < needs {
-        return Err(Failure::new(
+        return Err(failure(
             format!("restoring the backup {}", manifest.id),
-            format!("it comes from PostgreSQL {needs}, and this server is {has}"),
-            format!("restore it on a server of PostgreSQL {needs} or newer"),
+            format!("it was created by PostgreSQL {needs}, and this server is {has}"),
+            format!("restore it on PostgreSQL {needs} or newer"),
         ));
     }
     Programs::find(request.programs_folder.clone(), version).await
 }
 
-fn with_what_is_left(error: anyhow::Error, place: &Place, left: Result<()>) -> anyhow::Error {
-    let untouched = match place {
-        Place::Absent => "nothing was restored, and no database is left behind",
-        Place::Empty | Place::Filled => "nothing was restored, and the database that was there is as it was",
+fn explain_leftovers(error: anyhow::Error, state: TargetState, removed: Result<()>) -> anyhow::Error {
+    let unchanged = match state {
+        TargetState::Missing => "nothing was restored, and no database is left behind",
+        TargetState::Empty | TargetState::InUse => {
+            "nothing was restored, and the existing database is unchanged"
+        }
     };
-    let error = stopped(error, "restoring a backup");
-    match left {
-        Ok(()) => error.context(untouched),
+    let error = explain_cancelled(error, "restoring a backup");
+    match removed {
+        Ok(()) => error.context(unchanged),
         Err(why) => error.context(format!(
-            "{untouched}, except the database beside it ({why:#}); the next restore drops it"
+            "{unchanged}; a scratch database is left ({}), which the next restore drops",
+            inline(&why)
         )),
     }
 }
 
 impl Restored {
-    /// What a person wants to know now.
+    /// A summary for the user.
     pub fn sentence(&self) -> String {
         let Self { database, rows, duration_ms, kept_as } = self;
         let seconds = *duration_ms as f64 / 1_000.0;
@@ -149,7 +158,7 @@ impl Restored {
         match kept_as {
             None => restored,
             Some(old) => format!(
-                "{restored}\nThe database that was there is kept as {old}. When it is no longer needed, drop it: \
+                "{restored}\nThe previous database is kept as {old}. When you no longer need it, drop it: \
                  drop database {};",
                 postgres::quoted(old)
             ),
@@ -157,8 +166,8 @@ impl Restored {
     }
 }
 
-/// Refuses row counts that are not those of the manifest.
-pub(crate) fn same_rows(manifest: &Manifest, found: &[crate::manifest::TableRows]) -> Result<i64> {
+/// Checks the row counts against the manifest, and returns their sum.
+pub(crate) fn check_rows(manifest: &Manifest, found: &[crate::manifest::TableRows]) -> Result<i64> {
     let differs = |(expected, found): (&crate::manifest::TableRows, &crate::manifest::TableRows)| {
         (expected != found).then(|| {
             format!("{}.{} has {} rows instead of {}", found.schema, found.name, found.rows, expected.rows)
@@ -167,10 +176,10 @@ pub(crate) fn same_rows(manifest: &Manifest, found: &[crate::manifest::TableRows
     let differences: Vec<_> = manifest.tables.iter().zip(found).filter_map(differs).take(5).collect();
     ensure!(
         differences.is_empty() && found.len() == manifest.tables.len(),
-        Failure::new(
+        failure(
             "comparing the rows with the manifest",
             differences.join(", "),
-            "do not use this backup: choose another one, and report this"
+            "do not use this backup; choose another one, and report this as a bug"
         )
     );
     Ok(manifest.rows())

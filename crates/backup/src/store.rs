@@ -1,14 +1,14 @@
-//! Where backups lie: a folder, or a bucket of any S3-compatible store.
+//! Where backups are stored: a folder, or a bucket of any S3-compatible store.
 //!
-//! Both keep the same promise: a path either holds the whole of what was put, durably, or nothing. A
-//! stream that ends with an error leaves nothing behind. Credentials come from the standard `AWS_*`
-//! variables, or from files that those variables with `_FILE` behind them name, and are never part of a location,
-//! so a location can be shown.
+//! Both write atomically: after a write a path has the complete content, durably, or does not
+//! exist. A stream that ends with an error leaves nothing behind. Credentials come from the
+//! standard `AWS_*` variables, or from files named by these variables with the suffix `_FILE`. They
+//! are never part of a location, so a location can be shown.
 
 mod folder;
 mod bucket;
 
-use crate::failure::Failure;
+use crate::failure::failure;
 use anyhow::Result;
 use bucket::Bucket;
 use bytes::Bytes;
@@ -18,12 +18,12 @@ use futures_util::stream::BoxStream;
 use std::{collections::BTreeMap, io};
 use tokio::sync::mpsc::Receiver;
 
-/// A place for backups. Cheap to clone.
+/// Storage for backups. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Store(Place);
+pub struct Store(Backend);
 
 #[derive(Debug, Clone)]
-enum Place {
+enum Backend {
     Folder(Folder),
     Bucket(Bucket),
 }
@@ -31,7 +31,7 @@ enum Place {
 /// A file in a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Its path below the location.
+    /// Relative to the location.
     pub path: String,
     /// Its size.
     pub bytes: u64,
@@ -39,22 +39,23 @@ pub struct Entry {
     pub written_at: DateTime<Utc>,
 }
 
-/// What may stand in a file instead.
+/// Variables that a file may replace.
 const SECRETS: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 
 impl Store {
-    /// Opens a folder (made when it is not there) or `s3://bucket/prefix`, with the environment's `AWS_*`.
+    /// Opens a folder, which is created when missing, or `s3://bucket/prefix` with the `AWS_*`
+    /// variables.
     ///
     /// # Errors
-    /// When the location is malformed, or the folder cannot be made.
+    /// When the location is malformed, or the folder cannot be created.
     pub fn open(location: &str) -> Result<Self> {
         let mut environment: BTreeMap<_, _> = std::env::vars_os().filter_map(utf8).collect();
         for name in SECRETS {
             let found = squall_base::secrets::read_from_process(name).map_err(|wrong| {
-                Failure::new(
+                failure(
                     "reading the credentials of the store",
                     wrong,
-                    "mend this variable, then run the command again",
+                    "fix this variable, then run the command again",
                 )
             })?;
             environment.extend(found.map(|secret| (name.to_owned(), secret.value)));
@@ -62,39 +63,39 @@ impl Store {
         Self::open_with(location, &environment)
     }
 
-    /// The same with another environment.
+    /// The same with other variables.
     ///
     /// # Errors
     /// As [`Store::open`].
     pub fn open_with(location: &str, environment: &BTreeMap<String, String>) -> Result<Self> {
         match location.split_once("://") {
-            Some(("s3", rest)) => Ok(Self(Place::Bucket(Bucket::open(rest, environment)?))),
-            Some(("file", folder)) => Ok(Self(Place::Folder(Folder::open(folder)?))),
-            Some((scheme, _)) => Err(Failure::new(
-                "opening the place of the backups",
+            Some(("s3", rest)) => Ok(Self(Backend::Bucket(Bucket::open(rest, environment)?))),
+            Some(("file", folder)) => Ok(Self(Backend::Folder(Folder::open(folder)?))),
+            Some((scheme, _)) => Err(failure(
+                "opening the location of the backups",
                 format!("{scheme}:// is not supported"),
                 "use a folder, or s3://bucket/prefix",
             )),
-            None => Ok(Self(Place::Folder(Folder::open(location)?))),
+            None => Ok(Self(Backend::Folder(Folder::open(location)?))),
         }
     }
 
-    /// The location as it may be shown.
+    /// The location, without credentials.
     pub fn location(&self) -> String {
         match &self.0 {
-            Place::Folder(folder) => folder.location(),
-            Place::Bucket(bucket) => bucket.location(),
+            Backend::Folder(folder) => folder.location(),
+            Backend::Bucket(bucket) => bucket.location(),
         }
     }
 
-    /// Writes a stream to a path; an error in the stream leaves the path as it was.
+    /// Writes a stream to a path; an error in the stream leaves the path unchanged.
     ///
     /// # Errors
     /// When the store refuses, or the stream ends with an error.
     pub async fn put_stream(&self, path: &str, chunks: Receiver<io::Result<Bytes>>) -> Result<()> {
         match &self.0 {
-            Place::Folder(folder) => folder.put_stream(path, chunks).await,
-            Place::Bucket(bucket) => bucket.put_stream(path, chunks).await,
+            Backend::Folder(folder) => folder.put_stream(path, chunks).await,
+            Backend::Bucket(bucket) => bucket.put_stream(path, chunks).await,
         }
     }
 
@@ -104,84 +105,84 @@ impl Store {
     /// When the store refuses.
     pub async fn put(&self, path: &str, content: Bytes) -> Result<()> {
         let (sender, chunks) = tokio::sync::mpsc::channel(1);
-        // The channel has room for one, so that this never waits.
+        // Never waits: the channel has room for one.
         let _ = sender.send(Ok(content)).await;
         drop(sender);
         self.put_stream(path, chunks).await
     }
 
-    /// The content of a small file; none when it is not there.
+    /// The content of a small file; `None` when it does not exist.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub async fn get(&self, path: &str) -> Result<Option<Bytes>> {
         match &self.0 {
-            Place::Folder(folder) => folder.get(path).await,
-            Place::Bucket(bucket) => bucket.get(path).await,
+            Backend::Folder(folder) => folder.get(path).await,
+            Backend::Bucket(bucket) => bucket.get(path).await,
         }
     }
 
-    /// The content of a file in chunks; none when it is not there.
+    /// The content of a file in chunks; `None` when it does not exist.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub async fn get_stream(&self, path: &str) -> Result<Option<BoxStream<'static, Result<Bytes>>>> {
         match &self.0 {
-            Place::Folder(folder) => folder.get_stream(path).await,
-            Place::Bucket(bucket) => bucket.get_stream(path).await,
+            Backend::Folder(folder) => folder.get_stream(path).await,
+            Backend::Bucket(bucket) => bucket.get_stream(path).await,
         }
     }
 
-    /// The names directly below the location that hold files.
+    /// The names of the folders directly below the location.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub async fn prefixes(&self) -> Result<Vec<String>> {
         let mut prefixes = match &self.0 {
-            Place::Folder(folder) => folder.prefixes().await?,
-            Place::Bucket(bucket) => bucket.prefixes().await?,
+            Backend::Folder(folder) => folder.prefixes().await?,
+            Backend::Bucket(bucket) => bucket.prefixes().await?,
         };
         prefixes.sort();
         Ok(prefixes)
     }
 
-    /// All files below a prefix, by path.
+    /// All files below a prefix, sorted by path.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub async fn list(&self, prefix: &str) -> Result<Vec<Entry>> {
         let mut entries = match &self.0 {
-            Place::Folder(folder) => folder.list(prefix).await?,
-            Place::Bucket(bucket) => bucket.list(prefix).await?,
+            Backend::Folder(folder) => folder.list(prefix).await?,
+            Backend::Bucket(bucket) => bucket.list(prefix).await?,
         };
         entries.sort_by(|one, other| one.path.cmp(&other.path));
         Ok(entries)
     }
 
-    /// Removes a file; it is fine when it is not there.
+    /// Removes a file, if it exists.
     ///
     /// # Errors
     /// When the store refuses.
     pub async fn delete(&self, path: &str) -> Result<()> {
         match &self.0 {
-            Place::Folder(folder) => folder.delete(path).await,
-            Place::Bucket(bucket) => bucket.delete(path).await,
+            Backend::Folder(folder) => folder.delete(path).await,
+            Backend::Bucket(bucket) => bucket.delete(path).await,
         }
     }
 
-    /// Ends the uploads of files in parts that were begun before a moment and never ended, and answers how many there
-    /// were. A folder has none.
+    /// Aborts unfinished multipart uploads that started before a time, and returns their number. A
+    /// folder has none.
     ///
     /// # Errors
     /// When the store refuses.
-    pub async fn abandon_uploads(&self, begun_before: DateTime<Utc>) -> Result<usize> {
+    pub async fn abandon_uploads(&self, started_before: DateTime<Utc>) -> Result<usize> {
         match &self.0 {
-            Place::Folder(_) => Ok(0),
-            Place::Bucket(bucket) => bucket.abandon_uploads(begun_before).await,
+            Backend::Folder(_) => Ok(0),
+            Backend::Bucket(bucket) => bucket.abandon_uploads(started_before).await,
         }
     }
 
-    /// Removes everything below a prefix, `first` before all else.
+    /// Removes everything below a prefix, starting with `first`.
     ///
     /// # Errors
     /// When the store refuses.
@@ -191,8 +192,8 @@ impl Store {
             self.delete(&entry.path).await?;
         }
         match &self.0 {
-            Place::Folder(folder) => folder.forget(prefix).await,
-            Place::Bucket(_) => Ok(()),
+            Backend::Folder(folder) => folder.remove_folder(prefix).await,
+            Backend::Bucket(_) => Ok(()),
         }
     }
 }

@@ -1,10 +1,11 @@
-//! How bytes travel: plain bytes → zstd → age, if asked for → BLAKE3 and size → store; and all the way back.
+//! How bytes travel: plain bytes → zstd → age, if encrypted → BLAKE3 and size → store; and back.
 //!
-//! Each stage hands chunks to the next over a short channel, so that memory stays bounded however large
-//! the database is. Compressing and hashing run on a thread of their own beside the network.
+//! Each stage passes chunks to the next over a short channel, so that memory use does not depend on
+//! the size of the database. Compression and hashing run on their own thread, in parallel to the
+//! network.
 
 use crate::{
-    failure::{Failure, GivenUp},
+    failure::{Cancelled, failure},
     keys::{Identities, Recipients},
     manifest::{FileEntry, FileKind},
     store::Store,
@@ -23,20 +24,22 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Level 1: several times faster than the network or a disk, and smaller than gzip at its default.
+/// Level 1: several times faster than the network or a disk, with smaller results than the default
+/// of gzip.
 const LEVEL: i32 = 1;
-/// Rows are gathered to this size, so that handing on costs nothing beside compressing, and a zstd frame is made of
-/// each: what lies in one piece is searched faster than the ring in which zstd keeps the window of a stream.
+/// Rows are collected to chunks of this size, so that passing them on is cheap compared to
+/// compression. Each becomes a zstd frame: zstd searches contiguous memory faster than the ring
+/// buffer of a stream.
 const PLAIN_CHUNK: usize = 1024 * 1024;
 const STORED_CHUNK: usize = 1024 * 1024;
 /// Chunks between two stages: 4 MB of plain bytes and 4 MB of stored ones at most.
 const PLAIN_CHUNKS: usize = 4;
 const STORED_CHUNKS: usize = 4;
 
-/// What became of a stream.
+/// A file that was written to the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sealed {
-    /// Bytes that went in.
+pub struct StoredFile {
+    /// Bytes before compression.
     pub plain_bytes: u64,
     /// Bytes in the store.
     pub stored_bytes: u64,
@@ -44,71 +47,77 @@ pub struct Sealed {
     pub blake3: String,
 }
 
-impl Sealed {
-    /// The file it became, for a manifest.
+impl StoredFile {
+    /// The entry for a manifest.
     pub(crate) fn entry(self, name: &str, kind: FileKind) -> FileEntry {
         let Self { plain_bytes, stored_bytes, blake3 } = self;
         FileEntry { name: name.to_owned(), kind, plain_bytes, stored_bytes, blake3 }
     }
 }
 
-/// Tells all work of a command to stop, as a part of it failed or the user asked for it.
+/// Stops all work of a command, because a part failed or the user asked for it.
 #[derive(Debug, Clone, Default)]
 pub struct Stop(CancellationToken);
 
 impl Stop {
-    /// Asks for it.
-    pub fn ask(&self) {
+    /// Requests the stop.
+    pub fn request(&self) {
         self.0.cancel();
     }
 
-    /// Whether it was asked for.
-    pub fn is_asked(&self) -> bool {
+    /// Whether it was requested.
+    pub fn is_requested(&self) -> bool {
         self.0.is_cancelled()
     }
 
-    /// Does the work, unless it is asked to stop before its end.
+    /// Waits until it is requested.
+    pub async fn requested(&self) {
+        self.0.cancelled().await;
+    }
+
+    /// Does the work, unless a stop is requested before its end.
     ///
     /// # Errors
-    /// Those of the work, and [`GivenUp`].
+    /// Those of the work, and [`Cancelled`].
     pub async fn or<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         tokio::select! {
             biased;
-            () = self.0.cancelled() => Err(GivenUp.into()),
+            () = self.0.cancelled() => Err(Cancelled.into()),
             done = work => done,
         }
     }
 }
 
-/// Sends plain bytes through all stages to a path of the store. `tick` hears of every chunk.
+/// Writes plain bytes through all stages to a path of the store. `tick` is called for every chunk.
 ///
 /// # Errors
 /// When the source, a stage or the store fails. Nothing is left at the path then.
-pub async fn seal(
+pub async fn write_file(
     store: &Store,
     path: &str,
     source: impl Stream<Item = Result<Bytes>>,
     recipients: &Recipients,
     stop: &Stop,
     tick: impl Fn(u64),
-) -> Result<Sealed> {
+) -> Result<StoredFile> {
     let (plain_sender, plain) = mpsc::channel(PLAIN_CHUNKS);
     let (emptied, empty) = mpsc::channel(PLAIN_CHUNKS);
     let (stored_sender, stored) = mpsc::channel(STORED_CHUNKS);
     let recipients = recipients.clone();
-    let encoding =
-        spawn_blocking(move || encode(&mut Plain { chunks: plain, emptied }, stored_sender, &recipients));
-    // All three run to their end, so that a failed upload is aborted and not just forgotten.
+    let encoding = spawn_blocking(move || {
+        encode(&mut PlainChunks { chunks: plain, emptied }, stored_sender, &recipients)
+    });
+    // All three run to their end, so that a failed upload is aborted and not just dropped.
     let (fed, encoded, put) =
         tokio::join!(feed(source, plain_sender, empty, stop, tick), encoding, store.put_stream(path, stored));
     fed?;
     put?;
-    encoded.context("the thread that compresses died")?.context("compressing")
+    encoded.context("the thread that compresses panicked")?.context("compressing")
 }
 
-/// What is to be compressed. Used chunks go back to be filled again: memory that is asked for and given back by the
-/// megabyte costs as much as reading the rows.
-struct Plain {
+/// The input of the compressor. Used chunks are returned and filled again: allocating them would
+/// cost as much as reading the rows.
+struct PlainChunks {
     chunks: Receiver<Result<Vec<u8>, ()>>,
     emptied: Sender<Vec<u8>>,
 }
@@ -121,9 +130,10 @@ async fn feed(
     tick: impl Fn(u64),
 ) -> Result<()> {
     let mut source = pin!(source);
-    let mut gathered = Vec::new();
+    let mut collected = Vec::new();
     loop {
-        // A row is there already, mostly: listening for a stop at each of them would cost as much as copying it.
+        // Usually a row is available: checking for a stop at each of them would cost as much as
+        // copying it.
         let next = match source.next().now_or_never() {
             Some(ready) => ready,
             None => {
@@ -131,51 +141,53 @@ async fn feed(
             }
         };
         match next {
-            Some(Ok(chunk)) => gathered.extend_from_slice(&chunk),
+            Some(Ok(chunk)) => collected.extend_from_slice(&chunk),
             Some(Err(error)) => {
-                // Without this mark the encoder would take the end of the channel for the end of the data.
+                // Otherwise the encoder would mistake the end of the channel for the end of the
+                // data.
                 let _ = sender.send(Err(())).await;
                 return Err(error);
             }
-            None if gathered.is_empty() => return Ok(()),
+            None if collected.is_empty() => return Ok(()),
             None => {
-                let _ = sender.send(Ok(gathered)).await;
+                let _ = sender.send(Ok(collected)).await;
                 return Ok(());
             }
         }
-        if gathered.len() >= PLAIN_CHUNK {
-            if stop.is_asked() {
+        if collected.len() >= PLAIN_CHUNK {
+            if stop.is_requested() {
                 let _ = sender.send(Err(())).await;
-                return Err(GivenUp.into());
+                return Err(Cancelled.into());
             }
-            tick(gathered.len() as u64);
-            if sender.send(Ok(gathered)).await.is_err() {
-                // A later stage failed and says why.
+            tick(collected.len() as u64);
+            if sender.send(Ok(collected)).await.is_err() {
+                // A later stage failed and reports the reason.
                 return Ok(());
             }
-            gathered = empty.try_recv().unwrap_or_else(|_| Vec::with_capacity(PLAIN_CHUNK + PLAIN_CHUNK / 8));
+            collected =
+                empty.try_recv().unwrap_or_else(|_| Vec::with_capacity(PLAIN_CHUNK + PLAIN_CHUNK / 8));
         }
     }
 }
 
 fn encode(
-    plain: &mut Plain,
+    plain: &mut PlainChunks,
     stored: Sender<io::Result<Bytes>>,
     recipients: &Recipients,
-) -> io::Result<Sealed> {
-    let mut outlet = Outlet::new(stored);
+) -> io::Result<StoredFile> {
+    let mut output = EncodedWriter::new(stored);
     let plain_bytes = if recipients.is_empty() {
-        compress(plain, &mut outlet)?
+        compress(plain, &mut output)?
     } else {
-        let mut encrypted = recipients.encryptor()?.wrap_output(&mut outlet)?;
+        let mut encrypted = recipients.encryptor()?.wrap_output(&mut output)?;
         let plain_bytes = compress(plain, &mut encrypted)?;
         encrypted.finish()?;
         plain_bytes
     };
-    outlet.finish(plain_bytes)
+    output.finish(plain_bytes)
 }
 
-fn compress(plain: &mut Plain, mut target: impl Write) -> io::Result<u64> {
+fn compress(plain: &mut PlainChunks, mut target: impl Write) -> io::Result<u64> {
     let mut compressor = zstd::bulk::Compressor::new(LEVEL)?;
     compressor.include_checksum(true)?;
     let mut frame = vec![0; zstd::zstd_safe::compress_bound(PLAIN_CHUNK)];
@@ -189,19 +201,20 @@ fn compress(plain: &mut Plain, mut target: impl Write) -> io::Result<u64> {
             target.write_all(&frame[..length])?;
         }
         chunk.clear();
-        // Whoever filled it may have ended meanwhile.
+        // The source may have ended already.
         let _ = plain.emptied.try_send(chunk);
     }
     if plain_bytes == 0 {
-        // A file without a frame could not be told from one that was cut.
+        // An empty file could not be distinguished from a truncated one.
         let length = compressor.compress_to_buffer(&[], &mut frame[..])?;
         target.write_all(&frame[..length])?;
     }
     Ok(plain_bytes)
 }
 
-/// The end of the encoder: hashes, counts and hands on. Dropped unfinished it tells the store to forget the file.
-struct Outlet {
+/// The end of the encoder: hashes, counts and passes on. When dropped before `finish`, it makes the
+/// store discard the file.
+struct EncodedWriter {
     finished: bool,
     stored: Sender<io::Result<Bytes>>,
     chunk: BytesMut,
@@ -209,46 +222,46 @@ struct Outlet {
     stored_bytes: u64,
 }
 
-impl Outlet {
+impl EncodedWriter {
     fn new(stored: Sender<io::Result<Bytes>>) -> Self {
         let chunk = BytesMut::with_capacity(STORED_CHUNK);
         Self { finished: false, stored, chunk, hasher: blake3::Hasher::new(), stored_bytes: 0 }
     }
 
-    fn hand_on(&mut self) -> io::Result<()> {
+    fn send_chunk(&mut self) -> io::Result<()> {
         let chunk = self.chunk.split().freeze();
         self.hasher.update(&chunk);
         self.stored_bytes += chunk.len() as u64;
-        self.stored.blocking_send(Ok(chunk)).map_err(|_| io::Error::other("the store took no more"))?;
+        self.stored.blocking_send(Ok(chunk)).map_err(|_| io::Error::other("the store stopped reading"))?;
         self.chunk.reserve(STORED_CHUNK);
         Ok(())
     }
 
-    fn finish(mut self, plain_bytes: u64) -> io::Result<Sealed> {
+    fn finish(mut self, plain_bytes: u64) -> io::Result<StoredFile> {
         if !self.chunk.is_empty() {
-            self.hand_on()?;
+            self.send_chunk()?;
         }
         self.finished = true;
         let blake3 = self.hasher.finalize().to_hex().to_string();
-        Ok(Sealed { plain_bytes, stored_bytes: self.stored_bytes, blake3 })
+        Ok(StoredFile { plain_bytes, stored_bytes: self.stored_bytes, blake3 })
     }
 }
 
-impl Drop for Outlet {
+impl Drop for EncodedWriter {
     fn drop(&mut self) {
         if !self.finished {
-            // When nobody listens the store has failed already.
-            let _ = self.stored.blocking_send(Err(io::Error::other("the stream was given up")));
+            // A closed channel means that the store has failed already.
+            let _ = self.stored.blocking_send(Err(io::Error::other("the stream was aborted")));
         }
     }
 }
 
-impl Write for Outlet {
+impl Write for EncodedWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let taken = bytes.len().min(STORED_CHUNK - self.chunk.len());
         self.chunk.extend_from_slice(&bytes[..taken]);
         if self.chunk.len() == STORED_CHUNK {
-            self.hand_on()?;
+            self.send_chunk()?;
         }
         Ok(taken)
     }
@@ -258,18 +271,18 @@ impl Write for Outlet {
     }
 }
 
-/// How far a file is looked at.
+/// How thoroughly a file is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
-    /// Its stored bytes: size and hash.
+    /// The stored bytes: size and hash.
     Stored,
-    /// Decoded as well: the checksum of zstd, the seal of age, the plain size.
+    /// The decoded bytes as well: the checksum of zstd, the authentication of age, the plain size.
     Decoded,
 }
 
-/// The plain bytes of a file. They end with an error unless every stored byte was as the manifest says,
-/// so whoever reads to the end without one has read the truth; until then nothing may be relied on.
-pub fn unseal(
+/// The plain bytes of a file. The stream ends with an error unless every stored byte matches the
+/// manifest, so the content is only reliable when it was read to the end without an error.
+pub fn read_file(
     store: &Store,
     path: String,
     file: &FileEntry,
@@ -279,22 +292,22 @@ pub fn unseal(
     let (sender, plain) = mpsc::channel(PLAIN_CHUNKS);
     let (store, file, identities) = (store.clone(), file.clone(), identities.cloned());
     tokio::spawn(async move {
-        let outlet = sender.clone();
-        if let Err(error) = check(store, path, file, identities, depth, outlet).await {
-            // A reader that went away has its own reason.
+        let output = sender.clone();
+        if let Err(error) = check(store, path, file, identities, depth, output).await {
+            // A reader that is gone has its own reason.
             let _ = sender.send(Err(error)).await;
         }
     });
     plain
 }
 
-/// Plain bytes in a temporary file, for a program that reads no stream.
+/// Plain bytes in a temporary file, for programs that cannot read a stream.
 ///
 /// # Errors
 /// When the stream or the disk fails.
 pub(crate) async fn on_disk(mut plain: Receiver<Result<Bytes>>) -> Result<NamedTempFile> {
-    let mut file = NamedTempFile::new()
-        .context("making a temporary file. Set TMPDIR to a folder that can be written to")?;
+    let mut file =
+        NamedTempFile::new().context("creating a temporary file; set TMPDIR to a writable folder")?;
     while let Some(chunk) = plain.recv().await {
         file.write_all(&chunk?).context("writing a temporary file")?;
     }
@@ -308,33 +321,35 @@ async fn check(
     file: FileEntry,
     identities: Option<Identities>,
     depth: Depth,
-    outlet: Sender<Result<Bytes>>,
+    output: Sender<Result<Bytes>>,
 ) -> Result<()> {
-    let place = format!("{}/{path}", store.location());
-    let Some(chunks) = store.get_stream(&path).await? else { return Err(damaged(&place, "it is missing")) };
+    let location = format!("{}/{path}", store.location());
+    let Some(chunks) = store.get_stream(&path).await? else {
+        return Err(damaged(&location, "it is missing"));
+    };
     let (stored_sender, stored) = mpsc::channel::<Result<Bytes, ()>>(STORED_CHUNKS);
     let decoding = spawn_blocking(move || match depth {
         Depth::Stored => Ok(None),
-        Depth::Decoded => decode(stored, identities.as_ref(), &outlet).map(Some),
+        Depth::Decoded => decode(stored, identities.as_ref(), &output).map(Some),
     });
     let hashed = hash(chunks, stored_sender).await;
-    let decoded = decoding.await.context("the thread that decompresses died")?;
-    // A wrong hash explains what the decoder stumbled over, so it is told first.
+    let decoded = decoding.await.context("the thread that decompresses panicked")?;
+    // A wrong hash explains an error of the decoder, so it is reported first.
     let (stored_bytes, blake3) = hashed?;
     if stored_bytes != file.stored_bytes {
         let wrong = format!("it has {stored_bytes} bytes instead of {}", file.stored_bytes);
-        return Err(damaged(&place, &wrong));
+        return Err(damaged(&location, &wrong));
     }
     if blake3 != file.blake3 {
-        return Err(damaged(&place, "its bytes are not those that were written: the hash differs"));
+        return Err(damaged(&location, "its bytes are not the ones that were written: the hash differs"));
     }
     match decoded {
-        Err(error) if error.is::<ReaderLeft>() => Ok(()),
-        Err(error) if error.is::<Failure>() => Err(error.context(format!("reading {place}"))),
-        Err(error) => Err(damaged(&place, &format!("{error:#}"))),
+        Err(error) if error.is::<ReaderClosed>() => Ok(()),
+        Err(error) if error.is::<squall_base::Failure>() => Err(error.context(format!("reading {location}"))),
+        Err(error) => Err(damaged(&location, &format!("{error:#}"))),
         Ok(Some(plain_bytes)) if plain_bytes != file.plain_bytes => {
-            let wrong = format!("it unpacks to {plain_bytes} bytes instead of {}", file.plain_bytes);
-            Err(damaged(&place, &wrong))
+            let wrong = format!("it decodes to {plain_bytes} bytes instead of {}", file.plain_bytes);
+            Err(damaged(&location, &wrong))
         }
         Ok(_) => Ok(()),
     }
@@ -359,7 +374,7 @@ async fn hash(
         };
         hasher.update(&chunk);
         stored_bytes += chunk.len() as u64;
-        // A decoder that stopped has an opinion of its own; the hash needs the rest nevertheless.
+        // The hash needs the rest even if the decoder has stopped with an error.
         if let Some(open) = &decoder
             && open.send(Ok(chunk)).await.is_err()
         {
@@ -372,16 +387,16 @@ async fn hash(
 fn decode(
     stored: Receiver<Result<Bytes, ()>>,
     identities: Option<&Identities>,
-    outlet: &Sender<Result<Bytes>>,
+    output: &Sender<Result<Bytes>>,
 ) -> Result<u64> {
-    let inlet = BufReader::with_capacity(64 * 1024, Inlet { stored, chunk: Bytes::new() });
+    let input = BufReader::with_capacity(64 * 1024, EncodedReader { stored, chunk: Bytes::new() });
     match identities {
-        None => decompress(inlet, outlet),
-        Some(identities) => decompress(BufReader::new(identities.decrypt(inlet)?), outlet),
+        None => decompress(input, output),
+        Some(identities) => decompress(BufReader::new(identities.decrypt(input)?), output),
     }
 }
 
-fn decompress(source: impl io::BufRead, outlet: &Sender<Result<Bytes>>) -> Result<u64> {
+fn decompress(source: impl io::BufRead, output: &Sender<Result<Bytes>>) -> Result<u64> {
     let mut decoder = zstd::stream::read::Decoder::with_buffer(source)?;
     let mut plain_bytes = 0;
     loop {
@@ -391,29 +406,29 @@ fn decompress(source: impl io::BufRead, outlet: &Sender<Result<Bytes>>) -> Resul
             return Ok(plain_bytes);
         }
         plain_bytes += chunk.len() as u64;
-        outlet.blocking_send(Ok(chunk.into())).map_err(|_| anyhow!(ReaderLeft))?;
+        output.blocking_send(Ok(chunk.into())).map_err(|_| anyhow!(ReaderClosed))?;
     }
 }
 
-/// The reader of the plain bytes went away; the reason is its own.
+/// The reader of the plain bytes is gone, for a reason of its own.
 #[derive(Debug)]
-struct ReaderLeft;
+struct ReaderClosed;
 
-impl std::fmt::Display for ReaderLeft {
+impl std::fmt::Display for ReaderClosed {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("the reader left")
+        formatter.write_str("the reader was closed")
     }
 }
 
-impl std::error::Error for ReaderLeft {}
+impl std::error::Error for ReaderClosed {}
 
-/// The beginning of the decoder.
-struct Inlet {
+/// The input of the decoder.
+struct EncodedReader {
     stored: Receiver<Result<Bytes, ()>>,
     chunk: Bytes,
 }
 
-impl Read for Inlet {
+impl Read for EncodedReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.chunk.is_empty() {
             match self.stored.blocking_recv() {
@@ -428,10 +443,10 @@ impl Read for Inlet {
     }
 }
 
-fn damaged(place: &str, wrong: &str) -> anyhow::Error {
-    Failure::new(
-        format!("checking {place}"),
+fn damaged(location: &str, wrong: &str) -> anyhow::Error {
+    failure(
+        format!("checking {location}"),
         wrong,
-        "do not use this backup: choose another one, and find out what changed the file",
+        "do not use this backup; choose another one, and find out what changed the file",
     )
 }

@@ -1,60 +1,61 @@
-//! `verify`: every byte of a backup, against the manifest and its seal.
+//! `verify`: checks every byte of a backup against the manifest and its seal.
 
 use crate::{
-    failure::Failure,
+    failure::{failure, inline},
     keys::Identities,
     list::{Listing, list},
-    manifest::{BackupId, FileKind, Found, MANIFEST, Manifest, SEAL},
+    manifest::{BackupId, BackupState, FileKind, MANIFEST, Manifest, SEAL},
     progress::Progress,
     store::Store,
-    stream::{Depth, unseal},
+    stream::{Depth, read_file},
 };
-use anyhow::{Result, bail};
+use anyhow::Result;
 use indicatif::HumanBytes;
 use std::collections::BTreeSet;
 
-/// What was looked at, when all was well.
+/// What was checked, when everything was fine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verified {
-    /// Files, with manifest and seal.
+    /// Number of files, including manifest and seal.
     pub files: usize,
     /// Stored bytes read.
     pub bytes: u64,
-    /// Whether the content was unpacked too; not so when it is encrypted and no key was given.
+    /// Whether the content was decoded too, which an encrypted backup without its key does not
+    /// allow.
     pub decoded: bool,
 }
 
 /// Checks one backup.
 ///
 /// # Errors
-/// With the first thing that is not as it was written.
+/// With the first difference from what was written.
 pub async fn verify(
     store: &Store,
     id: &BackupId,
     identities: &Identities,
     progress: &Progress,
 ) -> Result<Verified> {
-    let manifest = Found::read(store, id).await?.manifest(store, id)?;
+    let manifest = BackupState::read(store, id).await?.manifest(store, id)?;
     same_files(store, &manifest).await?;
     progress.expect(manifest.stored_bytes());
     let decoded = manifest.encryption.is_none() || !identities.is_empty();
     for file in &manifest.files {
         let keys = manifest.encryption.as_ref().map(|_| identities);
         let depth = if decoded { Depth::Decoded } else { Depth::Stored };
-        let mut plain = unseal(store, id.file(&file.name), file, keys, depth);
-        let mut first = Vec::new();
+        let mut plain = read_file(store, id.file(&file.name), file, keys, depth);
+        let mut head = Vec::new();
         while let Some(chunk) = plain.recv().await {
             let chunk = chunk?;
-            if first.len() < LONGEST_BEGINNING {
-                first.extend_from_slice(&chunk[..chunk.len().min(LONGEST_BEGINNING)]);
+            if head.len() < LONGEST_MAGIC {
+                head.extend_from_slice(&chunk[..chunk.len().min(LONGEST_MAGIC)]);
             }
         }
-        if decoded && !begins_as(&file.kind, &first) {
-            let wrong = "it is whole, but does not begin as such a file does";
-            return Err(Failure::new(
+        if decoded && !has_magic(&file.kind, &head) {
+            let wrong = "it is complete, but does not start like a file of its kind";
+            return Err(failure(
                 format!("checking {}/{}", store.location(), id.file(&file.name)),
                 wrong,
-                "make another backup, and report this",
+                "create another backup, and report this as a bug",
             ));
         }
         progress.add(file.stored_bytes);
@@ -63,7 +64,7 @@ pub async fn verify(
     Ok(Verified { files: manifest.files.len() + 2, bytes: manifest.stored_bytes(), decoded })
 }
 
-/// Checks all sealed backups of a store, answers a line for each, and fails at the end when one is bad.
+/// Checks all sealed backups of a store and prints a line for each; fails at the end if one is bad.
 ///
 /// # Errors
 /// When one is damaged or the store cannot be read.
@@ -71,45 +72,46 @@ pub async fn verify_all(
     store: &Store,
     identities: &Identities,
     progress: &Progress,
-    say: &mut (dyn FnMut(&str) -> Result<()> + Send),
+    print: &mut (dyn FnMut(&str) -> Result<()> + Send),
 ) -> Result<()> {
     let Listing(found) = list(store).await?;
     let (mut good, mut bad) = (0, 0);
     for (id, state) in &found {
-        if matches!(state, Found::Unfinished) {
-            say(&format!("{id}  unfinished, not looked at"))?;
+        if matches!(state, BackupState::Unfinished) {
+            print(&format!("{id}  unfinished, not checked"))?;
             continue;
         }
         match verify(store, id, identities, progress).await {
             Ok(verified) => {
                 good += 1;
-                say(&format!("{id}  {}", verified.sentence()))?;
+                print(&format!("{id}  {}", verified.sentence()))?;
             }
             Err(error) => {
                 bad += 1;
-                say(&format!("{id}  BAD: {error:#}"))?;
+                print(&format!("{id}  BAD: {}", inline(&error)))?;
             }
         }
     }
     if bad > 0 {
-        bail!("{bad} of {} backups are not as they were written; the lines above say why", good + bad);
+        return Err(failure(
+            format!("verifying the backups in {}", store.location()),
+            format!("{bad} of {} are damaged; the lines above have the reasons", good + bad),
+            "do not use the damaged ones, and find out what changed their files",
+        ));
     }
-    say(&format!("{good} backups are as they were written."))
+    print(&format!("All {good} backups are intact."))
 }
 
 impl Verified {
-    /// One line for people.
+    /// For the user.
     pub fn sentence(&self) -> String {
-        let depth = if self.decoded {
-            "unpacked"
-        } else {
-            "not unpacked, as it is encrypted and no --identity was given"
-        };
+        let depth =
+            if self.decoded { "decoded" } else { "not decoded: it is encrypted and no --identity was given" };
         format!("good: {} files, {}, every byte as written, {depth}", self.files, HumanBytes(self.bytes))
     }
 }
 
-/// A file too many or too few is a sign that somebody was here.
+/// An additional or missing file shows that the backup was changed.
 async fn same_files(store: &Store, manifest: &Manifest) -> Result<()> {
     let named = manifest.files.iter().map(|file| file.name.as_str()).chain([MANIFEST, SEAL]);
     let expected: BTreeSet<String> = named.map(|name| manifest.id.file(name)).collect();
@@ -117,25 +119,26 @@ async fn same_files(store: &Store, manifest: &Manifest) -> Result<()> {
         store.list(manifest.id.as_str()).await?.into_iter().map(|entry| entry.path).collect();
     let tried = format!("checking the files of {} in {}", manifest.id, store.location());
     if let Some(missing) = expected.difference(&there).next() {
-        let next = "do not use this backup: choose another one";
-        return Err(Failure::new(tried, format!("{missing} is missing"), next));
+        let next = "do not use this backup; choose another one";
+        return Err(failure(tried, format!("{missing} is missing"), next));
     }
     if let Some(surplus) = there.difference(&expected).next() {
         let wrong = format!("{surplus} does not belong to it");
-        return Err(Failure::new(tried, wrong, "find out who put it there, remove it, and verify again"));
+        return Err(failure(tried, wrong, "find out where it comes from, remove it, and verify again"));
     }
     Ok(())
 }
 
-const LONGEST_BEGINNING: usize = 11;
+/// Bytes at the start of a file that show its kind.
+const LONGEST_MAGIC: usize = 11;
 
-fn begins_as(kind: &FileKind, first: &[u8]) -> bool {
+fn has_magic(kind: &FileKind, head: &[u8]) -> bool {
     use crate::manifest::CopyFormat;
     match kind {
         FileKind::Schema | FileKind::PreData | FileKind::Data | FileKind::PostData => {
-            first.starts_with(b"PGDMP")
+            head.starts_with(b"PGDMP")
         }
-        FileKind::Table { format: CopyFormat::Binary, .. } => first.starts_with(b"PGCOPY\n\xff\r\n\0"),
+        FileKind::Table { format: CopyFormat::Binary, .. } => head.starts_with(b"PGCOPY\n\xff\r\n\0"),
         FileKind::Table { format: CopyFormat::Text, .. }
         | FileKind::Base
         | FileKind::Contents

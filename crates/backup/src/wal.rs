@@ -1,21 +1,22 @@
-//! `wal`: keeps the write-ahead log, so that a base can be taken to any later moment.
+//! `wal`: archives the write-ahead log, so that a base can be recovered to any later time.
 //!
-//! pg_receivewal follows the server through a replication slot into a spool folder; whatever was not received when
-//! this process was away, the slot holds back. A full segment goes to the store and then leaves the spool. The one
-//! being written goes there too, again and again, so that at most [`Request::flush`] is lost with the machine.
-//! A segment in the store counts when its facts `<segment>.json` are there: they are written last. They lie in a folder
-//! of the server's own, named by its system identifier: the segments of two servers would fit nowhere.
+//! pg_receivewal streams the log through a replication slot into a spool folder; the slot retains
+//! what this process did not receive while it was not running. A full segment is stored and then
+//! removed from the spool. The current segment is stored again and again, so that at most
+//! [`Request::flush`] is lost with the machine. A stored segment counts only with its facts
+//! `<segment>.json`, which are written last. Each server has a folder of its own, named by its
+//! system identifier, because segments of two servers do not fit together.
 
 mod slot;
 pub(crate) mod segment;
 
 use crate::{
-    failure::Failure,
+    failure::failure,
     keys::Recipients,
     manifest::{FileEntry, FileKind},
     postgres::{self, Programs, Server},
     store::Store,
-    stream::{Stop, seal},
+    stream::{Stop, write_file},
 };
 use anyhow::{Context, Result};
 use bytes::{Bytes, BytesMut};
@@ -34,85 +35,83 @@ use tokio::{fs::File, io::AsyncReadExt, process::Child};
 
 /// The folder of all segments.
 const SEGMENTS: &str = "wal";
-/// Between two looks at the spool.
+/// Time between two checks of the spool.
 const PAUSE: Duration = Duration::from_secs(1);
 const READ: usize = 256 * 1024;
 
-/// What to follow, and where to keep it.
+/// What to archive, and where.
 #[derive(Debug)]
 pub struct Request<'a> {
     /// The server; the role needs the right REPLICATION.
     pub server: &'a Server,
     /// pg_receivewal.
     pub programs: &'a Programs,
-    /// Where segments go.
+    /// Where to store segments.
     pub store: &'a Store,
-    /// Who can read them.
+    /// Who can decrypt them.
     pub recipients: &'a Recipients,
-    /// A folder for what is on its way.
+    /// A folder for segments that are not stored yet.
     pub spool: PathBuf,
-    /// How often the segment being written is kept.
+    /// How often the current segment is stored.
     pub flush: Duration,
-    /// Ends it, after what was received has been kept.
+    /// Ends the archiving, after everything received was stored.
     pub stop: &'a Stop,
-    /// Hears what the user must know.
+    /// Shows a message to the user.
     pub note: fn(&str),
 }
 
 /// A segment in the store.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Kept {
-    /// Its file, by the segment's name.
+pub struct StoredSegment {
+    /// Its file, with the name of the segment.
     #[serde(flatten)]
     pub file: FileEntry,
-    /// The file's path in the store. A segment that is not full has a new one each time it is kept, so that facts and
-    /// content always agree.
+    /// The path of the file. A segment that is not full gets a new path each time it is stored, so
+    /// that facts and content always match.
     pub path: String,
-    /// Whether it is encrypted: that may change from one segment to the next.
+    /// Whether it is encrypted, which may change from one segment to the next.
     pub encrypted: bool,
-    /// When the last of it was received: whatever it holds is older.
+    /// When its last part was received: its content is older.
     pub received_at: DateTime<Utc>,
 }
 
-/// Follows the server until it is asked to stop.
+/// Archives the log until it is stopped.
 ///
 /// # Errors
-/// When the server refuses, ends the connection, or the store fails. What is in the spool stays for the next time.
+/// When the server refuses or ends the connection, or the store fails. The content of the spool is
+/// kept for the next run.
 pub async fn receive(request: &Request<'_>) -> Result<()> {
     tokio::fs::create_dir_all(&request.spool).await.with_context(|| {
-        format!(
-            "making the folder {} for segments on their way; name another one with --spool",
-            request.spool.display()
-        )
+        format!("creating the spool folder {}; name another one with --spool", request.spool.display())
     })?;
-    let mut kept = BTreeMap::new();
-    if !slot::serves(request).await? {
+    let mut stored_at = BTreeMap::new();
+    if !slot::is_usable(request).await? {
         slot::create(request).await?;
-        begin_anew(request, &mut kept).await?;
+        start_over(request, &mut stored_at).await?;
     }
     let mut receiver = start(request)?;
-    let mut marked: Option<Instant> = None;
+    let mut marked_at: Option<Instant> = None;
     loop {
-        let stopping = request.stop.is_asked();
+        let stopping = request.stop.is_requested();
         if stopping {
             end(&mut receiver).await;
         }
-        keep_spooled(request, &mut kept, stopping).await?;
+        store_spooled(request, &mut stored_at, stopping).await?;
         if stopping {
             return Ok(());
         }
-        if marked.is_none_or(|last| last.elapsed() >= request.flush) {
+        if marked_at.is_none_or(|last| last.elapsed() >= request.flush) {
             mark(request).await?;
-            marked = Some(Instant::now());
+            marked_at = Some(Instant::now());
         }
         tokio::select! {
             biased;
             ended = receiver.wait() => {
                 let status = ended.context("waiting for pg_receivewal")?;
-                return Err(Failure::new(
-                    "following the write-ahead log",
-                    format!("pg_receivewal ended with {status}; its words are above"),
-                    "mend what it names and start again: the slot at the server holds back what was not received",
+                return Err(failure(
+                    "archiving the write-ahead log",
+                    format!("pg_receivewal ended with {status}; its messages are above"),
+                    "fix the cause and start again; the replication slot retains what was not received",
                 ));
             }
             _ = request.stop.or(async { tokio::time::sleep(PAUSE).await; Ok(()) }) => {}
@@ -120,26 +119,27 @@ pub async fn receive(request: &Request<'_>) -> Result<()> {
     }
 }
 
-/// The slot begins with what is written now. What an earlier one left in the spool goes to the store: pg_receivewal
-/// would ask for what follows it, which the server need not have any more.
-async fn begin_anew(request: &Request<'_>, kept: &mut BTreeMap<String, Instant>) -> Result<()> {
-    keep_spooled(request, kept, true).await?;
+/// The new slot starts with what is written now. Segments in the spool from before are stored and
+/// removed: pg_receivewal would request what follows them, which the server may not have any more.
+async fn start_over(request: &Request<'_>, stored_at: &mut BTreeMap<String, Instant>) -> Result<()> {
+    store_spooled(request, stored_at, true).await?;
     for name in spooled(&request.spool).await? {
         let local = request.spool.join(&name);
         tokio::fs::remove_file(&local).await.with_context(|| format!("removing {}", local.display()))?;
     }
-    kept.clear();
+    stored_at.clear();
     (request.note)(
-        "The slot is new: nobody kept the log before. Make a base now, with `squall-backup base`: recovery begins there.",
+        "Created a new replication slot: the log before now is not archived. Run `squall-backup base` now, because recovery \
+         starts there.",
     );
     Ok(())
 }
 
-/// Recovery to a moment needs a commit after it, and an idle server has none: this is one.
+/// Recovery to a time needs a commit after that time, which an idle server would not have.
 async fn mark(request: &Request<'_>) -> Result<()> {
     let mut connection = request.server.connect().await?;
     postgres::execute(&mut connection, "select pg_logical_emit_message(true, 'squall-backup', '')").await?;
-    connection.close().await.context("leaving the server")
+    connection.close().await.context("closing the connection")
 }
 
 fn start(request: &Request<'_>) -> Result<Child> {
@@ -156,39 +156,44 @@ fn start(request: &Request<'_>) -> Result<Child> {
 
 async fn end(receiver: &mut Child) {
     if let Some(id) = receiver.id().and_then(|id| i32::try_from(id).ok()) {
-        // It writes what it has and ends by itself on an interrupt.
+        // On SIGINT it writes what it has received, then exits.
         let _ = tokio::process::Command::new("kill").args(["-INT", &id.to_string()]).status().await;
     }
     let _ = tokio::time::timeout(Duration::from_secs(10), receiver.wait()).await;
 }
 
-/// Sends what the spool holds to the store. Full segments leave the spool.
-async fn keep_spooled(request: &Request<'_>, kept: &mut BTreeMap<String, Instant>, all: bool) -> Result<()> {
+/// Stores the segments in the spool. Full ones are removed from it.
+async fn store_spooled(
+    request: &Request<'_>,
+    stored_at: &mut BTreeMap<String, Instant>,
+    all: bool,
+) -> Result<()> {
     for name in spooled(&request.spool).await? {
         let local = request.spool.join(&name);
-        // pg_receivewal gives a segment its full name the moment it is full: it is met under that name next time.
+        // pg_receivewal renames a segment as soon as it is full; the next round finds it under its
+        // new name.
         let Some(file) = open(&local).await? else { continue };
         if let Some(segment) = name.strip_suffix(".partial") {
-            let due = kept.get(&name).is_none_or(|last| last.elapsed() >= request.flush);
-            let wanted = is_segment(segment) && (all || due);
-            if wanted && keep(request, file, &name).await?.is_some() {
-                kept.insert(name, Instant::now());
+            let due = stored_at.get(&name).is_none_or(|last| last.elapsed() >= request.flush);
+            let is_wanted = is_segment(segment) && (all || due);
+            if is_wanted && store_file(request, file, &name).await?.is_some() {
+                stored_at.insert(name, Instant::now());
             }
             continue;
         }
-        let Some(system) = keep(request, file, &name).await? else { continue };
+        let Some(system) = store_file(request, file, &name).await? else { continue };
         tokio::fs::remove_file(&local).await.with_context(|| format!("removing {}", local.display()))?;
         let partial = format!("{name}.partial");
-        if let Some(outgrown) = self::kept(request.store, &system, &partial).await? {
+        if let Some(outdated) = stored(request.store, &system, &partial).await? {
             request.store.delete(&facts(&system, &partial)).await?;
-            request.store.delete(&outgrown.path).await?;
+            request.store.delete(&outdated.path).await?;
         }
-        kept.remove(&partial);
+        stored_at.remove(&partial);
     }
     Ok(())
 }
 
-/// Full segments first and in order, then the one being written.
+/// The files of the spool: full segments in order, then the current one.
 async fn spooled(spool: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     let mut entries =
@@ -203,78 +208,79 @@ async fn spooled(spool: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Keeps one file of the spool, and answers whose log it is. An empty one waits for what it will hold.
-async fn keep(request: &Request<'_>, mut file: File, name: &str) -> Result<Option<String>> {
+/// Stores one file of the spool, and returns the system identifier of its server; `None` for a file
+/// that is still empty.
+async fn store_file(request: &Request<'_>, mut file: File, name: &str) -> Result<Option<String>> {
     let system = match name.ends_with(".history") {
-        // It says which timeline left which one where, and nothing of the server.
+        // A history file has no system identifier.
         true => Some(system_of(request.server).await?),
         false => segment::system(&mut file).await.with_context(|| format!("reading the segment {name}"))?,
     };
     let Some(system) = system else { return Ok(None) };
     let changed = file.metadata().await.and_then(|known| known.modified());
-    let received_at = changed.with_context(|| format!("reading when {name} was received"))?.into();
-    let before = kept(request.store, &system, name).await?;
+    let received_at = changed.with_context(|| format!("reading the modification time of {name}"))?.into();
+    let previous = stored(request.store, &system, name).await?;
     let path = match name.ends_with(".partial") {
         true => format!("{SEGMENTS}/{system}/{name}.{}.zst", Utc::now().timestamp_millis()),
         false => format!("{SEGMENTS}/{system}/{name}.zst"),
     };
-    // What was begun is finished even when the process is asked to stop: it is small.
+    // A started file is finished even when a stop is requested: it is small.
     let stop = Stop::default();
-    let sealed = seal(request.store, &path, chunks(file), request.recipients, &stop, |_| {}).await?;
-    let file = sealed.entry(name, FileKind::Wal);
-    let now = Kept { file, path, encrypted: !request.recipients.is_empty(), received_at };
-    let written = serde_json::to_vec(&now).context("writing the facts of a segment as JSON")?;
-    request.store.put(&facts(&system, name), written.into()).await?;
-    if let Some(before) = before.filter(|before| before.path != now.path) {
-        request.store.delete(&before.path).await?;
+    let written = write_file(request.store, &path, chunks(file), request.recipients, &stop, |_| {}).await?;
+    let file = written.entry(name, FileKind::Wal);
+    let segment = StoredSegment { file, path, encrypted: !request.recipients.is_empty(), received_at };
+    let facts_json = serde_json::to_vec(&segment).context("encoding the facts of a segment")?;
+    request.store.put(&facts(&system, name), facts_json.into()).await?;
+    if let Some(previous) = previous.filter(|previous| previous.path != segment.path) {
+        request.store.delete(&previous.path).await?;
     }
     Ok(Some(system))
 }
 
-/// What tells a server from all others, and from copies of it not at all.
+/// The system identifier, which a server shares only with its copies.
 pub(crate) async fn system_of(server: &Server) -> Result<String> {
     let mut connection = server.connect().await?;
     let query = "select system_identifier::text from pg_control_system()";
     let system = postgres::value(&mut connection, query).await?;
-    connection.close().await.context("leaving the server")?;
+    connection.close().await.context("closing the connection")?;
     Ok(system)
 }
 
-/// The segments of a server from `first` on, in order, with the history of timelines. A segment that was never filled
-/// is there as `.partial`.
+/// The segments of a server from `first` on, in order, with the histories of timelines. A segment
+/// that was never filled is stored as `.partial`.
 ///
 /// # Errors
 /// When the store cannot be read.
-pub async fn segments(store: &Store, system: &str, first: &str) -> Result<Vec<Kept>> {
+pub async fn segments(store: &Store, system: &str, first: &str) -> Result<Vec<StoredSegment>> {
     let mut segments = Vec::new();
     let folder = format!("{SEGMENTS}/{system}");
     for found in store.list(&folder).await? {
         let name = found.path.strip_prefix(&format!("{folder}/")).and_then(|name| name.strip_suffix(".json"));
         let Some(name) = name.filter(|name| name.ends_with(".history") || *name >= first) else { continue };
-        segments.extend(kept(store, system, name).await?);
+        segments.extend(stored(store, system, name).await?);
     }
     Ok(segments)
 }
 
-/// The facts of a segment, if it is there. Facts that cannot be read count as missing: the log has a gap there, and
-/// moments before it need not suffer.
-async fn kept(store: &Store, system: &str, name: &str) -> Result<Option<Kept>> {
-    let Some(written) = store.get(&facts(system, name)).await? else { return Ok(None) };
-    let kept: Option<Kept> = serde_json::from_slice(&written).ok();
+/// The facts of a segment, if it is stored. Facts that cannot be read count as missing: then the
+/// log has a gap, and earlier times can still be recovered.
+async fn stored(store: &Store, system: &str, name: &str) -> Result<Option<StoredSegment>> {
+    let Some(json) = store.get(&facts(system, name)).await? else { return Ok(None) };
+    let segment: Option<StoredSegment> = serde_json::from_slice(&json).ok();
     let folder = format!("{SEGMENTS}/{system}/");
-    Ok(kept.filter(|kept| kept.file.name == name && kept.path.starts_with(&folder)))
+    Ok(segment.filter(|segment| segment.file.name == name && segment.path.starts_with(&folder)))
 }
 
-/// What became of a segment that was not full when it was listed: it may have grown meanwhile, or be full.
-pub(crate) async fn as_it_is_now(store: &Store, system: &str, name: &str) -> Result<Option<Kept>> {
-    match kept(store, system, name.trim_end_matches(".partial")).await? {
+/// The current state of a segment that was not full when it was listed.
+pub(crate) async fn refreshed(store: &Store, system: &str, name: &str) -> Result<Option<StoredSegment>> {
+    match stored(store, system, name.trim_end_matches(".partial")).await? {
         Some(whole) => Ok(Some(whole)),
-        None => kept(store, system, name).await,
+        None => stored(store, system, name).await,
     }
 }
 
 /// Removes the segments of a server before `first`.
-pub(crate) async fn forget_before(store: &Store, system: &str, first: &str) -> Result<()> {
+pub(crate) async fn remove_before(store: &Store, system: &str, first: &str) -> Result<()> {
     let folder = format!("{SEGMENTS}/{system}");
     for entry in store.list(&folder).await? {
         let name = entry.path.strip_prefix(&format!("{folder}/")).unwrap_or_default();

@@ -1,7 +1,7 @@
-//! The figures of backups: `create` beside pg_dump, the proof of a gigabyte, and damage found.
+//! Speed of backups compared with pg_dump, time to prove a gigabyte, and detection of damage.
 //!
-//! The database named by DATABASE_URL is filled with events as the product stores them. Rounds of pg_dump and of ours
-//! alternate, so that a busy moment of the machine meets both.
+//! The database at DATABASE_URL is filled with events as the product stores them. Rounds of pg_dump and squall-backup
+//! alternate, so that other load on the machine affects both.
 
 mod damage;
 mod fill;
@@ -23,27 +23,26 @@ macro_rules! say {
     };
 }
 
-/// What `squall-bench backup` takes.
+/// Measure backups.
 #[derive(clap::Args)]
 pub struct Args {
     /// Size of the database that is dumped, in megabytes.
     #[arg(long, default_value_t = 750)]
     megabytes: u64,
-    /// Size of the database whose backup is proved, in megabytes.
+    /// Size of the database whose backup is verified and restored, in megabytes.
     #[arg(long, default_value_t = 1000)]
     proven_megabytes: u64,
-    /// Rounds of each program.
+    /// Rounds per program.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Random flips and cuts.
+    /// Number of random bit flips and truncations.
     #[arg(long, default_value_t = 10_000)]
     damages: usize,
-    /// An empty folder for what is written.
+    /// Empty folder for the output.
     #[arg(long)]
     folder: PathBuf,
 }
 
-/// Fills, measures and prints.
 pub fn run(args: &Args) -> Result<()> {
     tokio::runtime::Runtime::new().context("starting tokio")?.block_on(measure(args))
 }
@@ -51,12 +50,12 @@ pub fn run(args: &Args) -> Result<()> {
 async fn measure(args: &Args) -> Result<()> {
     let url = env::var("DATABASE_URL").context("DATABASE_URL is not set. Name an empty database to fill")?;
     let pool = PgPool::connect(&url).await.context("connecting to the database to fill")?;
-    fs::create_dir_all(&args.folder).with_context(|| format!("making {}", args.folder.display()))?;
+    fs::create_dir_all(&args.folder).with_context(|| format!("creating {}", args.folder.display()))?;
     let tools = Tools { url, folder: args.folder.clone() };
 
     fill::prepare(&pool).await?;
     let damages = tools.folder.join("small");
-    tools.ours(&["create"], &damages)?;
+    tools.squall_backup(&["create"], &damages)?;
     let found = damage::found(&damages, args.damages).await?;
 
     let bytes = fill::until(&pool, args.megabytes).await?;
@@ -71,7 +70,7 @@ async fn measure(args: &Args) -> Result<()> {
     say!("                 pg_dump -Fc (gzip)   {gzip:7.2} s");
     say!("                 pg_dump -Fd -j2      {parallel:7.2} s   {:.2} ×", parallel / gzip);
     say!("                 squall-backup create {ours:7.2} s   {:.2} ×   goal ≤ 0.25 ×", ours / gzip);
-    say!("backup.damage    {found} of {} random flips and cuts found   goal: all", args.damages);
+    say!("backup.damage    {found} of {} random flips and truncations found   goal: all", args.damages);
 
     let bytes = fill::until(&pool, args.proven_megabytes).await?;
     let whole = tools.folder.join("proven");
@@ -80,7 +79,7 @@ async fn measure(args: &Args) -> Result<()> {
         .into_iter()
         .map(|command| {
             let began = Instant::now();
-            tools.ours(&[command], &whole)?;
+            tools.squall_backup(&[command], &whole)?;
             Ok(format!("{command} {:.1} s", began.elapsed().as_secs_f64()))
         })
         .collect::<Result<_>>()?;
@@ -89,7 +88,6 @@ async fn measure(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// The programs, and where they write.
 struct Tools {
     url: String,
     folder: PathBuf,
@@ -102,7 +100,7 @@ impl Tools {
         let to = self.folder.join("pg_dump");
         remove(&to)?;
         let mut command = Command::new(program);
-        // A password in the address would stand on the command line; this database lives for the benchmark only.
+        // The password becomes visible on the command line, but the database exists only for the benchmark.
         command.arg("--dbname").arg(&self.url).args(arguments).arg("--file").arg(&to);
         let began = Instant::now();
         succeed(&mut command)?;
@@ -115,16 +113,16 @@ impl Tools {
         let to = self.folder.join("ours");
         remove(&to)?;
         let began = Instant::now();
-        self.ours(arguments, &to)?;
+        self.squall_backup(arguments, &to)?;
         let took = began.elapsed().as_secs_f64();
         remove(&to)?;
         Ok(took)
     }
 
-    fn ours(&self, arguments: &[&str], place: &Path) -> Result<()> {
+    fn squall_backup(&self, arguments: &[&str], folder: &Path) -> Result<()> {
         let program = env::current_exe().context("finding squall-backup")?.with_file_name("squall-backup");
         let mut command = Command::new(program);
-        succeed(command.args(arguments).env("DATABASE_URL", &self.url).env("SQUALL_BACKUP_TO", place))
+        succeed(command.args(arguments).env("DATABASE_URL", &self.url).env("SQUALL_BACKUP_TO", folder))
     }
 }
 

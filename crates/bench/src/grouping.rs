@@ -1,6 +1,6 @@
-//! How well lines are grouped, on labelled logs of any systems.
+//! Accuracy and speed of grouping, on labelled logs of several systems.
 //!
-//! One setting for all systems, streaming: the group a line is given when it arrives is what counts.
+//! All systems use the same settings. Grouping is streaming: the group assigned on arrival counts.
 
 mod labelled;
 mod score;
@@ -17,24 +17,24 @@ use std::{
     time::Instant,
 };
 
-/// Repetitions of which the median speed is told.
+/// Repetitions, of which the median speed is reported.
 const ROUNDS: usize = 7;
 
-/// What to score.
+/// Measure the accuracy and speed of grouping.
 #[derive(clap::Args)]
 pub struct Args {
-    /// A folder with one folder a system: `<System>/*.log` and `<System>/*.log_structured.csv`.
+    /// Folder with one folder per system: `<System>/*.log` and `<System>/*.log_structured.csv`.
     #[arg(long, value_name = "DIR", default_value = "../shared/data/loghub")]
     data: PathBuf,
-    /// Writes `line,group` for each system: `<System>.csv` for messages, `<System>.raw.csv` for raw lines.
+    /// Write `line,group` for each system: `<System>.csv` for messages, `<System>.raw.csv` for raw lines.
     #[arg(long, value_name = "DIR")]
     predictions: Option<PathBuf>,
-    /// Prints JSON instead of a table.
+    /// Print JSON instead of a table.
     #[arg(long)]
     json: bool,
 }
 
-/// Goals: name, figure.
+/// Name and goal.
 const GOALS: [(&str, f64); 5] = [
     ("content GA", 0.93),
     ("content FGA", 0.92),
@@ -51,7 +51,6 @@ struct Row {
     raw_speed: f64,
 }
 
-/// Scores every system and prints the figures.
 ///
 /// # Errors
 /// When the folder has no labelled logs, or a file cannot be read or written.
@@ -68,7 +67,7 @@ fn measure(system: &System, predictions: Option<&Path>) -> Result<Row> {
     let content = groups(system.contents.iter().map(String::as_str));
     let raw = groups(system.raw_lines.iter().map(|line| parse_line(line, now).message.into_owned()));
     if let Some(folder) = predictions {
-        fs::create_dir_all(folder).with_context(|| format!("making the folder {}", folder.display()))?;
+        fs::create_dir_all(folder).with_context(|| format!("creating the folder {}", folder.display()))?;
         write(&folder.join(format!("{}.csv", system.name)), &content)?;
         write(&folder.join(format!("{}.raw.csv", system.name)), &raw)?;
     }
@@ -85,7 +84,7 @@ fn measure(system: &System, predictions: Option<&Path>) -> Result<Row> {
     })
 }
 
-/// The group of each message, in the order they come.
+/// The group of each message, in order.
 fn groups<T: AsRef<str>>(messages: impl Iterator<Item = T>) -> Vec<squall_grouping::Fingerprint> {
     let mut grouper = Grouper::new();
     messages
@@ -93,7 +92,7 @@ fn groups<T: AsRef<str>>(messages: impl Iterator<Item = T>) -> Vec<squall_groupi
         .collect()
 }
 
-/// Lines a second on one core: the median of several rounds, each with a grouper that knows nothing.
+/// Lines per second on one core: the median of several rounds, each with a new grouper.
 #[expect(clippy::cast_precision_loss, reason = "a log has far fewer lines than 2^52")]
 fn speed(lines: usize, work: impl Fn()) -> f64 {
     let mut seconds: Vec<f64> = (0..ROUNDS)

@@ -1,12 +1,11 @@
-//! `squall-bench ingest`: how fast a running stack takes in logs, and what that costs.
+//! `squall-bench ingest`: how fast a running stack ingests logs, and how much CPU that takes.
 //!
-//! The stack is started by `cargo xtask bench ingest`; this program sends to its API as any sender would,
-//! watches its database to see when an event has become visible, and reads the CPU time of its processes.
-//! Everything runs on this machine, is bounded in count and in time, and is repeated so that a spread can
-//! be shown.
+//! `cargo xtask bench ingest` starts the stack. This program sends to its API, polls its database for
+//! when events become visible, and reads the CPU time of its processes. Everything runs on this machine,
+//! is limited in count and time, and is repeated to show the spread.
 //!
-//! Invariants: what was acknowledged must become visible, every line of it; if one does not, or if any is
-//! refused, there is no figure but an error.
+//! Every acknowledged line must become visible. If one does not, or if one is rejected, the result is an
+//! error.
 
 mod corpus;
 mod stack;
@@ -24,22 +23,22 @@ use report::Report;
 use stack::Stack;
 use std::time::Duration;
 
-/// Measures ingestion against a running stack on this machine.
+/// Measure ingestion by a running stack on this machine.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  squall-bench ingest --api http://127.0.0.1:8642 --key sq_… --database postgres://squall@127.0.0.1:8643/squall"
 )]
 pub(crate) struct Args {
-    /// Where the API listens; a loopback address.
+    /// Address of the API, on this machine.
     #[arg(long, value_name = "URL")]
     api: String,
-    /// A project key. Its project should be empty: it is filled.
+    /// Key of an empty project, which is filled.
     #[arg(long, env = "SQUALL_BENCH_KEY", hide_env_values = true)]
     key: String,
-    /// The database of the stack; a loopback address or a socket.
+    /// Database of the stack, on this machine or a socket.
     #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
     database: String,
-    /// Lines sent in all rounds together.
+    /// Lines to send in all rounds together.
     #[arg(long, default_value_t = 1_500_000, value_parser = clap::value_parser!(u64).range(1_000..=20_000_000))]
     lines: u64,
     /// Rounds of each measurement.
@@ -51,19 +50,19 @@ pub(crate) struct Args {
     /// Events in a batch.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     batch: u64,
-    /// Connections that send one event a request.
+    /// Connections that send one event per request.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=512))]
     connections: u64,
-    /// Seconds of each round of single events.
+    /// Seconds per round of single events.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=60))]
     single_seconds: u64,
-    /// Seconds of the measurement of latency.
+    /// Seconds of the latency measurement.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
     latency_seconds: u64,
     /// Measure only these parts.
     #[arg(long, value_delimiter = ',', value_enum, default_value = "lines,single,latency")]
     only: Vec<Part>,
-    /// Processes whose CPU time is read: `api=PID,worker=PID,postgres=PID`; found by name otherwise.
+    /// Processes to measure: `api=PID,worker=PID,postgres=PID` [default: found by name].
     #[arg(long, value_name = "NAME=PID,…", value_delimiter = ',', value_parser = cpu::named_pid)]
     pids: Vec<(String, u32)>,
     /// Print one JSON object instead of the table.
@@ -71,7 +70,7 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// What can be measured. Bytes on disk come with the lines.
+/// What to measure. Disk space is part of the lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Part {
     Lines,
@@ -79,13 +78,11 @@ enum Part {
     Latency,
 }
 
-/// What was accepted must be visible after this long, or the measurement has failed.
+/// If accepted events are not visible after this long, the measurement fails.
 const VISIBLE_WITHIN: Duration = Duration::from_secs(300);
 
-/// Measures and prints.
-///
 /// # Errors
-/// When the stack cannot be reached, refuses an event, or loses one.
+/// When the stack cannot be reached, rejects an event, or loses one.
 pub(crate) fn run(args: &Args) -> Result<()> {
     // One thread: whatever the generator needs is taken from the stack it shares the machine with.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting")?;

@@ -1,4 +1,4 @@
-//! `squall-bench`: the figures of Squall, each beside its goal.
+//! `squall-bench`: measures Squall and compares each result with its goal.
 
 mod backup;
 mod grouping;
@@ -7,7 +7,7 @@ mod ingest;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
-/// Measures Squall and prints each figure beside its goal.
+/// Measure Squall and compare each result with its goal.
 #[derive(Parser)]
 #[command(name = "squall-bench", version, after_help = "Example:\n  squall-bench grouping --data ../loghub")]
 struct Cli {
@@ -17,11 +17,11 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Scores the grouping of labelled logs: accuracy and speed.
+    /// Measure the accuracy and speed of grouping on labelled logs.
     Grouping(grouping::Args),
-    /// Measures ingestion against a running stack: lines, single events, latency, disk.
+    /// Measure ingestion by a running stack: lines, single events, latency, disk.
     Ingest(Box<ingest::Args>),
-    /// Measures backups: create beside pg_dump, the proof of a gigabyte, damage found.
+    /// Measure backups: speed compared with pg_dump, time to prove a gigabyte, damage found.
     Backup(backup::Args),
 }
 

@@ -2,12 +2,11 @@
 
 use crate::{
     random::Random,
-    services::{Level, Service, Template},
+    services::{Service, Template},
     values::Values,
 };
 use serde_json::{Map, Value, json};
 
-/// Something a service has to say.
 #[derive(Debug)]
 pub(crate) struct Event {
     /// Milliseconds since 1970 UTC.
@@ -18,9 +17,9 @@ pub(crate) struct Event {
     pub(crate) thrown: Option<Thrown>,
     /// `checkout-2`
     pub(crate) host: String,
-    /// The process, thread or connection, where a format shows one.
+    /// The process, thread or connection id, for formats that show one.
     pub(crate) process: u64,
-    /// What the message mentions, under the names of attributes.
+    /// The values in the message, by attribute name.
     pub(crate) attributes: Vec<(&'static str, String)>,
 }
 
@@ -33,7 +32,7 @@ pub(crate) struct Thrown {
 }
 
 impl Event {
-    /// The event that `random` makes of a template.
+    /// Fills a template with random values.
     pub(crate) fn new(
         at_ms: i64,
         service: &'static Service,
@@ -56,7 +55,7 @@ impl Event {
         Self { at_ms, service, template, message, thrown, host, process, attributes }
     }
 
-    /// The event as `POST /api/v1/ingest` takes it.
+    /// The form that `POST /api/v1/ingest` accepts.
     pub(crate) fn to_json(&self) -> Value {
         let mut event = json!({
             "timestamp": self.at_ms,
@@ -76,22 +75,8 @@ impl Event {
         event
     }
 
-    /// What the message mentions, as a JSON object.
     pub(crate) fn attributes_as_json(&self) -> Map<String, Value> {
         self.attributes.iter().map(|(name, value)| ((*name).to_owned(), attribute(name, value))).collect()
-    }
-}
-
-impl Level {
-    /// The name the API knows.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Debug => "debug",
-            Self::Info => "info",
-            Self::Warning => "warning",
-            Self::Error => "error",
-            Self::Fatal => "fatal",
-        }
     }
 }
 

@@ -1,26 +1,10 @@
 //! Events as lines of text, in the format of the service that writes them.
 
-use crate::{event::Event, services::Level};
+use crate::{event::Event, services::Format};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use squall_grouping::Level;
 use std::fmt::Write as _;
-
-/// How a program writes its log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
-    /// `2026/11/20 12:34:56 [error] 31#31: *7 message`
-    Nginx,
-    /// `2026-11-20 12:34:56.789 ERROR [http-nio-8080-exec-7] c.e.shop.Orders - message`, then the trace.
-    Logback,
-    /// `2026-11-20 12:34:56,789 ERROR catalog.search: message`, then the traceback.
-    Python,
-    /// One JSON object a line, the level as a number, the stack in `err`.
-    Pino,
-    /// `time=… level=error msg="…" name=value …`
-    Logfmt,
-    /// RFC 5424: `<11>1 2026-11-20T12:34:56.789Z mailer-1 mailer 7 - - message`
-    Syslog,
-}
 
 /// The event as its service writes it to its log, with the line feed; a trace makes it several lines.
 pub(crate) fn text(event: &Event) -> String {
@@ -72,6 +56,7 @@ fn with_trace(mut line: String, event: &Event) -> String {
 
 fn pino(event: &Event) -> String {
     let level = match event.template.level {
+        Level::Trace => 10,
         Level::Debug => 20,
         Level::Info => 30,
         Level::Warning => 40,
@@ -116,7 +101,7 @@ fn time(at_ms: i64, format: &str) -> String {
 
 fn nginx_level(level: Level) -> &'static str {
     match level {
-        Level::Debug => "debug",
+        Level::Trace | Level::Debug => "debug",
         Level::Info => "info",
         Level::Warning => "warn",
         Level::Error => "error",
@@ -126,6 +111,7 @@ fn nginx_level(level: Level) -> &'static str {
 
 fn java_level(level: Level) -> &'static str {
     match level {
+        Level::Trace => "TRACE",
         Level::Debug => "DEBUG",
         Level::Info => "INFO",
         Level::Warning => "WARN",
@@ -136,7 +122,7 @@ fn java_level(level: Level) -> &'static str {
 
 fn python_level(level: Level) -> &'static str {
     match level {
-        Level::Debug => "DEBUG",
+        Level::Trace | Level::Debug => "DEBUG",
         Level::Info => "INFO",
         Level::Warning => "WARNING",
         Level::Error => "ERROR",
@@ -146,7 +132,7 @@ fn python_level(level: Level) -> &'static str {
 
 fn syslog_severity(level: Level) -> u8 {
     match level {
-        Level::Debug => 7,
+        Level::Trace | Level::Debug => 7,
         Level::Info => 6,
         Level::Warning => 4,
         Level::Error => 3,

@@ -1,6 +1,6 @@
-//! How much of the history was sent, remembered in the folder of the demo, so that a restart neither
-//! doubles it nor leaves a hole. A demo that is killed between an acknowledgement and remembering it sends
-//! that one batch again: ingestion has no identifier by which the API could tell.
+//! The progress of the history, saved in the demo's folder, so that a restart neither repeats it nor
+//! leaves a gap. If the demo is killed between an acknowledgement and saving it, it sends that batch
+//! again: the API cannot recognize it.
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -9,16 +9,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The file's name; Squall watches `*.log` and does not see it.
+/// Does not match `*.log`, which Squall watches.
 const FILE: &str = ".history";
 
 const HOUR_MS: i64 = 3_600_000;
 
-/// The demo's beginning, and the place in the history that the API has acknowledged.
 #[derive(Debug)]
 pub(crate) struct History {
     path: PathBuf,
-    /// When the demo first ran, a whole second; the history ends here.
+    /// The first start of the demo, a whole second, where the history ends.
     pub(crate) start_ms: i64,
     /// Everything before this was acknowledged.
     pub(crate) sent_until_ms: i64,
@@ -29,17 +28,17 @@ pub(crate) struct History {
 struct Saved {
     start_ms: i64,
     sent_until_ms: i64,
-    /// Another key means another project or a new database, to which nothing was sent yet.
+    /// Another key means another project or a new database, which has no history yet.
     key: String,
 }
 
 impl History {
-    /// What is remembered in `folder` for this key, or a history of `hours` that ends at `now_ms`.
+    /// The saved progress for this key, or a new history of `hours` that ends at `now_ms`.
     pub(crate) fn open(folder: &Path, key: &str, now_ms: i64, hours: i64) -> Result<Self> {
         let path = folder.join(FILE);
         let key = digest(key);
         let saved = match fs::read(&path) {
-            // A torn or foreign file is as good as none.
+            // Ignore a truncated or foreign file.
             Ok(bytes) => serde_json::from_slice::<Saved>(&bytes).ok().filter(|saved| saved.key == key),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
@@ -51,12 +50,11 @@ impl History {
         Ok(history)
     }
 
-    /// Whether all of it was sent.
     pub(crate) fn is_complete(&self) -> bool {
         self.sent_until_ms >= self.start_ms
     }
 
-    /// Remembers that everything before `until_ms` was acknowledged.
+    /// Saves that everything before `until_ms` was acknowledged.
     pub(crate) fn advance(&mut self, until_ms: i64) -> Result<()> {
         self.sent_until_ms = until_ms;
         self.save()
@@ -72,7 +70,7 @@ impl History {
     }
 }
 
-/// FNV-1a: enough to tell two keys apart, and 64 bits of a hash give nothing of a 256-bit key away.
+/// FNV-1a. 64 bits distinguish two keys and reveal nothing about a 256-bit one.
 fn digest(key: &str) -> String {
     let hash = key.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
@@ -87,7 +85,7 @@ mod tests {
     const NOW: i64 = 1_795_178_096_000;
 
     #[test]
-    fn a_restart_goes_on_where_the_history_was_acknowledged() {
+    fn a_restart_continues_after_the_acknowledged_history() {
         let folder = tempfile::tempdir().unwrap();
         let mut first = History::open(folder.path(), "sq_a", NOW, 24).unwrap();
         assert_eq!((first.start_ms, first.sent_until_ms), (NOW, NOW - 24 * HOUR_MS));
@@ -99,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn another_key_or_a_torn_file_begins_anew() {
+    fn another_key_or_a_truncated_file_starts_over() {
         let folder = tempfile::tempdir().unwrap();
         History::open(folder.path(), "sq_a", NOW, 1).unwrap().advance(NOW).unwrap();
         assert!(!History::open(folder.path(), "sq_b", NOW + 1_000, 1).unwrap().is_complete());
@@ -109,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn no_history_is_complete_at_once() {
+    fn a_history_of_zero_hours_is_complete() {
         let folder = tempfile::tempdir().unwrap();
         assert!(History::open(folder.path(), "sq_a", NOW, 0).unwrap().is_complete());
     }

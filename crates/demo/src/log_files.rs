@@ -9,29 +9,29 @@ use std::{
     time::Duration,
 };
 
-/// Large enough that a rotation is rare, small enough that one can be watched.
+/// Small enough that a user can watch a rotation.
 const ROTATE_BYTES: u64 = 2 << 20;
 
-/// Rotated files that are kept: `checkout.log.1` is younger than `checkout.log.2`.
+/// Rotated files to keep: `checkout.log.1` is newer than `checkout.log.2`.
 const ROTATED_KEPT: u32 = 2;
 
-/// How long to wait after the folder could not be written to.
+/// The pause after a failed write.
 const FAILURE_PAUSE: Duration = Duration::from_secs(5);
 
-/// A folder with one log file a service.
+/// A folder with one log file per service.
 #[derive(Debug)]
 pub(crate) struct LogFiles {
     folder: PathBuf,
 }
 
 impl LogFiles {
-    /// Makes the folder if it is not there.
+    /// Creates the folder if it does not exist.
     pub(crate) fn open(folder: &Path) -> Result<Self> {
-        fs::create_dir_all(folder).with_context(|| format!("making the folder {}", folder.display()))?;
+        fs::create_dir_all(folder).with_context(|| format!("creating the folder {}", folder.display()))?;
         Ok(Self { folder: folder.to_owned() })
     }
 
-    /// Appends `events` to the file of `service`, and tries again until it succeeds.
+    /// Appends `events` to the file of `service`, retrying until it succeeds.
     pub(crate) async fn append(&self, service: &str, events: &[&Event]) {
         let text: String = events.iter().map(|event| formats::text(event)).collect();
         if text.is_empty() {
@@ -39,12 +39,12 @@ impl LogFiles {
         }
         while let Err(error) = self.write(service, text.as_bytes(), ROTATE_BYTES) {
             let path = self.path(service);
-            tracing::warn!(path = %path.display(), error = %error, "A log file could not be written; the demo tries again.");
+            tracing::warn!(path = %path.display(), error = %error, "Could not write a log file; retrying.");
             tokio::time::sleep(FAILURE_PAUSE).await;
         }
     }
 
-    /// The file is opened anew each time, so that one that was moved or deleted from outside is made again.
+    /// Opens the file each time, so that one that was moved or deleted is created again.
     fn write(&self, service: &str, text: &[u8], rotate_bytes: u64) -> io::Result<()> {
         let path = self.path(service);
         if fs::metadata(&path).is_ok_and(|file| file.len() >= rotate_bytes) {
@@ -52,7 +52,7 @@ impl LogFiles {
         }
         let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
         let length = file.metadata()?.len();
-        // Half of a line, from a disk that became full, is taken back: the whole is written again later.
+        // If the disk is full, remove the partial line: the whole text is written again later.
         file.write_all(text).inspect_err(|_| {
             let _ = file.set_len(length);
         })
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_rotated_by_renaming_and_the_oldest_goes() {
+    fn a_file_is_rotated_by_renaming_and_the_oldest_is_deleted() {
         let folder = tempfile::tempdir().unwrap();
         let files = LogFiles::open(&folder.path().join("new")).unwrap();
         for line in ["one\n", "two\n", "three\n", "four\n"] {
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_was_deleted_is_made_again() {
+    fn a_deleted_file_is_created_again() {
         let folder = tempfile::tempdir().unwrap();
         let files = LogFiles::open(folder.path()).unwrap();
         files.write("gateway", b"one\n", ROTATE_BYTES).unwrap();

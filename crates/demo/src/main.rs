@@ -1,9 +1,9 @@
 //! `squall-demo`: the logs of a small web shop, to try Squall with.
 //!
-//! The shop has six services in six languages and formats, a rhythm of the day, an outage of its
-//! database, an error that is new and one that was mended. A first run sends a day of history; then the
-//! shop lives on: some services write log files that Squall follows, the others send to the API.
-//! Everything but the clock follows from the seed.
+//! The shop has six services in six languages and formats, a daily rhythm, a database outage, a new
+//! error and one that was fixed. The first run sends a day of history. After that, some services write
+//! log files that Squall follows and the others send to the API, in real time. Everything but the clock
+//! follows from the seed.
 
 mod run;
 mod history;
@@ -21,7 +21,7 @@ use clap::Parser;
 use std::{path::PathBuf, process::ExitCode};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Streams the logs of a made-up web shop to Squall.
+/// Stream the logs of a fictional web shop to Squall.
 #[derive(Debug, Parser)]
 #[command(
     name = "squall-demo",
@@ -29,25 +29,25 @@ use tokio::signal::unix::{SignalKind, signal};
     after_help = "Example:\n  squall-demo --api http://127.0.0.1:8642 --key-file demo.key --dir demo-logs"
 )]
 struct Args {
-    /// Where the API listens.
-    #[arg(long, value_name = "URL")]
-    api: reqwest::Url,
-    /// A file that holds a project key.
+    /// Address of the API, such as http://127.0.0.1:8642.
+    #[arg(long, value_name = "URL", value_parser = http)]
+    api: hyper::Uri,
+    /// File with a project key.
     #[arg(long, value_name = "FILE")]
     key_file: PathBuf,
-    /// The folder for log files; what history was sent already is remembered here too.
+    /// Folder for log files and for the progress of the history.
     #[arg(long, value_name = "FOLDER")]
     dir: PathBuf,
-    /// Equal seeds tell equal stories.
+    /// Seed: the same seed gives the same events.
     #[arg(long, default_value_t = 7)]
     seed: u64,
-    /// Hours of history that a first run sends.
+    /// Hours of history to send on the first run.
     #[arg(long, value_name = "HOURS", default_value_t = 24, value_parser = clap::value_parser!(u16).range(0..=720))]
     history_hours: u16,
-    /// Lines a second at the busiest time of day, in the history as well as live.
+    /// Lines per second at the busiest time of day.
     #[arg(long, value_name = "LINES", default_value_t = 2.0, value_parser = rate)]
     rate: f64,
-    /// The services that write log files into the folder; the others send to the API.
+    /// Services that write log files; the others send to the API.
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "gateway,checkout,catalog", value_parser = service)]
     files: Vec<&'static services::Service>,
 }
@@ -64,13 +64,13 @@ fn main() -> ExitCode {
     match runtime.and_then(|runtime| runtime.block_on(until_stopped(args))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(error = format!("{error:#}"), "The demo cannot go on.");
+            tracing::error!(error = format!("{error:#}"), "The demo failed.");
             ExitCode::FAILURE
         }
     }
 }
 
-/// A demo has nothing to finish: a signal ends it between two lines, and the API keeps what it acknowledged.
+/// There is nothing to finish on a signal: the API keeps what it acknowledged.
 async fn until_stopped(args: Args) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
@@ -85,15 +85,22 @@ fn now_ms() -> i64 {
     jiff::Timestamp::now().as_millisecond()
 }
 
+/// The demo runs beside the API; without TLS it compiles in a quarter of the time.
+fn http(text: &str) -> Result<hyper::Uri, String> {
+    let uri: hyper::Uri = text.parse().map_err(|error| format!("{error}"))?;
+    let usable = uri.scheme_str() == Some("http") && uri.authority().is_some();
+    usable.then_some(uri).ok_or_else(|| "must be an http:// address".to_owned())
+}
+
 fn rate(text: &str) -> Result<f64, String> {
     let rate: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
-    // The busiest template is written for every fifth line: Poisson draws stay cheap and exact below this.
+    // Above this, drawing the number of lines (Poisson) becomes slow and inexact.
     if rate > 0.0 && rate <= 200.0 { Ok(rate) } else { Err("must be above 0 and at most 200".to_owned()) }
 }
 
 fn service(name: &str) -> Result<&'static services::Service, String> {
     services::named(name).ok_or_else(|| {
         let names: Vec<&str> = services::SERVICES.iter().map(|service| service.name).collect();
-        format!("no such service; there are {}", names.join(", "))
+        format!("no such service; the services are {}", names.join(", "))
     })
 }

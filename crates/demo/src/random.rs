@@ -1,20 +1,17 @@
-//! Random numbers that are the same for a seed on every machine and in every version: SplitMix64
-//! (Steele, Lea & Flood, OOPSLA 2014). A library's generator may change with its version; a demo that is
-//! the same for everybody must not.
+//! Random numbers that depend only on the seed, on every machine and in every version: SplitMix64
+//! (Steele, Lea & Flood, OOPSLA 2014). The generators of libraries may change between versions.
 
-/// A stream of numbers that a seed decides.
 #[derive(Debug, Clone)]
 pub(crate) struct Random(u64);
 
 impl Random {
-    /// The stream of one part of a seed, unrelated to the streams of its other parts.
+    /// A stream for one part of the seed, independent of its other parts.
     pub(crate) fn of(seed: u64, part: i64) -> Self {
         let mut mixed = Self(seed);
         let start = mixed.next() ^ part.cast_unsigned();
         Self(Self(start).next())
     }
 
-    /// Any number.
     pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -23,7 +20,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below `end`, which is not 0. The bias is far below what anyone could see in a log.
+    /// A number below `end`, which must not be 0. The bias of the remainder does not matter here.
     pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.next() % end
     }
@@ -40,15 +37,14 @@ impl Random {
         unit
     }
 
-    /// One of `choices`, which are not none.
+    /// One of `choices`, which must not be empty.
     pub(crate) fn pick<'a>(&mut self, choices: &[&'a str]) -> &'a str {
         #[expect(clippy::cast_possible_truncation, reason = "below the length of a slice")]
         let index = self.below(choices.len() as u64) as usize;
         choices[index]
     }
 
-    /// How often something happens that happens `mean` times on average (Poisson; Knuth's method, whose
-    /// cost grows with `mean`, which is small here).
+    /// A Poisson-distributed count (Knuth's method, whose cost grows with `mean`, which is small here).
     pub(crate) fn count(&mut self, mean: f64) -> u32 {
         let limit = (-mean).exp();
         let (mut count, mut product) = (0, self.unit());

@@ -1,7 +1,7 @@
-//! One run: the history if it was not sent yet, then the shop as it lives.
+//! One run: the history, unless it was sent before, then live events.
 //!
-//! Log files and the API each have a place of their own in the story. When the API is away its place
-//! stays where it is and catches up later, while the files go on.
+//! Log files and the API each have their own position. While the API is unavailable its position waits
+//! and catches up later; the files continue.
 
 use crate::{
     Args,
@@ -15,10 +15,10 @@ use crate::{
 use anyhow::{Context, Result};
 use std::{convert::Infallible, time::Duration};
 
-/// Enough to keep a request small and the API busy; about 300 kB before compression.
+/// About 300 kB before compression.
 const BATCH_EVENTS: usize = 1_000;
 
-/// Runs until it is dropped; it ends by itself only with an error that no retry can mend.
+/// Runs until it is dropped. It only returns an error that a retry cannot fix.
 pub(crate) async fn run(args: Args, clock: fn() -> i64) -> Result<()> {
     let key = std::fs::read_to_string(&args.key_file)
         .with_context(|| format!("reading the project key in {}", args.key_file.display()))?;
@@ -50,7 +50,7 @@ async fn backfill(scenario: &Scenario, history: &mut History, sender: &Sender) -
         sent += events.len();
         history.advance(until)?;
     }
-    tracing::info!(events = sent, "The history of the demo has been sent.");
+    tracing::info!(events = sent, "Sent the history of the demo.");
     Ok(())
 }
 
@@ -58,9 +58,9 @@ async fn follow_files(mut stream: Stream, log_files: &LogFiles, writing: &[&'sta
     loop {
         let events = stream.next(|event| writes(writing, event)).await;
         for service in writing {
-            let said: Vec<&Event> =
+            let written: Vec<&Event> =
                 events.iter().filter(|event| event.service.name == service.name).collect();
-            log_files.append(service.name, &said).await;
+            log_files.append(service.name, &written).await;
         }
     }
 }
@@ -76,16 +76,16 @@ fn writes(writing: &[&'static Service], event: &Event) -> bool {
     writing.iter().any(|service| service.name == event.service.name)
 }
 
-/// A place in the story that follows the clock.
+/// A position in the scenario that follows the clock.
 struct Stream {
     scenario: Scenario,
     clock: fn() -> i64,
-    /// The first second that was not told yet.
+    /// The next second to return.
     next: i64,
 }
 
 impl Stream {
-    /// The events since the last call, as soon as a second is over; a bounded number after a long wait.
+    /// The events since the last call, as soon as a second has passed. After a long wait, a limited number.
     async fn next(&mut self, keep: impl Fn(&Event) -> bool) -> Vec<Event> {
         loop {
             let now = (self.clock)();
@@ -95,7 +95,7 @@ impl Stream {
                 self.next = until;
                 return events;
             }
-            // A clock that was set back far must not silence the demo for as long.
+            // If the clock was set back far, do not stay silent for that long.
             if wait > 60 * SECOND {
                 self.next = second_of(now);
                 continue;
@@ -105,7 +105,7 @@ impl Stream {
     }
 }
 
-/// Whole seconds from `from`, up to `end` or until a batch is full; and where the next one begins.
+/// The events of whole seconds from `from` until `end` or a full batch, and the next second.
 fn gather(scenario: &Scenario, from: i64, end: i64, keep: impl Fn(&Event) -> bool) -> (Vec<Event>, i64) {
     let (mut events, mut second) = (Vec::new(), from);
     while second < end && events.len() < BATCH_EVENTS {
@@ -119,38 +119,39 @@ fn gather(scenario: &Scenario, from: i64, end: i64, keep: impl Fn(&Event) -> boo
 mod tests {
     use super::*;
 
-    const STORY: Scenario = Scenario { seed: 3, start_ms: 1_795_178_096_000, rate: 2.0 };
+    const SCENARIO: Scenario = Scenario { seed: 3, start_ms: 1_795_178_096_000, rate: 2.0 };
 
     #[test]
-    fn batches_join_without_a_gap_or_an_overlap() {
-        let (from, end) = (STORY.start_ms - 3_600 * SECOND, STORY.start_ms);
-        let whole: usize = (from..end).step_by(1_000).map(|second| STORY.second(second).len()).sum();
-        let (mut place, mut gathered) = (from, 0);
-        while place < end {
-            let (events, until) = gather(&STORY, place, end, |_| true);
+    fn batches_have_no_gap_and_no_overlap() {
+        let (from, end) = (SCENARIO.start_ms - 3_600 * SECOND, SCENARIO.start_ms);
+        let whole: usize = (from..end).step_by(1_000).map(|second| SCENARIO.second(second).len()).sum();
+        let (mut position, mut gathered) = (from, 0);
+        while position < end {
+            let (events, until) = gather(&SCENARIO, position, end, |_| true);
             assert!(events.len() >= BATCH_EVENTS || until == end);
-            (place, gathered) = (until, gathered + events.len());
+            (position, gathered) = (until, gathered + events.len());
         }
         assert_eq!(gathered, whole);
     }
 
     #[test]
-    fn files_and_api_share_the_events_between_them() {
+    fn each_event_goes_either_to_a_file_or_to_the_api() {
         let writing =
             [crate::services::named("checkout").unwrap(), crate::services::named("gateway").unwrap()];
-        let end = STORY.start_ms + 120 * SECOND;
-        let (all, _) = gather(&STORY, STORY.start_ms, end, |_| true);
-        let (files, _) = gather(&STORY, STORY.start_ms, end, |event| writes(&writing, event));
-        let (api, _) = gather(&STORY, STORY.start_ms, end, |event| !writes(&writing, event));
+        let end = SCENARIO.start_ms + 120 * SECOND;
+        let (all, _) = gather(&SCENARIO, SCENARIO.start_ms, end, |_| true);
+        let (files, _) = gather(&SCENARIO, SCENARIO.start_ms, end, |event| writes(&writing, event));
+        let (api, _) = gather(&SCENARIO, SCENARIO.start_ms, end, |event| !writes(&writing, event));
         assert_eq!(files.len() + api.len(), all.len());
         assert!(!files.is_empty() && !api.is_empty());
     }
 
     #[tokio::test]
-    async fn a_stream_tells_a_second_once_when_it_is_over() {
-        let mut stream = Stream { scenario: STORY, clock: || STORY.start_ms + 10_500, next: STORY.start_ms };
-        let told = stream.next(|_| true).await;
-        assert_eq!(stream.next, STORY.start_ms + 10 * SECOND);
-        assert!(told.iter().all(|event| event.at_ms < stream.next));
+    async fn a_stream_returns_a_second_once_when_it_is_over() {
+        let mut stream =
+            Stream { scenario: SCENARIO, clock: || SCENARIO.start_ms + 10_500, next: SCENARIO.start_ms };
+        let events = stream.next(|_| true).await;
+        assert_eq!(stream.next, SCENARIO.start_ms + 10 * SECOND);
+        assert!(events.iter().all(|event| event.at_ms < stream.next));
     }
 }

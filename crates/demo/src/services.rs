@@ -1,8 +1,8 @@
 //! The shop: its services, and what each of them writes.
 //!
-//! A service is a list of templates. A template is a message with `{placeholders}`, how often it is
-//! written, and, for some errors, the exception that comes with it. Everything a template says about
-//! *when* is its [`Mood`]; what a mood means is decided in [`crate::scenario`].
+//! A service is a list of templates. A template is a message with `{placeholders}`, its frequency and,
+//! for some errors, an exception. *When* it is written is its [`Occurrence`], which [`crate::scenario`]
+//! interprets.
 
 mod gateway;
 mod checkout;
@@ -11,9 +11,9 @@ mod payments;
 mod inventory;
 mod mailer;
 
-use crate::formats::Format;
+use squall_grouping::Level;
 
-/// Every service of the shop, in the order a request meets them.
+/// Every service of the shop, in the order of a request.
 pub(crate) static SERVICES: [&Service; 6] = [
     &gateway::SERVICE,
     &checkout::SERVICE,
@@ -23,47 +23,50 @@ pub(crate) static SERVICES: [&Service; 6] = [
     &mailer::SERVICE,
 ];
 
-/// One service by its name.
 pub(crate) fn named(name: &str) -> Option<&'static Service> {
     SERVICES.into_iter().find(|service| service.name == name)
+}
+
+/// How a program writes its log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// `2026/11/20 12:34:56 [error] 31#31: *7 message`
+    Nginx,
+    /// `2026-11-20 12:34:56.789 ERROR [http-nio-8080-exec-7] c.e.shop.Orders - message`, then the trace.
+    Logback,
+    /// `2026-11-20 12:34:56,789 ERROR catalog.search: message`, then the traceback.
+    Python,
+    /// One JSON object a line, the level as a number, the stack in `err`.
+    Pino,
+    /// `time=… level=error msg="…" name=value …`
+    Logfmt,
+    /// RFC 5424: `<11>1 2026-11-20T12:34:56.789Z mailer-1 mailer 7 - - message`
+    Syslog,
 }
 
 /// One program of the shop.
 #[derive(Debug)]
 pub(crate) struct Service {
-    /// `checkout`; the stem of its log file too.
+    /// `checkout`; also the stem of its log file.
     pub(crate) name: &'static str,
-    /// The version that runs.
     pub(crate) release: &'static str,
-    /// On how many hosts it runs: `checkout-1`, `checkout-2`, …
+    /// The number of hosts: `checkout-1`, `checkout-2`, …
     pub(crate) hosts: u64,
-    /// How it writes lines of text.
     pub(crate) format: Format,
-    /// What it writes.
     pub(crate) templates: &'static [Template],
-}
-
-/// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Level {
-    Debug,
-    Info,
-    Warning,
-    Error,
-    Fatal,
 }
 
 /// When a template is written.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Mood {
-    /// With the rhythm of the day.
+pub(crate) enum Occurrence {
+    /// In the daily rhythm.
     Steady,
-    /// With the rhythm of the day, and so many times as often while the database is out.
+    /// In the daily rhythm, and this many times as often while the database is down.
     Outage(f64),
-    /// Never before a new version goes out, some minutes after the start.
+    /// Only after a new release is deployed, some minutes after the start.
     New,
-    /// Not any more since it was mended, some hours before the start.
-    Mended,
+    /// Only before it was fixed, some hours before the start.
+    Fixed,
 }
 
 /// One message a service writes.
@@ -71,17 +74,17 @@ pub(crate) enum Mood {
 pub(crate) struct Template {
     pub(crate) level: Level,
     pub(crate) logger: &'static str,
-    /// The message; its `{placeholders}` are those of [`crate::values`].
+    /// May contain the `{placeholders}` of [`crate::values`].
     pub(crate) message: &'static str,
-    /// Its share of all lines, against the sum of all weights.
+    /// Its share of all lines, relative to the sum of all weights.
     pub(crate) weight: f64,
-    pub(crate) mood: Mood,
-    /// The route that was served, as `http.route`.
+    pub(crate) occurrence: Occurrence,
+    /// The attribute `http.route`.
     pub(crate) route: Option<&'static str>,
     pub(crate) exception: Option<Exception>,
 }
 
-/// What was thrown, as the language of the service prints it.
+/// An exception, as the service's language prints it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Exception {
     pub(crate) kind: &'static str,
@@ -92,7 +95,7 @@ pub(crate) struct Exception {
 
 impl Template {
     const fn new(level: Level, weight: f64, logger: &'static str, message: &'static str) -> Self {
-        Self { level, logger, message, weight, mood: Mood::Steady, route: None, exception: None }
+        Self { level, logger, message, weight, occurrence: Occurrence::Steady, route: None, exception: None }
     }
 
     const fn debug(weight: f64, logger: &'static str, message: &'static str) -> Self {
@@ -115,8 +118,8 @@ impl Template {
         Self::new(Level::Fatal, weight, logger, message)
     }
 
-    const fn when(mut self, mood: Mood) -> Self {
-        self.mood = mood;
+    const fn when(mut self, occurrence: Occurrence) -> Self {
+        self.occurrence = occurrence;
         self
     }
 

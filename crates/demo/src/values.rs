@@ -10,11 +10,11 @@ pub(crate) struct Values {
     drawn: Vec<(&'static Placeholder, String)>,
 }
 
-/// What may stand between braces in a template.
+/// A name in braces in a template.
 #[derive(Debug)]
 struct Placeholder {
     name: &'static str,
-    /// The attribute under which a structured event carries it, with OpenTelemetry's name if there is one.
+    /// The attribute of a structured event that holds it, with OpenTelemetry's name if one exists.
     attribute: Option<&'static str>,
     draw: fn(&mut Random) -> String,
 }
@@ -24,12 +24,12 @@ impl Values {
         Self { random, drawn: Vec::new() }
     }
 
-    /// The random numbers of this event, for what no template mentions.
+    /// This event's random numbers, for values outside the template.
     pub(crate) fn random(&mut self) -> &mut Random {
         &mut self.random
     }
 
-    /// `text` with each `{placeholder}` replaced; braces round anything else stay as they are.
+    /// Replaces each known `{placeholder}` in `text`.
     pub(crate) fn fill(&mut self, text: &str) -> String {
         let mut filled = String::with_capacity(text.len() + 32);
         let mut rest = text;
@@ -54,7 +54,7 @@ impl Values {
         filled
     }
 
-    /// What was drawn, as attributes in the order of drawing.
+    /// The values used so far, as attributes in order of first use.
     pub(crate) fn attributes(self) -> Vec<(&'static str, String)> {
         let named = self.drawn.into_iter();
         named.filter_map(|(placeholder, value)| Some((placeholder.attribute?, value))).collect()
@@ -79,7 +79,7 @@ const fn plain(name: &'static str, draw: fn(&mut Random) -> String) -> Placehold
     Placeholder { name, attribute: None, draw }
 }
 
-/// Addresses, hosts and people are made up: documentation ranges (RFC 5737) and reserved names (RFC 2606).
+/// Addresses and names are fictional: documentation ranges (RFC 5737) and reserved names (RFC 2606).
 static PLACEHOLDERS: &[Placeholder] = &[
     shown("user", "user.id", |r| number(r, 10_001, 14_800)),
     shown("order", "order.id", |r| number(r, 48_000_000, 48_999_999)),

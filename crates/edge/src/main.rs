@@ -1,25 +1,25 @@
-//! `squall-edge`: the entry point of the edge. It makes nginx's configuration from the environment and becomes nginx.
+//! `squall-edge`: builds the configuration of nginx from the environment and becomes nginx.
 //!
-//! The image has no shell, so what a start script would do is here: check every variable, fill in the templates of
-//! `infra/nginx`, let nginx check the outcome, and `exec` it, so that signals reach nginx itself. What nginx does with a
-//! request stands in the templates; [`settings`] is the contents page of what a person can set.
+//! The image has no shell, so this program does what a start script would: it checks every
+//! variable, fills in the templates of `infra/nginx`, lets nginx check the result, and executes
+//! nginx in its own place, so that signals reach nginx itself. How nginx handles a request is in
+//! the templates; [`settings`] lists what a user can set.
 
 mod settings;
-mod environment;
 mod value;
 mod render;
 mod nginx;
 mod start;
-mod health;
-mod failure;
 
 use clap::{Parser, Subcommand};
-use environment::Environment;
-use failure::Failure;
 use settings::Settings;
-use std::{io::Write, process::ExitCode};
+use squall_base::{
+    Environment, Failure,
+    http::{check_health, connectable},
+};
+use std::{io::Write, process::ExitCode, time::Duration};
 
-/// Runs the edge: nginx, configured from the environment.
+/// Run the edge: nginx, configured from the environment.
 #[derive(Parser)]
 #[command(
     name = "squall-edge",
@@ -33,45 +33,57 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Checks the environment, writes the configuration and becomes nginx.
+    /// Check the environment, write the configuration and become nginx.
     Run,
-    /// Asks the running edge whether it lives: exit code 0 when it does, 1 when not.
+    /// Check that the edge is running: exit code 0 if it is, 1 if not.
     Healthcheck,
-    /// Prints the configuration that `run` would start nginx with.
+    /// Print the configuration that `run` would start nginx with.
     Print,
-    /// Prints every variable with its default as a Markdown table.
+    /// Print every variable with its default as a Markdown table.
     ConfigTable,
 }
 
 fn main() -> ExitCode {
-    let outcome = match Cli::parse().command {
+    let result = match Cli::parse().command {
         Command::Run => start::run(),
-        Command::Healthcheck => health::check(),
-        Command::Print => print(),
-        Command::ConfigTable => say(&Settings::table()),
+        Command::Healthcheck => healthcheck(),
+        Command::Print => print_configuration(),
+        Command::ConfigTable => print(&Settings::table()),
     };
-    match outcome {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprint!("{failure}");
-            ExitCode::FAILURE
+            failure.exit.into()
         }
     }
 }
 
-fn print() -> Result<(), Failure> {
+/// A running nginx answers within a millisecond.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
+
+fn healthcheck() -> Result<(), Failure> {
+    let address = connectable(Settings::read_listen(Environment::from_process())?);
+    check_health(address, "/edge-healthz", HEALTH_TIMEOUT).map_err(|problem| {
+        Failure::new(
+            format!("checking the health of the edge at {address}"),
+            problem,
+            "read what the edge wrote to standard error",
+        )
+    })
+}
+
+fn print_configuration() -> Result<(), Failure> {
     let settings = Settings::read(Environment::from_process())?;
     let nginx = nginx::Nginx::find(&settings.nginx)?;
     let mut text = String::new();
     for file in render::files(&settings, nginx.version)? {
         text += &format!("# ==== {}\n{}\n", file.name, file.text);
     }
-    say(&text)
+    print(&text)
 }
 
-fn say(text: &str) -> Result<(), Failure> {
+fn print(text: &str) -> Result<(), Failure> {
     let written = std::io::stdout().write_all(text.as_bytes());
-    written.map_err(|error| {
-        Failure::new("writing to standard output", error.to_string(), "check where the output goes")
-    })
+    written.map_err(|error| Failure::new("writing to standard output", error, "check where the output goes"))
 }

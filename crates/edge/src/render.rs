@@ -1,11 +1,12 @@
-//! From settings to the files that nginx reads: the templates of `infra/nginx`, with their placeholders filled in.
+//! From settings to the files that nginx reads: the templates of `infra/nginx` with their
+//! placeholders filled in.
 
 use crate::{
-    failure::Failure,
     nginx::Version,
     settings::{Settings, Tls},
-    value::{self, Place},
+    value::{self, ApiAddress},
 };
+use squall_base::Failure;
 use std::{
     fs,
     net::{IpAddr, SocketAddr},
@@ -13,22 +14,23 @@ use std::{
 
 /// One file of the configuration.
 pub struct ConfigurationFile {
-    /// Its name in the folder.
     pub name: &'static str,
-    /// What stands in it.
     pub text: String,
 }
 
-/// From here on `http2` is a directive of its own, and as a parameter of `listen` a warning.
+/// Since this version `http2` is a directive of its own; as a parameter of `listen` it is a
+/// warning.
 const HTTP2_IS_A_DIRECTIVE: Version = (1, 25, 1);
 
-/// From here on a server of a group may be a name that is looked up again.
+/// Since this version nginx looks up the names in a group again.
 const GROUPS_LOOK_UP_NAMES: Version = (1, 27, 3);
 
-/// From here on a group keeps its connections unless it is told not to, and before it cannot be told so.
+/// Since this version a group keeps connections open unless configured otherwise; before it, the
+/// directive is unknown.
 const GROUPS_KEEP_CONNECTIONS: Version = (1, 29, 7);
 
-/// Seconds in which another replica may still get a request: several that say nothing for a second each.
+/// Seconds within which another replica may still get a request: enough for several that time out
+/// after one second.
 const LONGEST_RETRY: u64 = 5;
 
 const NGINX: &str = include_str!("../../../infra/nginx/nginx.conf");
@@ -46,7 +48,7 @@ const API: &str = include_str!("../../../infra/nginx/api.conf");
 const PAGE: &str = include_str!("../../../infra/nginx/page.conf");
 const FILE: &str = include_str!("../../../infra/nginx/file.conf");
 
-/// Every file, in the order a person would read them.
+/// Every file, in reading order.
 pub fn files(settings: &Settings, version: Version) -> Result<Vec<ConfigurationFile>, Failure> {
     let file = |name, text| ConfigurationFile { name, text };
     let web = [("web", quoted(&settings.web.display().to_string()))];
@@ -74,7 +76,7 @@ fn nginx(settings: &Settings) -> String {
             ("workers", settings.workers.to_string()),
             ("graceful_timeout", settings.graceful_timeout.to_string()),
             ("client_timeout", settings.client_timeout.to_string()),
-            ("log", settings.log.clone()),
+            ("log", settings.log_level.to_owned()),
             ("trusted_proxies", lines(trusted)),
             ("client_rate", settings.client.rate.to_nginx()),
             ("auth_rate", settings.auth.rate.to_nginx()),
@@ -138,28 +140,29 @@ fn maps(settings: &Settings) -> String {
 }
 
 fn log(settings: &Settings) -> String {
-    let place = match &settings.access_log {
+    let target = match &settings.access_log {
         Some(path) => format!("{} edge", quoted(&path.display().to_string())),
         None => "off".to_owned(),
     };
-    fill(LOG, &[("access_log", place)])
+    fill(LOG, &[("access_log", target)])
 }
 
-/// One name is looked up with every request that finds it older than a second; a list is a group.
+/// nginx looks a single name up again when the last answer is older than a second; a list becomes a
+/// group.
 fn upstream(settings: &Settings, version: Version) -> Result<String, Failure> {
-    if let [Place::Name(..)] = settings.api.as_slice() {
-        let name = settings.api.iter().map(Place::to_nginx).collect();
+    if let [ApiAddress::Name(..)] = settings.api.as_slice() {
+        let name = settings.api.iter().map(ApiAddress::to_nginx).collect();
         return Ok(fill(UPSTREAM_NAME, &[("resolver", name_servers(settings)?.join(" ")), ("api", name)]));
     }
-    let has_names = settings.api.iter().any(|place| matches!(place, Place::Name(..)));
+    let has_names = settings.api.iter().any(|address| matches!(address, ApiAddress::Name(..)));
     if has_names && version < GROUPS_LOOK_UP_NAMES {
         let (major, minor, patch) = version;
         return Err(Failure::new(
-            "making the list of api replicas from SQUALL_EDGE_API",
+            "configuring the api replicas of SQUALL_EDGE_API",
             format!(
-                "nginx {major}.{minor}.{patch} cannot look up several names again when replicas are replaced (1.27.3 and newer can)"
+                "nginx {major}.{minor}.{patch} cannot look several names up again when replicas are replaced; 1.27.3 and newer can"
             ),
-            "give one name that leads to all replicas, list addresses instead of names, or use a newer nginx",
+            "set one name that resolves to all replicas, list addresses instead of names, or use a newer nginx",
         ));
     }
     let resolver = match has_names {
@@ -169,9 +172,9 @@ fn upstream(settings: &Settings, version: Version) -> Result<String, Failure> {
         ]),
         false => String::new(),
     };
-    let servers = settings.api.iter().map(|place| {
-        let again = if matches!(place, Place::Name(..)) { " resolve" } else { "" };
-        format!("server {}{again} max_fails=0;", place.to_nginx())
+    let servers = settings.api.iter().map(|address| {
+        let resolve = if matches!(address, ApiAddress::Name(..)) { " resolve" } else { "" };
+        format!("server {}{resolve} max_fails=0;", address.to_nginx())
     });
     let keepalive = if version >= GROUPS_KEEP_CONNECTIONS { "keepalive 0;" } else { "" };
     let values = [("resolver", resolver), ("servers", lines(servers)), ("keepalive", keepalive.to_owned())];
@@ -184,17 +187,17 @@ fn name_servers(settings: &Settings) -> Result<Vec<String>, Failure> {
     }
     let failed = |problem: String| {
         Failure::new(
-            "reading from /etc/resolv.conf who knows the address of the api",
+            "reading the DNS servers from /etc/resolv.conf",
             problem,
             "set SQUALL_EDGE_RESOLVER to the address of a DNS server, or SQUALL_EDGE_API to an address instead of a name",
         )
     };
     let text = fs::read_to_string("/etc/resolv.conf").map_err(|error| failed(error.to_string()))?;
     let found = name_servers_of(&text);
-    if found.is_empty() { Err(failed("it names no server".to_owned())) } else { Ok(found) }
+    if found.is_empty() { Err(failed("it lists no usable server".to_owned())) } else { Ok(found) }
 }
 
-/// The servers of a `resolv.conf`. One with a zone (`fe80::1%eth0`) is none that nginx can ask.
+/// The servers of a `resolv.conf`. nginx cannot use one with a zone (`fe80::1%eth0`).
 fn name_servers_of(text: &str) -> Vec<String> {
     text.lines()
         .filter_map(|line| line.trim().strip_prefix("nameserver"))
@@ -208,12 +211,12 @@ fn listen(address: SocketAddr) -> String {
     format!("{address}{both}")
 }
 
-/// nginx knows no burst of nothing.
+/// nginx rejects `burst=0`.
 fn burst(burst: u64) -> String {
     if burst == 0 { String::new() } else { format!(" burst={burst} nodelay") }
 }
 
-/// Between quotation marks; [`value::path`] has let nothing through that ends them.
+/// Safe because [`value::path`] rejects quotation marks.
 fn quoted(text: &str) -> String {
     format!("\"{text}\"")
 }
@@ -222,20 +225,20 @@ fn lines(lines: impl IntoIterator<Item = String>) -> String {
     lines.into_iter().collect::<Vec<_>>().join("\n")
 }
 
-/// Puts values into the places of their names. A line that was nothing but an empty value disappears; a value of
-/// several lines is indented like the first.
+/// Replaces placeholders by values. A line with nothing but an empty value disappears; further
+/// lines of a value are indented like the first.
 fn fill(template: &str, values: &[(&str, String)]) -> String {
     let mut filled = String::with_capacity(template.len());
     for line in template.lines() {
         let indent = &line[..line.len() - line.trim_start().len()];
-        let mut made = line.to_owned();
+        let mut text = line.to_owned();
         for (name, value) in values {
-            made = made.replace(&format!("{{{{{name}}}}}"), &value.replace('\n', &format!("\n{indent}")));
+            text = text.replace(&format!("{{{{{name}}}}}"), &value.replace('\n', &format!("\n{indent}")));
         }
-        if made.trim().is_empty() && !line.trim().is_empty() {
+        if text.trim().is_empty() && !line.trim().is_empty() {
             continue;
         }
-        filled += made.trim_end();
+        filled += text.trim_end();
         filled.push('\n');
     }
     filled
@@ -246,14 +249,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_empty_value_takes_its_line_along_and_a_long_one_keeps_its_indent() {
+    fn an_empty_value_removes_its_line_and_a_long_one_keeps_its_indent() {
         let template = "a {{one}};\n    {{none}}\n    {{two}}\n\nend {{one}}\n";
         let filled = fill(template, &[("one", "1".into()), ("none", String::new()), ("two", "x\ny".into())]);
         assert_eq!(filled, "a 1;\n    x\n    y\n\nend 1\n");
     }
 
     #[test]
-    fn name_servers_are_those_that_nginx_can_ask() {
+    fn name_servers_are_those_that_nginx_can_use() {
         let text = "# made by hand\nsearch example.org\nnameserver 127.0.0.11\nnameserver ::1\nnameserver fe80::1%eth0\n";
         assert_eq!(name_servers_of(text), ["127.0.0.11", "[::1]"]);
     }

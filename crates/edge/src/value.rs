@@ -1,11 +1,11 @@
-//! Values that nginx will read: each type holds only what can stand in its configuration.
+//! Values for the nginx configuration: each type holds only text that is safe to write into it.
 
 use std::{
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
 };
 
-/// How often something may happen.
+/// Requests per second or minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     count: u32,
@@ -13,7 +13,7 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// Stands where a rate could not be read, until the start is refused for it.
+    /// Takes the place of a rate that could not be read, until the start is refused.
     pub const ONE: Self = Self { count: 1, per_minute: false };
 
     /// `100/s` or `30/min`.
@@ -28,65 +28,49 @@ impl Rate {
         Some(Self { count, per_minute })
     }
 
-    /// As nginx writes it.
     pub fn to_nginx(self) -> String {
         format!("{}r/{}", self.count, if self.per_minute { "m" } else { "s" })
     }
 
-    /// How long it takes until one more may happen, in whole seconds.
+    /// Whole seconds until one more request is allowed.
     pub fn seconds_until_next(self) -> u32 {
         let period = if self.per_minute { 60 } else { 1 };
         u32::div_ceil(period, self.count)
     }
 }
 
-/// A size in bytes, written plainly or with KiB or MiB.
-pub fn size(text: &str) -> Option<u64> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == ' ');
-    let factor = match text[digits.len()..].trim() {
-        "" | "B" => 1,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        _ => return None,
-    };
-    digits.parse::<u64>().ok()?.checked_mul(factor).filter(|size| (1024..=1 << 34).contains(size))
-}
-
-/// One place of the api.
+/// Where the api is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
-    /// Known already.
-    Address(SocketAddr),
-    /// Looked up again and again.
+pub enum ApiAddress {
+    Socket(SocketAddr),
+    /// Looked up again every second.
     Name(String, u16),
 }
 
-impl Place {
+impl ApiAddress {
     fn parse(text: &str) -> Option<Self> {
         if let Ok(address) = text.parse::<SocketAddr>() {
-            return (address.port() != 0).then_some(Self::Address(address));
+            return (address.port() != 0).then_some(Self::Socket(address));
         }
         let (name, port) = text.rsplit_once(':')?;
         let port = port.parse().ok().filter(|port| *port != 0)?;
         is_host_name(name).then(|| Self::Name(name.to_owned(), port))
     }
 
-    /// As nginx writes it.
     pub fn to_nginx(&self) -> String {
         match self {
-            Self::Address(address) => address.to_string(),
+            Self::Socket(address) => address.to_string(),
             Self::Name(name, port) => format!("{name}:{port}"),
         }
     }
 }
 
-/// `host:port`, or several with commas between.
-pub fn places(text: &str) -> Option<Vec<Place>> {
-    text.split(',').map(|place| Place::parse(place.trim())).collect()
+/// `host:port`, or a comma-separated list.
+pub fn api_addresses(text: &str) -> Option<Vec<ApiAddress>> {
+    text.split(',').map(|address| ApiAddress::parse(address.trim())).collect()
 }
 
-/// A name that DNS could know. Four numbers are an address with a mistake in it, not a name.
+/// A valid DNS name. Four numbers are a mistyped address, not a name.
 fn is_host_name(name: &str) -> bool {
     let labels = name.split('.');
     let good = |label: &str| {
@@ -112,12 +96,12 @@ pub fn network(text: &str) -> Option<String> {
     }
 }
 
-/// Networks with commas between.
+/// A comma-separated list of networks.
 pub fn networks(text: &str) -> Option<Vec<String>> {
     text.split(',').map(|one| network(one.trim())).collect()
 }
 
-/// Name servers with commas between: addresses, with or without a port.
+/// A comma-separated list of DNS servers: addresses, with or without a port.
 pub fn name_servers(text: &str) -> Option<Vec<String>> {
     text.split(',')
         .map(|one| {
@@ -130,7 +114,7 @@ pub fn name_servers(text: &str) -> Option<Vec<String>> {
         .collect()
 }
 
-/// As nginx writes it.
+/// nginx wants IPv6 addresses in brackets.
 pub fn name_server(address: IpAddr) -> String {
     match address {
         IpAddr::V4(address) => address.to_string(),
@@ -138,7 +122,7 @@ pub fn name_server(address: IpAddr) -> String {
     }
 }
 
-/// A path that can stand between quotation marks: nginx reads `$` and `\` in it as something else.
+/// A path that is safe between quotation marks, where nginx still interprets `$` and `\`.
 pub fn path(text: &str) -> Option<PathBuf> {
     let plain = !text.chars().any(|c| c.is_control() || "\"'\\$;{}".contains(c));
     (plain && Path::new(text).is_absolute()).then(|| PathBuf::from(text))
@@ -149,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rate_says_when_one_more_may_come() {
+    fn a_rate_knows_when_one_more_request_is_allowed() {
         for (text, nginx, seconds) in
             [("100/s", "100r/s", 1), ("30/min", "30r/m", 2), ("7 / min", "7r/m", 9), ("90/min", "90r/m", 1)]
         {
@@ -162,13 +146,16 @@ mod tests {
     }
 
     #[test]
-    fn places_are_addresses_or_names_with_a_port() {
-        let address = |text: &str| Place::Address(text.parse().unwrap());
+    fn api_addresses_are_sockets_or_names_with_a_port() {
+        let address = |text: &str| ApiAddress::Socket(text.parse().unwrap());
         for (text, expected) in [
-            ("api:8642", Some(vec![Place::Name("api".into(), 8642)])),
+            ("api:8642", Some(vec![ApiAddress::Name("api".into(), 8642)])),
             ("10.0.0.1:1, 10.0.0.2:1", Some(vec![address("10.0.0.1:1"), address("10.0.0.2:1")])),
             ("[::1]:8642", Some(vec![address("[::1]:8642")])),
-            ("squall_api-1.tasks.local:80", Some(vec![Place::Name("squall_api-1.tasks.local".into(), 80)])),
+            (
+                "squall_api-1.tasks.local:80",
+                Some(vec![ApiAddress::Name("squall_api-1.tasks.local".into(), 80)]),
+            ),
             ("api", None),
             ("api:", None),
             ("api:0", None),
@@ -179,12 +166,12 @@ mod tests {
             ("api:80,", None),
             ("", None),
         ] {
-            assert_eq!(places(text), expected, "{text}");
+            assert_eq!(api_addresses(text), expected, "{text}");
         }
     }
 
     #[test]
-    fn networks_and_paths_hold_nothing_that_nginx_would_read_otherwise() {
+    fn networks_and_paths_contain_nothing_that_nginx_interprets() {
         assert_eq!(networks("10.0.0.0/8, ::1").unwrap(), ["10.0.0.0/8", "::1"]);
         for text in ["10.0.0.0/33", "all", "10.0.0.0/8;", ""] {
             assert_eq!(networks(text), None, "{text}");

@@ -1,49 +1,54 @@
-//! How bad an event is, however it is spelt.
+//! The severity of an event, in every common spelling.
 
 use serde::{Deserialize, Serialize};
 
-/// Severity, in order.
+/// The severity of an event, in order. Its name is the same in the API, and its number in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// Steps of a program.
+    /// Single steps of a program.
     Trace,
-    /// For who mends the program.
+    /// For the developers of the program.
     Debug,
-    /// As it should be.
+    /// Normal operation.
     Info,
-    /// Odd, and it goes on.
+    /// Unexpected, but the program continues normally.
     Warning,
-    /// Something failed.
+    /// An operation failed.
     Error,
     /// The process ends.
     Fatal,
 }
 
-impl From<Level> for i16 {
-    fn from(level: Level) -> Self {
-        level as Self
+impl Level {
+    /// All levels, in order.
+    pub const ALL: [Self; 6] =
+        [Self::Trace, Self::Debug, Self::Info, Self::Warning, Self::Error, Self::Fatal];
+
+    /// The number that the database stores.
+    #[must_use]
+    pub fn severity(self) -> i16 {
+        self as i16
     }
-}
 
-/// A number that is no level.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UnknownLevel(pub i16);
-
-impl std::fmt::Display for UnknownLevel {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} is no level", self.0)
+    /// The level of a number from the database; unknown numbers are [`Level::Info`].
+    #[must_use]
+    pub fn from_severity(severity: i16) -> Self {
+        usize::try_from(severity).ok().and_then(|index| Self::ALL.get(index)).copied().unwrap_or(Self::Info)
     }
-}
 
-impl std::error::Error for UnknownLevel {}
-
-impl TryFrom<i16> for Level {
-    type Error = UnknownLevel;
-
-    fn try_from(number: i16) -> Result<Self, UnknownLevel> {
-        let levels = [Self::Trace, Self::Debug, Self::Info, Self::Warning, Self::Error, Self::Fatal];
-        levels.into_iter().find(|level| i16::from(*level) == number).ok_or(UnknownLevel(number))
+    /// Its name, as JSON spells it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Trace => "trace",
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+            Self::Fatal => "fatal",
+        }
     }
 }
 
@@ -71,10 +76,10 @@ impl Level {
         })
     }
 
-    /// Reads a level that stands in a line, where a single letter would be a word.
+    /// Reads a level inside a line, where a single letter would be a word.
     pub(crate) fn parse_word(text: &str) -> Option<Self> {
         let word = text.len() >= 3 && text.bytes().all(|byte| byte.is_ascii_alphabetic());
-        // As a word of a sentence these are no levels; loggers write them in capitals.
+        // In a sentence these are ordinary words; loggers write them in capitals.
         let ambiguous = matches!(
             text,
             "all" | "All" | "log" | "note" | "Note" | "fine" | "default" | "config" | "failure" | "notice"
@@ -95,7 +100,7 @@ impl Level {
     }
 }
 
-/// The level a message suggests that carries none: words that people use when something failed.
+/// The level that the words of a message suggest, for a message without one.
 #[must_use]
 pub fn infer_level(message: &str) -> Level {
     let line = message.lines().next().unwrap_or_default();
@@ -124,6 +129,15 @@ pub fn infer_level(message: &str) -> Level {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_level_is_found_by_its_number_and_spelt_as_in_json() {
+        for level in Level::ALL {
+            assert_eq!(Level::from_severity(level.severity()), level);
+            assert_eq!(serde_json::to_value(level).unwrap(), level.name());
+        }
+        assert_eq!((Level::from_severity(6), Level::from_severity(-1)), (Level::Info, Level::Info));
+    }
 
     #[test]
     fn every_common_spelling_is_known() {

@@ -1,22 +1,21 @@
-//! A body cut into events: what can be kept is kept, what cannot is rejected by number and reason.
+//! A body cut into events: valid pieces are kept, the others are rejected by number and reason.
 //!
 //! The flow: cut the body into pieces (lines of NDJSON, items of an array, lines of text), read each
-//! piece ([`incoming`]), write what was read in the form of the inbox. One bad piece never costs its
-//! neighbours anything.
+//! piece ([`incoming`]), write what was read in the format of the inbox. A bad piece never affects its
+//! neighbours.
 
 mod incoming;
 
-use crate::raw_event::RawEvent;
-use serde::Serialize;
+use crate::{
+    raw_event::RawEvent,
+    rejection::{Rejection, Rejections},
+};
 use serde_json::value::RawValue;
 use squall_grouping::multiline::Assembler;
 use std::borrow::Cow;
 
 /// A longer message is cut, and an attribute says by how much. As large as the largest line a source reads.
 pub const MAX_MESSAGE_BYTES: usize = 1 << 20;
-
-/// Rejections told to the sender one by one; beyond these there is the total.
-pub const MAX_REJECTIONS_TOLD: usize = 100;
 
 /// How the pieces of a body are separated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,37 +28,18 @@ pub enum Shape {
     Lines,
 }
 
-/// What kind of piece was not taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// It is not JSON, or no object and no string.
-    NotJson,
-    /// It has neither a message nor an exception.
-    NoMessage,
-}
-
-/// One piece that was not taken.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Rejection {
-    /// The number of the line, or of the item in an array, from 1.
-    pub line: usize,
-    /// What is wrong with it and how it must look.
-    pub reason: String,
-}
-
-/// Events of one origin, written in the form of the inbox, with what was rejected on the way.
+/// Events of one origin in the format of the inbox, and what was rejected on the way.
 #[derive(Debug, Default)]
 pub struct Batch {
     /// One JSON [`RawEvent`] a line.
     pub(crate) lines: Vec<u8>,
     /// How many events `lines` holds.
     events: usize,
-    rejected: [usize; 2],
-    rejections: Vec<Rejection>,
+    rejections: Rejections,
 }
 
 impl Batch {
-    /// Cuts `body` into events. Bytes that are no UTF-8 become replacement characters.
+    /// Cuts `body` into events. Bytes that are not UTF-8 become replacement characters.
     ///
     /// # Errors
     /// A sentence for the sender, when the body as a whole is not of the shape it claims.
@@ -80,7 +60,7 @@ impl Batch {
         Ok(batch)
     }
 
-    /// Adds one event; a message too long is cut.
+    /// Adds an event; a message that is too long is cut.
     pub fn push(&mut self, mut event: RawEvent<'_>) {
         incoming::make_storable(&mut event);
         // A RawEvent holds nothing that cannot be written as JSON, and a Vec takes every write.
@@ -90,28 +70,18 @@ impl Batch {
         }
     }
 
-    /// How many events were taken.
+    /// How many events it holds.
     pub fn events(&self) -> usize {
         self.events
     }
 
-    /// How many bytes the events have in the form of the inbox.
+    /// How many bytes the events take in the format of the inbox, before compression.
     pub fn bytes(&self) -> usize {
         self.lines.len()
     }
 
-    /// How many pieces were rejected.
-    pub fn rejected(&self) -> usize {
-        self.rejected.iter().sum()
-    }
-
-    /// How many of them for this reason.
-    pub fn rejected_for(&self, fault: Fault) -> usize {
-        self.rejected[fault as usize]
-    }
-
-    /// The first [`MAX_REJECTIONS_TOLD`] rejections.
-    pub fn rejections(&self) -> &[Rejection] {
+    /// What was rejected.
+    pub fn rejections(&self) -> &Rejections {
         &self.rejections
     }
 
@@ -140,18 +110,13 @@ impl Batch {
         }
     }
 
-    fn take_json(&mut self, number: usize, json: Cow<'_, str>) {
+    fn take_json(&mut self, line: usize, json: Cow<'_, str>) {
         if json.trim().is_empty() {
             return;
         }
         match incoming::read(&json) {
             Ok(event) => self.push(event),
-            Err((fault, reason)) => {
-                self.rejected[fault as usize] += 1;
-                if self.rejections.len() < MAX_REJECTIONS_TOLD {
-                    self.rejections.push(Rejection { line: number, reason });
-                }
-            }
+            Err((reason, message)) => self.rejections.add(Rejection { line, reason, message }),
         }
     }
 }
@@ -159,6 +124,7 @@ impl Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::RejectionReason;
     use proptest::prelude::*;
 
     #[test]
@@ -166,16 +132,17 @@ mod tests {
         let body =
             b"{\"message\":\"first\"}\n{\"message\":\n\n{\"level\":\"info\"}\n{\"message\":\"last\"}\n";
         let batch = Batch::parse(body, Shape::Ndjson).unwrap();
-        assert_eq!((batch.events(), batch.rejected()), (2, 2));
-        assert_eq!(batch.rejections().iter().map(|r| r.line).collect::<Vec<_>>(), [2, 4]);
-        assert!(batch.rejections()[0].reason.starts_with("not a JSON event"), "{:?}", batch.rejections()[0]);
-        assert!(batch.rejections()[1].reason.contains("message"), "{:?}", batch.rejections()[1]);
+        assert_eq!((batch.events(), batch.rejections().total()), (2, 2));
+        let [first, second] = batch.rejections().first() else { panic!("{batch:?}") };
+        assert_eq!((first.line, first.reason), (2, RejectionReason::NotJson));
+        assert!(first.message.starts_with("not a JSON event"), "{first:?}");
+        assert_eq!((second.line, second.reason), (4, RejectionReason::NoMessage));
     }
 
     #[test]
     fn an_array_is_cut_into_items_and_a_torn_one_is_refused_whole() {
         let batch = Batch::parse(br#"[{"message":"a"}, 7, "a raw line"]"#, Shape::Array).unwrap();
-        assert_eq!((batch.events(), batch.rejections()[0].line), (2, 2));
+        assert_eq!((batch.events(), batch.rejections().first()[0].line), (2, 2));
         assert!(Batch::parse(br#"[{"message":"a"}"#, Shape::Array).is_err());
     }
 
@@ -212,7 +179,7 @@ mod tests {
             let body = lines.join("\n");
             let filled = lines.iter().filter(|line| !line.trim().is_empty()).count();
             let json = Batch::parse(body.as_bytes(), Shape::Ndjson).unwrap();
-            prop_assert_eq!(json.events() + json.rejected(), filled);
+            prop_assert_eq!(json.events() + json.rejections().total(), filled);
             let text = Batch::parse(body.as_bytes(), Shape::Lines).unwrap();
             let records = text.lines.split(|&byte| byte == b'\n').filter(|record| !record.is_empty());
             let messages: Vec<String> = records

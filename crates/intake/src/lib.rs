@@ -11,10 +11,12 @@
 
 pub mod body;
 pub mod batch;
+pub mod rejection;
 pub mod raw_event;
 pub mod storable;
 pub mod inbox;
 
-pub use batch::{Batch, Rejection};
+pub use batch::Batch;
 pub use inbox::{Inbox, InboxError, Origin};
 pub use raw_event::RawEvent;
+pub use rejection::{Rejection, RejectionReason, Rejections};

@@ -58,12 +58,17 @@ async fn rejected_lines_are_counted_by_reason(pool: PgPool) {
     let origin = origin(&pool).await;
     let inbox = Inbox::start(&pool);
     for _ in 0..2 {
-        inbox.put(origin, batch("{\"message\":\"kept\"}\nnot json\n{}")).await.unwrap();
+        inbox.put(origin, batch("{\"message\":\"kept\"}\nnot json\n{}\n{}")).await.unwrap();
     }
-    let (events, example): (i64, String) =
-        sqlx::query_as("select events, example from rejections").fetch_one(&pool).await.unwrap();
-    assert_eq!(events, 4);
-    assert!(example.starts_with("line 2: not a JSON event"), "{example}");
+    let rows: Vec<(String, i64, String)> =
+        sqlx::query_as("select reason, events, example from rejections order by reason desc")
+            .fetch_all(&pool)
+            .await
+            .unwrap();
+    let counts: Vec<_> = rows.iter().map(|(reason, events, _)| (reason.as_str(), *events)).collect();
+    assert_eq!(counts, [("not_json", 2), ("no_message", 4)]);
+    assert!(rows[0].2.starts_with("line 2: not a JSON event"), "{rows:?}");
+    assert!(rows[1].2.starts_with("line 3: no message"), "{rows:?}");
 }
 
 #[sqlx::test(migrator = "squall_migrations::MIGRATOR")]
@@ -80,5 +85,5 @@ async fn a_batch_is_not_acknowledged_when_the_database_is_gone(pool: PgPool) {
     let inbox = Inbox::start(&pool);
     pool.close().await;
     let refused = inbox.put(origin, batch("{\"message\":\"lost?\"}")).await;
-    assert!(matches!(refused, Err(InboxError::Unavailable(_))), "{refused:?}");
+    assert!(matches!(refused, Err(InboxError::Database(_))), "{refused:?}");
 }

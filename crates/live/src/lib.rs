@@ -1,18 +1,18 @@
-//! What changed, told to every api replica.
+//! Live updates: what changed, sent to every api replica.
 //!
-//! The worker and the api tell with a [`Publisher`] which issues are new or changed and what was counted; each api
-//! replica with somebody to tell hears it through [`hear`]. Between them is PostgreSQL's `NOTIFY`, and Redis where there
-//! is one ([`redis`]), whose connection the shared rate limits use as well.
+//! The worker and the api publish with a [`Publisher`] which issues are new or changed and what was counted; an api
+//! replica with open streams receives it through [`subscribe`]. Between them is PostgreSQL's `NOTIFY`, and Redis where
+//! there is one ([`redis`]), whose connection the shared rate limits use as well.
 //!
-//! What is told is a hint and nothing more: identifiers and counts, lost without harm, never the only place of
-//! anything. Who hears it reads the database, and who may have missed something is told so ([`Heard::Anew`]).
+//! An update is only a hint: identifiers and counts, harmless to lose, stored nowhere else. A subscriber reads the
+//! database, and learns from [`Message::Subscribed`] that it may have missed something.
 
 pub mod redis;
 pub mod update;
 pub mod publish;
-pub mod hear;
+pub mod subscribe;
 
 pub use crate::redis::{Address, Redis};
-pub use hear::{Heard, hear};
 pub use publish::Publisher;
+pub use subscribe::{Message, subscribe};
 pub use update::{Minute, Update};

@@ -1,8 +1,8 @@
-//! The way to Redis, which may be away at any time and must then be missed by nobody.
+//! The connection to Redis, which may fail at any time without harm.
 //!
-//! One task keeps a connection and proves it every second by a write. While it is proved, commands are sent; when it is
-//! not, [`Redis::run`] says so at once, and callers do without: no request waits for a Redis that is gone, and none has
-//! to be restarted for one that came back. Each change of state is logged once.
+//! One task keeps a connection and checks it every second with a write. While the check succeeds, commands are sent;
+//! otherwise [`Redis::run`] returns at once, and callers work without Redis: no request waits for a Redis that is down,
+//! and no process has to be restarted when it is back. Each change of state is logged once.
 
 use futures_util::{Stream, StreamExt};
 use redis::{
@@ -18,19 +18,19 @@ use std::{
 };
 use tokio::{sync::watch, time::timeout};
 
-/// How long a connection may take to be made.
+/// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long a command may take before Redis counts as away. Requests under way wait for it once, those after them not.
+/// How long a command may take before Redis counts as down. Only the requests of that moment wait for it.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How often the connection is proved, and how long after a failure it is tried again.
-const PROOF_PAUSE: Duration = Duration::from_secs(1);
+/// How often the connection is checked, and how long to wait after a failure.
+const CHECK_PAUSE: Duration = Duration::from_secs(1);
 
-/// The shape of an address, for whoever mistyped one.
-const SHAPE: &str = "redis://user:password@host:port/number";
+/// The form of an address, for messages.
+const FORM: &str = "redis://user:password@host:port/number";
 
-/// Where Redis is. It holds a password and never shows it.
+/// The address of Redis. It may hold a password, which `Debug` leaves out.
 #[derive(Clone)]
 pub struct Address(Client);
 
@@ -44,16 +44,16 @@ impl Address {
     /// Reads an address.
     ///
     /// # Errors
-    /// When it is none, without repeating it.
+    /// A sentence that does not repeat it.
     pub fn parse(text: &str) -> Result<Self, String> {
         let client = text.into_connection_info().and_then(Client::open);
-        client.map(Self).map_err(|_| format!("REDIS_URL is not an address of Redis. It reads {SHAPE}"))
+        client.map(Self).map_err(|_| format!("REDIS_URL is not a Redis address of the form {FORM}"))
     }
 
-    /// Reads `REDIS_URL`, which may be left out.
+    /// Reads `REDIS_URL`, which may be unset.
     pub fn read(env: &mut Environment) -> Option<Self> {
         let about = "Redis, shared by replicas for rate limits and live updates: redis://user:password@host:port/number; \
-                     one number for each Squall. Without it both work inside each process.";
+                     one database number for each Squall. Without it, each process limits rates on its own and live updates use PostgreSQL.";
         match Self::parse(&env.optional_text("REDIS_URL", about)?) {
             Ok(address) => Some(address),
             Err(problem) => {
@@ -64,14 +64,14 @@ impl Address {
     }
 }
 
-/// Whether Redis can be used at this moment.
+/// Whether Redis can be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
-    /// Nobody knows yet: the process has just started.
+    /// Not known yet: the process has just started.
     Starting,
     /// It answers.
     Up,
-    /// It cannot be reached or takes no writes, and why.
+    /// It cannot be reached or refuses writes, with the reason.
     Down(String),
 }
 
@@ -82,8 +82,8 @@ pub struct Redis {
     link: Arc<watch::Sender<Link>>,
 }
 
-/// What the task and the callers share: each new connection has the next number, so that a late failure of an old one
-/// is not held against it.
+/// The state that the task and the callers share. Connections are numbered, so that a late failure of an old one does not
+/// take down its successor.
 #[derive(Debug, Clone)]
 struct Link {
     number: u64,
@@ -108,16 +108,15 @@ impl fmt::Debug for LinkState {
 }
 
 impl Redis {
-    /// Begins to reach for Redis on the current runtime; it need not be there yet. The task ends when the last handle
-    /// does.
+    /// Starts connecting on the current runtime; Redis may start later. The task ends with the last handle.
     pub fn start(address: Address) -> Self {
         let (link, _) = watch::channel(Link { number: 0, state: LinkState::Starting });
         let redis = Self { client: address.0, link: Arc::new(link) };
-        tokio::spawn(keep(redis.client.clone(), Arc::downgrade(&redis.link)));
+        tokio::spawn(keep_connected(redis.client.clone(), Arc::downgrade(&redis.link)));
         redis
     }
 
-    /// Whether it can be used at this moment.
+    /// Whether it can be used now.
     pub fn state(&self) -> State {
         match &self.link.borrow().state {
             LinkState::Starting => State::Starting,
@@ -126,7 +125,7 @@ impl Redis {
         }
     }
 
-    /// Waits until it is in a state that fits.
+    /// Waits until `fits` returns true for its state.
     pub async fn wait_for(&self, fits: impl Fn(&State) -> bool) {
         let mut watch = self.link.subscribe();
         while !fits(&self.state()) {
@@ -136,7 +135,7 @@ impl Redis {
         }
     }
 
-    /// Runs a command; `None` when Redis is away or just turned out to be, which the log then says.
+    /// Runs a command; `None` when Redis is down or the command failed, which is then logged.
     pub async fn run<T, F>(&self, command: impl FnOnce(MultiplexedConnection) -> F) -> Option<T>
     where
         F: Future<Output = RedisResult<T>>,
@@ -153,7 +152,7 @@ impl Redis {
         }
     }
 
-    /// Publishes an update for whoever listens, if Redis is there.
+    /// Publishes an update, if Redis is up.
     pub(crate) async fn publish(&self, payload: &str) {
         let channel = self.channel();
         self.run(|mut connection| async move {
@@ -162,7 +161,7 @@ impl Redis {
         .await;
     }
 
-    /// What is published from now on.
+    /// Everything published from now on.
     pub(crate) async fn subscribe(&self) -> Result<impl Stream<Item = String> + use<>, RedisError> {
         let unreachable = |_| RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut));
         let subscribing = async {
@@ -174,7 +173,7 @@ impl Redis {
         Ok(messages.map(|message| String::from_utf8_lossy(message.get_payload_bytes()).into_owned()))
     }
 
-    /// Keys belong to a numbered database, channels to the whole server: the number stands in the name.
+    /// Keys belong to a numbered database, channels to the whole server: the name contains the number.
     fn channel(&self) -> String {
         format!("squall:{}:live", self.client.get_connection_info().redis_settings().db())
     }
@@ -185,8 +184,8 @@ impl Redis {
     }
 }
 
-/// Keeps the connection while somebody holds a handle.
-async fn keep(client: Client, link: Weak<watch::Sender<Link>>) {
+/// Keeps a connection while there is a handle.
+async fn keep_connected(client: Client, link: Weak<watch::Sender<Link>>) {
     loop {
         let connected = connect(&client).await;
         let Some(sender) = link.upgrade() else { return };
@@ -194,7 +193,7 @@ async fn keep(client: Client, link: Weak<watch::Sender<Link>>) {
             Err(error) => {
                 sender.send_if_modified(|link| take_down(link, link.number, &error.to_string()));
                 drop(sender);
-                tokio::time::sleep(PROOF_PAUSE).await;
+                tokio::time::sleep(CHECK_PAUSE).await;
             }
             Ok(connection) => {
                 let mut number = 0;
@@ -202,15 +201,15 @@ async fn keep(client: Client, link: Weak<watch::Sender<Link>>) {
                     number = link.number + 1;
                     let state = LinkState::Up(connection.clone());
                     match std::mem::replace(link, Link { number, state }).state {
-                        LinkState::Down(_) => tracing::warn!(
-                            "Redis is back and used again: rate limits and live updates are shared."
-                        ),
-                        _ => tracing::info!("Redis is used: rate limits and live updates are shared."),
+                        LinkState::Down(_) => {
+                            tracing::warn!("Redis is back: rate limits and live updates are shared again.")
+                        }
+                        _ => tracing::info!("Connected to Redis: rate limits and live updates are shared."),
                     }
                 });
                 let watch = sender.subscribe();
                 drop(sender);
-                if !prove(connection, number, watch, &link).await {
+                if !watch_connection(connection, number, watch, &link).await {
                     return;
                 }
             }
@@ -218,8 +217,8 @@ async fn keep(client: Client, link: Weak<watch::Sender<Link>>) {
     }
 }
 
-/// Returns when the connection is no longer good; `false` when nobody needs it any more.
-async fn prove(
+/// Returns when the connection has failed; `false` when the last handle is gone.
+async fn watch_connection(
     mut connection: MultiplexedConnection,
     number: u64,
     mut watch: watch::Receiver<Link>,
@@ -227,20 +226,20 @@ async fn prove(
 ) -> bool {
     loop {
         tokio::select! {
-            // A command of somebody's failed, or the last handle is gone.
+            // A command failed, or the last handle is gone.
             changed = watch.changed() => match changed {
                 Err(_) => return false,
                 Ok(()) if matches!(watch.borrow().state, LinkState::Up(_)) => continue,
                 Ok(()) => {}
             },
-            () = tokio::time::sleep(PROOF_PAUSE) => {
-                let Err(error) = write_something(&mut connection).await else { continue };
+            () = tokio::time::sleep(CHECK_PAUSE) => {
+                let Err(error) = check_writable(&mut connection).await else { continue };
                 let Some(sender) = link.upgrade() else { return false };
                 sender.send_if_modified(|link| take_down(link, number, &error));
             }
         }
-        // Without a pause, a Redis that accepts connections and refuses commands would be asked in a circle.
-        tokio::time::sleep(PROOF_PAUSE).await;
+        // Without a pause, a Redis that accepts connections and refuses commands would cause a busy loop.
+        tokio::time::sleep(CHECK_PAUSE).await;
         return true;
     }
 }
@@ -253,26 +252,26 @@ async fn connect(client: &Client) -> Result<MultiplexedConnection, String> {
         .get_multiplexed_async_connection_with_config(&config)
         .await
         .map_err(|error| error.to_string())?;
-    write_something(&mut connection).await?;
+    check_writable(&mut connection).await?;
     Ok(connection)
 }
 
-/// A full or read-only Redis answers PING and is of no use all the same.
-async fn write_something(connection: &mut MultiplexedConnection) -> Result<(), String> {
+/// A write, because a full or read-only Redis still answers PING.
+async fn check_writable(connection: &mut MultiplexedConnection) -> Result<(), String> {
     let mut write = cmd("SET");
-    write.arg("squall:proof").arg(1).arg("PX").arg(10_000);
+    write.arg("squall:check").arg(1).arg("PX").arg(10_000);
     let written = timeout(CONNECT_TIMEOUT, write.query_async::<()>(connection)).await;
     written.map_err(|_| "it did not answer in time".to_owned())?.map_err(|error| error.to_string())
 }
 
-/// Notes and logs that the connection of this number failed; says whether that is news.
+/// Marks the connection of this number as failed and logs it. Returns whether the state changed.
 fn take_down(link: &mut Link, number: u64, reason: &str) -> bool {
     if link.number != number || matches!(link.state, LinkState::Down(_)) {
         return false;
     }
     tracing::error!(
         reason,
-        "Redis cannot be used. Until it is back, each api limits rates by itself and hears live updates from PostgreSQL."
+        "Redis is down. Until it is back, each api limits rates on its own and receives live updates from PostgreSQL."
     );
     link.state = LinkState::Down(reason.to_owned());
     true
@@ -283,12 +282,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_that_is_none_is_refused_without_its_password() {
+    fn an_invalid_address_is_refused_without_repeating_its_password() {
         for text in
             ["redis", "http://:hunter2@cache", "rediss://:hunter2@cache:6379", "redis://:hunter2@cache:port"]
         {
-            let said = Address::parse(text).unwrap_err();
-            assert!(said.contains(SHAPE) && !said.contains("hunter2"), "{said}");
+            let problem = Address::parse(text).unwrap_err();
+            assert!(problem.contains(FORM) && !problem.contains("hunter2"), "{problem}");
         }
         let address = Address::parse("redis://:hunter2@cache:6379/3").unwrap();
         assert_eq!(format!("{address:?}"), "cache:6379");

@@ -1,8 +1,8 @@
 //! What changed, and how it is written in few bytes.
 //!
-//! A payload is words with blanks between them: `n17` issue 17 is new, `c17` it changed, `m3:29919360:4:250` 250 events
-//! of level 4 were counted for that minute (since 1970) of project 3, `+` more happened than is told. A word that is not
-//! known means `+` too: a newer version has something to say, and whoever cannot read it should look for themselves.
+//! A payload is a list of words: `n17` issue 17 is new, `c17` it changed, `m3:29919360:4:250` 250 events of level 4 were
+//! counted for that minute (since 1970) of project 3, `+` more changed than the payload lists. An unknown word means `+`
+//! as well: it comes from a newer version, and the subscriber should read the database.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,13 +12,13 @@ use std::{
 /// The largest payload of a NOTIFY is 7,999 bytes.
 pub const PAYLOAD_BYTES: usize = 7_900;
 
-/// Payloads of one update; what needs more is told as "more".
+/// Payloads of one update; what needs more is sent as "more".
 pub const PAYLOADS: usize = 3;
 
-/// Issues remembered until they are told. Three payloads hold about as many.
+/// Issues collected until they are sent. Three payloads hold about as many.
 const ISSUES: usize = 2_000;
 
-/// Counts remembered until they are told. An import of old events has thousands of minutes; nobody watches those.
+/// Counts collected until they are sent. An import of old events has thousands of minutes, which no dashboard shows.
 const COUNTS: usize = 400;
 
 /// What a count is of.
@@ -41,23 +41,23 @@ pub struct Update {
     pub changed: BTreeSet<i64>,
     /// Events counted since the last update.
     pub counts: BTreeMap<Minute, i64>,
-    /// Whether more happened than is told here.
+    /// Whether more changed than is listed here.
     pub more: bool,
 }
 
 impl Update {
-    /// Whether there is nothing to tell.
+    /// Whether nothing changed.
     pub fn is_empty(&self) -> bool {
         self.new.is_empty() && self.changed.is_empty() && self.counts.is_empty() && !self.more
     }
 
-    /// Notes a new issue.
+    /// Adds a new issue.
     pub fn add_new(&mut self, issue_id: i64) {
         self.changed.remove(&issue_id);
         self.add_issue(issue_id, true);
     }
 
-    /// Notes that an issue changed; one that is new is told as new.
+    /// Adds a changed issue; one that is new stays new.
     pub fn add_changed(&mut self, issue_id: i64) {
         if !self.new.contains(&issue_id) {
             self.add_issue(issue_id, false);
@@ -66,10 +66,10 @@ impl Update {
 
     fn add_issue(&mut self, issue_id: i64, is_new: bool) {
         let full = self.new.len() + self.changed.len() >= ISSUES;
-        let told = if is_new { &mut self.new } else { &mut self.changed };
+        let issues = if is_new { &mut self.new } else { &mut self.changed };
         if !full {
-            told.insert(issue_id);
-        } else if !told.contains(&issue_id) {
+            issues.insert(issue_id);
+        } else if !issues.contains(&issue_id) {
             self.more = true;
         }
     }
@@ -170,25 +170,25 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_told_is_what_is_heard_or_says_that_it_is_not_all(
+        fn an_update_arrives_as_it_was_sent_or_says_that_it_is_incomplete(
             new in proptest::collection::btree_set(any::<i64>(), 0..900),
             changed in proptest::collection::btree_set(any::<i64>(), 0..900),
             counts in proptest::collection::btree_map((any::<i64>(), any::<i64>(), 0i16..6), any::<i32>(), 0..300),
         ) {
-            let mut told = Update::default();
-            new.iter().for_each(|issue| told.add_new(*issue));
-            changed.iter().for_each(|issue| told.add_changed(*issue));
+            let mut sent = Update::default();
+            new.iter().for_each(|issue| sent.add_new(*issue));
+            changed.iter().for_each(|issue| sent.add_changed(*issue));
             for ((project_id, minute, level), events) in counts {
-                told.add_count(Minute { project_id, minute, level }, events.into());
+                sent.add_count(Minute { project_id, minute, level }, events.into());
             }
-            let payloads = told.payloads();
+            let payloads = sent.payloads();
             prop_assert!(payloads.len() <= PAYLOADS);
             prop_assert!(payloads.iter().all(|payload| payload.len() <= PAYLOAD_BYTES));
-            let heard = read(&payloads);
-            if heard.more {
-                prop_assert!(heard.new.is_subset(&told.new) && heard.changed.is_subset(&told.changed));
+            let received = read(&payloads);
+            if received.more {
+                prop_assert!(received.new.is_subset(&sent.new) && received.changed.is_subset(&sent.changed));
             } else {
-                prop_assert_eq!(heard, told);
+                prop_assert_eq!(received, sent);
             }
         }
 
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_of_a_newer_version_means_look_for_yourself() {
+    fn an_unknown_word_means_that_more_changed() {
         for payload in ["x9", "n", "m1:2:3", "m1:2:3:4:5", "c1e9", "ü"] {
             assert!(Update::parse(payload).more, "{payload}");
         }
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn an_issue_that_is_new_is_not_told_as_changed_as_well() {
+    fn a_new_issue_is_not_sent_as_changed_as_well() {
         let mut update = Update::default();
         update.add_changed(1);
         update.add_new(1);

@@ -1,6 +1,6 @@
-//! An OpenTelemetry collector: takes spans by OTLP over HTTP and keeps them.
+//! An OpenTelemetry collector that accepts spans by OTLP over HTTP and keeps them.
 
-use crate::PATIENCE;
+use crate::TIMEOUT;
 use anyhow::{Context, Result};
 use axum::{Router, body::Bytes, extract::State, http::HeaderMap, routing::post};
 use opentelemetry_proto::tonic::{
@@ -9,6 +9,7 @@ use opentelemetry_proto::tonic::{
     trace::v1::{Span, status::StatusCode},
 };
 use prost::Message;
+use squall_base::random::hex;
 use std::net::SocketAddr;
 use tokio::{
     net::TcpListener,
@@ -19,13 +20,13 @@ use tokio::{
 /// A collector on loopback.
 pub struct Collector {
     address: SocketAddr,
-    incoming: UnboundedReceiver<Received>,
-    received: Vec<Received>,
+    incoming: UnboundedReceiver<ReceivedSpan>,
+    received: Vec<ReceivedSpan>,
 }
 
 /// A span as it arrived.
 #[derive(Debug, Clone)]
-pub struct Received {
+pub struct ReceivedSpan {
     /// The name of its process.
     pub service: String,
     /// The `x-tenant` header of the request that brought it.
@@ -34,10 +35,10 @@ pub struct Received {
 }
 
 impl Collector {
-    /// Listens on any port.
+    /// Listens on a free port.
     ///
     /// # Errors
-    /// When there is none.
+    /// When no port is free.
     pub async fn start() -> Result<Self> {
         Self::at("127.0.0.1:0").await
     }
@@ -45,7 +46,7 @@ impl Collector {
     /// Listens on an address.
     ///
     /// # Errors
-    /// When it is taken.
+    /// When it is in use.
     pub async fn at(address: &str) -> Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
@@ -55,28 +56,28 @@ impl Collector {
         Ok(Self { address, incoming, received: Vec::new() })
     }
 
-    /// What `OTEL_EXPORTER_OTLP_ENDPOINT` has to be.
+    /// The value for `OTEL_EXPORTER_OTLP_ENDPOINT`.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The first span that is as wanted, once it is there.
+    /// Waits for a span that matches.
     ///
     /// # Errors
-    /// When none comes, with those that did.
-    pub async fn wait_for(&mut self, wanted: impl Fn(&Received) -> bool) -> Result<Received> {
+    /// When none arrives, with those that did.
+    pub async fn wait_for(&mut self, wanted: impl Fn(&ReceivedSpan) -> bool) -> Result<ReceivedSpan> {
         loop {
-            if let Some(found) = self.so_far().iter().find(|span| wanted(span)) {
+            if let Some(found) = self.received().iter().find(|span| wanted(span)) {
                 return Ok(found.clone());
             }
-            let next = timeout(PATIENCE, self.incoming.recv()).await;
+            let next = timeout(TIMEOUT, self.incoming.recv()).await;
             let next = next.with_context(|| format!("no such span among {:#?}", self.received))?;
             self.received.push(next.context("the collector has ended")?);
         }
     }
 
-    /// Everything that is there, without waiting.
-    pub fn so_far(&mut self) -> &[Received] {
+    /// Everything that has arrived, without waiting.
+    pub fn received(&mut self) -> &[ReceivedSpan] {
         while let Ok(next) = self.incoming.try_recv() {
             self.received.push(next);
         }
@@ -84,34 +85,38 @@ impl Collector {
     }
 }
 
-impl Received {
-    /// Its name.
+impl ReceivedSpan {
+    /// The name of the span.
     pub fn name(&self) -> &str {
         &self.span.name
     }
 
-    /// Its trace, in hexadecimal digits.
+    /// The trace id, in hexadecimal digits.
     pub fn trace_id(&self) -> String {
         hex(&self.span.trace_id)
     }
 
-    /// The span above it, in hexadecimal digits; empty for the first of a trace.
+    /// The parent span id, in hexadecimal digits; empty for a root span.
     pub fn parent(&self) -> String {
         hex(&self.span.parent_span_id)
     }
 
-    /// Whether it is marked as failed.
+    /// Whether its status is an error.
     pub fn is_failed(&self) -> bool {
         self.span.status.as_ref().is_some_and(|status| status.code() == StatusCode::Error)
     }
 
-    /// One of its attributes as text.
+    /// An attribute as text.
     pub fn attribute(&self, name: &str) -> Option<String> {
         text_of(&self.span.attributes, name)
     }
 }
 
-async fn take(State(kept): State<UnboundedSender<Received>>, headers: HeaderMap, body: Bytes) -> Vec<u8> {
+async fn take(
+    State(spans): State<UnboundedSender<ReceivedSpan>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Vec<u8> {
     let is_protobuf = headers.get("content-type").is_some_and(|kind| kind == "application/x-protobuf");
     let request = ExportTraceServiceRequest::decode(body).ok().filter(|_| is_protobuf).unwrap_or_default();
     let tenant = headers.get("x-tenant").and_then(|it| it.to_str().ok()).unwrap_or_default();
@@ -119,8 +124,8 @@ async fn take(State(kept): State<UnboundedSender<Received>>, headers: HeaderMap,
         let resource = of_process.resource.unwrap_or_default();
         let service = text_of(&resource.attributes, "service.name").unwrap_or_default();
         for span in of_process.scope_spans.into_iter().flat_map(|scope| scope.spans) {
-            // The test may have ended; then nobody misses it.
-            let _ = kept.send(Received { service: service.clone(), tenant: tenant.to_owned(), span });
+            // Fails when the test has ended.
+            let _ = spans.send(ReceivedSpan { service: service.clone(), tenant: tenant.to_owned(), span });
         }
     }
     ExportTraceServiceResponse::default().encode_to_vec()
@@ -133,8 +138,4 @@ fn text_of(attributes: &[KeyValue], name: &str) -> Option<String> {
         Value::IntValue(number) => Some(number.to_string()),
         other => Some(format!("{other:?}")),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

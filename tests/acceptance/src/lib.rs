@@ -1,7 +1,7 @@
-//! Squall's real processes, run as an operator runs them, for tests that kill and restart them.
+//! Squall's real processes, run as in production, for tests that kill and restart them.
 //!
-//! A [`Stack`] has a PostgreSQL of its own, because that is killed too. The binaries are those that
-//! `cargo build` left beside the test; `cargo xtask test rust` builds them first.
+//! A [`Stack`] has a PostgreSQL of its own, because tests kill that too. The binaries are in the
+//! target folder of the test; `cargo xtask test rust` builds them first.
 
 pub mod postgres;
 pub mod process;
@@ -18,7 +18,7 @@ use std::{
 };
 
 /// Longer than anything here takes on a busy machine; reaching it is a failure.
-pub const PATIENCE: Duration = Duration::from_secs(90);
+pub const TIMEOUT: Duration = Duration::from_secs(90);
 
 /// A fresh database, a project with a key, and processes that can be killed.
 pub struct Stack {
@@ -28,7 +28,7 @@ pub struct Stack {
     pub watched: PathBuf,
     /// The key of the project.
     pub key: String,
-    /// What else the api and the worker are told when they are next started.
+    /// Additional variables for the next start of the api and the worker.
     pub variables: Vec<(&'static str, String)>,
     address: String,
     health: String,
@@ -64,7 +64,7 @@ impl Stack {
             &[("DATABASE_URL", &url)],
         )?;
         let seeded: Value =
-            serde_json::from_str(&seeded).with_context(|| format!("reading what seed said: {seeded}"))?;
+            serde_json::from_str(&seeded).with_context(|| format!("reading the output of seed: {seeded}"))?;
         let key = seeded["key"].as_str().context("seed gave no key")?.to_owned();
         let address = format!("127.0.0.1:{}", process::free_port()?);
         let health = format!("127.0.0.1:{}", process::free_port()?);
@@ -95,26 +95,26 @@ impl Stack {
             ("SQUALL_HEALTH_LISTEN", &self.health),
             ("SQUALL_POLL_INTERVAL_MS", "50"),
         ];
-        let variables = self.with_own(&variables);
+        let variables = self.with_variables(&variables);
         self.worker = Some(Process::spawn("squall-worker", &[], &variables, self.folder.path())?);
         wait_until_ready(&self.health).await
     }
 
-    /// Kills the api, as a machine that loses its power does.
+    /// Kills the api with SIGKILL, as a power failure would.
     pub fn kill_api(&mut self) {
         self.api = None;
     }
 
-    /// Kills the worker.
+    /// Kills the worker with SIGKILL.
     pub fn kill_worker(&mut self) {
         self.worker = None;
     }
 
-    /// Asks the api and the worker to stop, and waits until they have.
+    /// Stops the api and the worker gracefully.
     ///
     /// # Errors
     /// When one ends with a failure.
-    pub fn stop_gently(&mut self) -> Result<()> {
+    pub fn stop(&mut self) -> Result<()> {
         for process in [self.api.take(), self.worker.take()].into_iter().flatten() {
             process.stop()?;
         }
@@ -130,7 +130,7 @@ impl Stack {
         Ok(client.get(address).bearer_auth(key).send().await?.error_for_status()?)
     }
 
-    /// Asks the api to stop, and waits until it has.
+    /// Stops the api gracefully.
     ///
     /// # Errors
     /// When it ends with a failure.
@@ -139,7 +139,7 @@ impl Stack {
         tokio::task::spawn_blocking(|| api.stop()).await?
     }
 
-    /// Starts the api without waiting for anything, as when its database is away.
+    /// Starts the api without waiting until it is ready, for tests without a database.
     ///
     /// # Errors
     /// When the binary cannot be started.
@@ -148,15 +148,15 @@ impl Stack {
         let variables = [
             ("DATABASE_URL", url.as_str()),
             ("SQUALL_LISTEN", &self.address),
-            // Longer than any test is patient: an api that needs it at its end is one that hangs.
+            // Longer than the timeout of any test, so that an api that does not stop is noticed.
             ("SQUALL_GRACEFUL_TIMEOUT", "600"),
         ];
-        let variables = self.with_own(&variables);
+        let variables = self.with_variables(&variables);
         self.api = Some(Process::spawn("squall-api", &["serve"], &variables, self.folder.path())?);
         Ok(())
     }
 
-    fn with_own<'a>(&'a self, variables: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    fn with_variables<'a>(&'a self, variables: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
         let own = self.variables.iter().map(|(name, value)| (*name, value.as_str()));
         variables.iter().copied().chain(own).collect()
     }
@@ -190,23 +190,23 @@ impl Stack {
         format!("http://{}{path}", self.address)
     }
 
-    /// Somebody who sends events while the stack is stopped and started.
+    /// A client that sends events while the stack is stopped and started.
     pub fn sender(&self) -> Sender {
         Sender { url: self.url("/api/v1/ingest"), key: self.key.clone() }
     }
 
-    /// Sends a body to the ingestion endpoint; the status of the answer.
+    /// Sends a body to the ingestion endpoint and returns the status.
     ///
     /// # Errors
-    /// When no answer came, so that nobody knows whether the body was kept.
+    /// When no response arrived: the body may or may not have been accepted.
     pub async fn ingest(&self, client: &reqwest::Client, body: String) -> Result<u16> {
         Ok(self.sender().ingest(client, body).await?)
     }
 
-    /// Waits until the inbox is empty and `sql` answers `expected`.
+    /// Waits until the inbox is empty and `sql` returns `expected`.
     ///
     /// # Errors
-    /// When that does not come about, with what it was last.
+    /// After [`TIMEOUT`], with the last value.
     pub async fn wait_for(&self, pool: &PgPool, sql: &'static str, expected: i64) -> Result<()> {
         let start = Instant::now();
         loop {
@@ -216,7 +216,7 @@ impl Stack {
                 return Ok(());
             }
             anyhow::ensure!(
-                start.elapsed() < PATIENCE,
+                start.elapsed() < TIMEOUT,
                 "{sql} is {found} and not {expected}; {waiting} batches are in the inbox; logs: {}",
                 logs(self.folder.path())
             );
@@ -238,10 +238,10 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// Sends a body to the ingestion endpoint; the status of the answer.
+    /// Sends a body to the ingestion endpoint and returns the status.
     ///
     /// # Errors
-    /// When no answer came.
+    /// When no response arrived.
     pub async fn ingest(&self, client: &reqwest::Client, body: String) -> Result<u16, reqwest::Error> {
         let request =
             client.post(&self.url).bearer_auth(&self.key).header("content-type", "application/x-ndjson");
@@ -249,7 +249,7 @@ impl Sender {
     }
 }
 
-/// Asks `/readyz` until it says yes.
+/// Requests `/readyz` until it succeeds.
 async fn wait_until_ready(address: &str) -> Result<()> {
     let start = Instant::now();
     let client = reqwest::Client::new();
@@ -258,7 +258,7 @@ async fn wait_until_ready(address: &str) -> Result<()> {
         if answer.is_ok_and(|answer| answer.status().is_success()) {
             return Ok(());
         }
-        anyhow::ensure!(start.elapsed() < PATIENCE, "{address} did not become ready");
+        anyhow::ensure!(start.elapsed() < TIMEOUT, "{address} did not become ready");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -1,6 +1,6 @@
 //! A private PostgreSQL that a test may kill.
 //!
-//! Its binaries are those of the server that `DATABASE_URL` leads to, which tells where they are. It runs as
+//! It uses the binaries of the server of `DATABASE_URL`, which reports their folder, and runs as
 //! the same user as that server, because PostgreSQL refuses to run as root.
 
 use anyhow::{Context, Result, ensure};
@@ -22,10 +22,11 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Makes a cluster and starts it.
+    /// Creates a cluster and starts it.
     ///
     /// # Errors
-    /// When `DATABASE_URL` leads nowhere or its server's binaries cannot be run from here.
+    /// When the server of `DATABASE_URL` cannot be reached, or its binaries cannot be run from
+    /// here.
     pub async fn start() -> Result<Self> {
         let url =
             std::env::var("DATABASE_URL").context("DATABASE_URL is not set: run `cargo xtask test rust`")?;
@@ -37,7 +38,7 @@ impl Postgres {
         pool.close().await;
         let metadata = std::fs::metadata(&data).with_context(|| format!("finding the owner of {data}"))?;
         let owner = (metadata.uid(), metadata.gid());
-        // Under /tmp, since a socket's path is short and every user may enter.
+        // In /tmp, because the path of a socket must be short and every user can enter.
         let folder = tempfile::Builder::new().prefix("squall-pg-").tempdir_in("/tmp")?;
         std::os::unix::fs::chown(folder.path(), Some(owner.0), Some(owner.1))
             .context("giving the folder to PostgreSQL")?;
@@ -48,17 +49,17 @@ impl Postgres {
         Ok(postgres)
     }
 
-    /// Where to connect.
+    /// The address to connect to.
     pub fn url(&self) -> String {
         format!("postgres://squall@127.0.0.1:{}/postgres", self.port)
     }
 
-    /// Kills the postmaster with SIGKILL, and with it every backend.
+    /// Kills the postmaster with SIGKILL, which ends every backend.
     ///
     /// # Errors
-    /// When it runs no longer.
+    /// When it is not running.
     pub fn kill(&mut self) -> Result<()> {
-        let mut server = self.server.take().context("the server does not run")?;
+        let mut server = self.server.take().context("the server is not running")?;
         server.kill()?;
         server.wait()?;
         Ok(())
@@ -70,7 +71,8 @@ impl Postgres {
     /// When it does not.
     pub async fn restart(&mut self) -> Result<()> {
         let start = Instant::now();
-        // Backends that outlive a killed postmaster hold its memory for a moment; the new one then refuses.
+        // Backends outlive a killed postmaster for a moment, and the new one refuses to start until
+        // they have ended.
         loop {
             let data = self.data();
             let settings = [
@@ -79,7 +81,8 @@ impl Postgres {
             ];
             let mut server = self.command("postgres");
             server.arg("-D").arg(&data).args(["-c", &settings[0], "-c", &settings[1]]);
-            // Durable on purpose: this server is killed, and what it acknowledged must be there.
+            // With fsync, because this server is killed and must have everything that it
+            // acknowledged.
             let mut server = server.args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=on"]).spawn()?;
             while server.try_wait()?.is_none() {
                 if PgPool::connect(&self.url()).await.is_ok() {
@@ -99,7 +102,7 @@ impl Postgres {
             .arg(self.data())
             .stdout(Stdio::null())
             .status()?;
-        ensure!(made.success(), "initdb failed; what it said is above");
+        ensure!(made.success(), "initdb failed; its output is above");
         Ok(())
     }
 
@@ -124,7 +127,7 @@ impl Drop for Postgres {
     }
 }
 
-/// The user this process runs as: the owner of `/proc/self`, without a system call of our own.
+/// The user of this process, by the owner of `/proc/self`, which needs no unsafe code.
 fn effective_user(fallback: &Path) -> u32 {
     std::fs::metadata("/proc/self")
         .or_else(|_| std::fs::metadata(fallback))

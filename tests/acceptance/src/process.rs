@@ -9,7 +9,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-/// A running binary of ours.
+/// A running Squall program.
 pub struct Process(Child);
 
 impl Process {
@@ -28,40 +28,40 @@ impl Process {
         Ok(Self(child))
     }
 
-    /// Sends SIGTERM and waits for the end.
+    /// Sends SIGTERM and waits until it ends.
     ///
     /// # Errors
     /// When the process ends with a failure.
     pub fn stop(mut self) -> Result<()> {
         signal(self.0.id(), "TERM")?;
         let status = self.0.wait()?;
-        ensure!(status.success(), "a process that was asked to stop ended with {status}");
+        ensure!(status.success(), "a process that was stopped ended with {status}");
         Ok(())
     }
 }
 
 impl Drop for Process {
-    /// SIGKILL: the process gets no chance to tidy up.
+    /// SIGKILL gives the process no chance to clean up.
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// Runs a binary to its end; what it printed.
+/// Runs a program and returns its output.
 ///
 /// # Errors
-/// When it fails, with what it said.
+/// When it fails, with its standard error.
 pub fn run(name: &str, args: &[&str], variables: &[(&str, &str)]) -> Result<String> {
     let output = command(name, args, variables)?.output().with_context(|| format!("running {name}"))?;
     ensure!(output.status.success(), "{name} failed: {}", String::from_utf8_lossy(&output.stderr));
     Ok(String::from_utf8(output.stdout)?)
 }
 
-/// Sends a signal to a process by its number.
+/// Sends a signal to a process.
 ///
 /// # Errors
-/// When there is no such process.
+/// When the process does not exist.
 pub fn signal(pid: u32, name: &str) -> Result<()> {
     let status = Command::new("kill").args(["-s", name, &pid.to_string()]).status()?;
     ensure!(status.success(), "process {pid} could not be sent SIG{name}");
@@ -71,7 +71,7 @@ pub fn signal(pid: u32, name: &str) -> Result<()> {
 /// A port that was free a moment ago.
 ///
 /// # Errors
-/// When the machine has none.
+/// When no port is free.
 pub fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
@@ -88,10 +88,10 @@ fn command(name: &str, args: &[&str], variables: &[(&str, &str)]) -> Result<Comm
     Ok(command)
 }
 
-/// The binary that cargo built beside this test.
+/// The program in the target folder of this test.
 fn binary(name: &str) -> Result<PathBuf> {
     let test = env::current_exe()?;
-    let folder = test.ancestors().nth(2).context("the test stands in no target folder")?;
+    let folder = test.ancestors().nth(2).context("the test is not in a target folder")?;
     let path = folder.join(name);
     ensure!(
         path.exists(),

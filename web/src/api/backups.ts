@@ -1,11 +1,11 @@
 import { queryOptions } from '@tanstack/react-query'
-import { request } from './client'
+import { api, data } from './client'
 
 /** Drills happen a few times a day: once a minute is often enough. */
 const BACKUPS_POLL_MS = 60_000
 
 export const backupsQuery = queryOptions({
   queryKey: ['backups'],
-  queryFn: ({ signal }) => request('get', '/api/v1/backups', { signal }),
+  queryFn: ({ signal }) => data(api.GET('/api/v1/backups', { signal })),
   refetchInterval: BACKUPS_POLL_MS,
 })

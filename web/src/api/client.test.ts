@@ -1,12 +1,12 @@
 import { describe, expect, it, vi } from 'vitest'
-import { ApiError, request } from './client'
+import { ApiError, api, data } from './client'
 
 const answer = (response: Response | Error) =>
   vi.stubGlobal('fetch', async () => {
     if (response instanceof Error) throw response
     return response
   })
-const failed = () => request('get', '/api/v1/projects', {}).catch((error: unknown) => error)
+const failed = () => data(api.GET('/api/v1/projects')).catch((error: unknown) => error)
 
 describe('a failed request', () => {
   it('carries the sentence, the code and the request id of the server', async () => {
@@ -24,12 +24,12 @@ describe('a failed request', () => {
     })
   })
 
-  it('takes the request id from the header when the body is none of ours', async () => {
+  it('takes the request id from the header if the body is not an error body', async () => {
     answer(new Response('<html>', { status: 502, headers: { 'X-Request-ID': 'edge-1' } }))
     expect(await failed()).toMatchObject({ status: 502, code: 'unexpected', requestId: 'edge-1' })
   })
 
-  it('says so when there is no answer at all', async () => {
+  it('is reported as unreachable if no response arrives', async () => {
     answer(new TypeError('Failed to fetch'))
     const error = await failed()
     expect(error).toBeInstanceOf(ApiError)

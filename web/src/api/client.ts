@@ -1,37 +1,24 @@
-// The one door to the server: typed by the API description, with errors a person can act on.
+// The only way to the server: typed by the API description, with errors that help a user.
+import createClient, { type Middleware } from 'openapi-fetch'
+import type { OperationRequestBodyContent, SuccessResponseJSON } from 'openapi-typescript-helpers'
 import type { paths } from './schema'
 
-type Method = 'get' | 'post' | 'patch' | 'delete'
-/** The paths that answer to a method. */
-type PathsWith<M extends Method> = {
-  [P in keyof paths]: paths[P] extends Record<M, { responses: unknown }> ? P : never
-}[keyof paths]
-type Operation<P extends keyof paths, M extends Method> = M extends keyof paths[P] ? paths[P][M] : never
-
-type JsonOf<T> = T extends { content: { 'application/json': infer Body } } ? Body : undefined
+type Operation<P extends keyof paths, M extends keyof paths[P]> = NonNullable<paths[P][M]>
 /** What an operation answers when it succeeds. */
-export type Answer<P extends keyof paths, M extends Method> =
-  Operation<P, M> extends { responses: infer R } ? JsonOf<R[keyof R & (200 | 201 | 202 | 204)]> : never
-/** What an operation takes. */
-export type Body<P extends keyof paths, M extends Method> =
-  Operation<P, M> extends { requestBody: { content: { 'application/json': infer B } } } ? B : undefined
-type Path<P extends keyof paths, M extends Method> =
-  Operation<P, M> extends { parameters: { path: infer T } } ? T : undefined
-export type Query<P extends keyof paths, M extends Method> =
+export type Answer<P extends keyof paths, M extends keyof paths[P]> = SuccessResponseJSON<Operation<P, M>>
+/** What an operation accepts. */
+export type Body<P extends keyof paths, M extends keyof paths[P]> = OperationRequestBodyContent<
+  Operation<P, M>
+>
+export type Query<P extends keyof paths, M extends keyof paths[P]> =
   Operation<P, M> extends { parameters: { query?: infer T } } ? T : undefined
 
-type Field<Name extends string, T> = [T] extends [undefined]
-  ? { [N in Name]?: undefined }
-  : { [N in Name]: T }
-type Options<P extends keyof paths, M extends Method> = Field<'path', Path<P, M>> &
-  Field<'body', Body<P, M>> & { query?: Query<P, M>; signal?: AbortSignal }
-
-/** A request that failed, in words a person can read. */
+/** A failed request, with a sentence for the user. */
 export class ApiError extends Error {
   override readonly name = 'ApiError'
 
   constructor(
-    /** The HTTP status; 0 when there was no answer at all. */
+    /** The HTTP status; 0 if no response arrived. */
     readonly status: number,
     readonly code: string,
     message: string,
@@ -42,47 +29,39 @@ export class ApiError extends Error {
   }
 }
 
-/** Sends one request and returns the body of its answer; throws nothing but `ApiError` and the signal's abort. */
-export async function request<M extends Method, P extends PathsWith<M>>(
-  method: M,
-  path: P,
-  options: Options<P, M>,
-): Promise<Answer<P, M>> {
-  const response = await send(
-    method,
-    addressOf(path, options.path, options.query),
-    options.body,
-    options.signal,
-  )
-  if (!response.ok) throw await failureOf(response)
-  if (response.status === 204) return undefined as Answer<P, M>
-  return (await response.json()) as Answer<P, M>
-}
-
-async function send(method: string, address: string, body: unknown, signal?: AbortSignal): Promise<Response> {
-  const json = body === undefined ? undefined : JSON.stringify(body)
-  try {
-    return await fetch(address, {
-      method: method.toUpperCase(),
-      headers: { Accept: 'application/json', ...(json && { 'Content-Type': 'application/json' }) },
-      body: json,
-      signal,
-      credentials: 'same-origin',
-    })
-  } catch (cause) {
-    if (signal?.aborted) throw cause
-    throw new ApiError(
+/** Turns every failure into an `ApiError`, except for a request that its caller has cancelled. */
+const errors: Middleware = {
+  async onResponse({ response }) {
+    if (response.ok && (response.status === 204 || isJson(response))) return
+    throw await errorOf(response)
+  },
+  onError({ request }) {
+    if (request.signal.aborted) return
+    return new ApiError(
       0,
       'unreachable',
-      'The Squall server cannot be reached. Check that it runs and that this device is online.',
+      'The Squall server cannot be reached. Check that it is running and that this device is online.',
     )
-  }
+  },
 }
 
-/** Reads the error contract; an edge or proxy that does not know it still yields a usable sentence. */
-async function failureOf(response: Response): Promise<ApiError> {
+export const api = createClient<paths>({
+  headers: { Accept: 'application/json' },
+  credentials: 'same-origin',
+  // Looked up for each request, so that tests can replace it.
+  fetch: (request) => globalThis.fetch(request),
+})
+api.use(errors)
+
+/** The body of a successful response; any other has thrown an `ApiError`. */
+export async function data<T>(answer: Promise<{ data?: T }>): Promise<T> {
+  return (await answer).data as T
+}
+
+/** Reads the error body. The answer of a proxy has none, but still becomes a helpful sentence. */
+async function errorOf(response: Response): Promise<ApiError> {
   const id = response.headers.get('x-request-id')
-  const body: unknown = await response.json().catch(() => null)
+  const body: unknown = isJson(response) ? await response.json().catch(() => null) : null
   if (typeof body === 'object' && body !== null && 'code' in body && 'message' in body) {
     const { code, message, request_id, details } = body as Record<string, unknown>
     return new ApiError(
@@ -96,18 +75,11 @@ async function failureOf(response: Response): Promise<ApiError> {
   return new ApiError(
     response.status,
     'unexpected',
-    `The server answered ${response.status} without saying why. Try again in a moment.`,
+    `The server sent an unexpected answer (status ${response.status}). Try again in a moment.`,
     id,
   )
 }
 
-function addressOf(path: string, params: unknown, query: unknown): string {
-  const values = (params ?? {}) as Record<string, string | number>
-  const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(values[name])))
-  const search = new URLSearchParams()
-  for (const [name, value] of Object.entries((query ?? {}) as Record<string, unknown>)) {
-    if (value !== undefined && value !== null && value !== '') search.set(name, String(value))
-  }
-  const text = search.toString()
-  return text ? `${filled}?${text}` : filled
+function isJson(response: Response): boolean {
+  return response.headers.get('content-type')?.startsWith('application/json') ?? false
 }

@@ -1,5 +1,5 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query'
-import { request } from './client'
+import { api, data } from './client'
 import type { IssueQuery, IssueStatus } from './model'
 import { pollListUnlessLive, pollUnlessLive } from './polling'
 
@@ -17,10 +17,12 @@ export const issuesQuery = (filter: IssueFilter) =>
     queryFn: ({ pageParam, signal }) => {
       const { sinceHours, ...query } = filter
       const since = sinceHours && new Date(Date.now() - sinceHours * 3_600_000).toISOString()
-      return request('get', '/api/v1/issues', {
-        query: { ...query, since: since || undefined, cursor: pageParam ?? undefined },
-        signal,
-      })
+      return data(
+        api.GET('/api/v1/issues', {
+          params: { query: { ...query, since: since || undefined, cursor: pageParam ?? undefined } },
+          signal,
+        }),
+      )
     },
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next_cursor,
@@ -33,7 +35,9 @@ export const newestIssueQuery = (project: string | undefined, every: number) =>
   queryOptions({
     queryKey: ['issues', 'newest', project ?? null],
     queryFn: ({ signal }) =>
-      request('get', '/api/v1/issues', { query: { project, sort: 'last_seen', limit: 1 }, signal }),
+      data(
+        api.GET('/api/v1/issues', { params: { query: { project, sort: 'last_seen', limit: 1 } }, signal }),
+      ),
     select: (page) => page.items[0] ?? null,
     refetchInterval: every,
   })
@@ -41,7 +45,7 @@ export const newestIssueQuery = (project: string | undefined, every: number) =>
 export const issueQuery = (id: number) =>
   queryOptions({
     queryKey: ['issue', id],
-    queryFn: ({ signal }) => request('get', '/api/v1/issues/{id}', { path: { id }, signal }),
+    queryFn: ({ signal }) => data(api.GET('/api/v1/issues/{id}', { params: { path: { id } }, signal })),
     refetchInterval: pollUnlessLive,
   })
 
@@ -49,7 +53,7 @@ export const trendQuery = (id: number, hours: number) =>
   queryOptions({
     queryKey: ['issue', id, 'trend', hours],
     queryFn: ({ signal }) =>
-      request('get', '/api/v1/issues/{id}/trend', { path: { id }, query: { hours }, signal }),
+      data(api.GET('/api/v1/issues/{id}/trend', { params: { path: { id }, query: { hours } }, signal })),
     placeholderData: keepPreviousData,
     refetchInterval: pollUnlessLive,
   })
@@ -58,15 +62,16 @@ export const eventsQuery = (id: number) =>
   infiniteQueryOptions({
     queryKey: ['issue', id, 'events'],
     queryFn: ({ pageParam, signal }) =>
-      request('get', '/api/v1/issues/{id}/events', {
-        path: { id },
-        query: { limit: 25, cursor: pageParam ?? undefined },
-        signal,
-      }),
+      data(
+        api.GET('/api/v1/issues/{id}/events', {
+          params: { path: { id }, query: { limit: 25, cursor: pageParam ?? undefined } },
+          signal,
+        }),
+      ),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next_cursor,
     refetchInterval: (query) => (query.state.data?.pages.length ?? 0) <= POLLED_PAGES && pollUnlessLive(),
   })
 
 export const changeIssue = (id: number, status: IssueStatus) =>
-  request('patch', '/api/v1/issues/{id}', { path: { id }, body: { status } })
+  data(api.PATCH('/api/v1/issues/{id}', { params: { path: { id } }, body: { status } }))

@@ -1,19 +1,19 @@
 import { queryOptions } from '@tanstack/react-query'
-import { type Body, request } from './client'
+import { api, type Body, data } from './client'
 
 /** Who is signed in. An answer of 401 means nobody. */
 export const sessionQuery = queryOptions({
   queryKey: ['session'],
-  queryFn: ({ signal }) => request('get', '/api/v1/session', { signal }),
+  queryFn: ({ signal }) => data(api.GET('/api/v1/session', { signal })),
   staleTime: 60_000,
 })
 
 /** Whether the first admin is still to be made. */
 export const setupQuery = queryOptions({
   queryKey: ['setup'],
-  queryFn: ({ signal }) => request('get', '/api/v1/setup', { signal }),
+  queryFn: ({ signal }) => data(api.GET('/api/v1/setup', { signal })),
 })
 
-export const setUp = (body: Body<'/api/v1/setup', 'post'>) => request('post', '/api/v1/setup', { body })
-export const signIn = (body: Body<'/api/v1/session', 'post'>) => request('post', '/api/v1/session', { body })
-export const signOut = () => request('delete', '/api/v1/session', {})
+export const setUp = (body: Body<'/api/v1/setup', 'post'>) => data(api.POST('/api/v1/setup', { body }))
+export const signIn = (body: Body<'/api/v1/session', 'post'>) => data(api.POST('/api/v1/session', { body }))
+export const signOut = () => data(api.DELETE('/api/v1/session'))

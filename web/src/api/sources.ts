@@ -1,11 +1,11 @@
 import { keepPreviousData, queryOptions } from '@tanstack/react-query'
-import { type Body, request } from './client'
+import { api, type Body, data } from './client'
 import { POLL_MS } from './polling'
 
 export const sourcesQuery = (project?: string) =>
   queryOptions({
     queryKey: ['sources', project ?? null],
-    queryFn: ({ signal }) => request('get', '/api/v1/sources', { query: { project }, signal }),
+    queryFn: ({ signal }) => data(api.GET('/api/v1/sources', { params: { query: { project } }, signal })),
     select: (page) => page.items,
     placeholderData: keepPreviousData,
     refetchInterval: POLL_MS,
@@ -14,7 +14,7 @@ export const sourcesQuery = (project?: string) =>
 export const sourceQuery = (id: number) =>
   queryOptions({
     queryKey: ['source', id],
-    queryFn: ({ signal }) => request('get', '/api/v1/sources/{id}', { path: { id }, signal }),
+    queryFn: ({ signal }) => data(api.GET('/api/v1/sources/{id}', { params: { path: { id } }, signal })),
     refetchInterval: POLL_MS,
   })
 
@@ -22,13 +22,15 @@ export const sourceQuery = (id: number) =>
 export const pollsQuery = (id: number) =>
   queryOptions({
     queryKey: ['source', id, 'polls'],
-    queryFn: ({ signal }) => request('get', '/api/v1/sources/{id}/polls', { path: { id }, signal }),
+    queryFn: ({ signal }) =>
+      data(api.GET('/api/v1/sources/{id}/polls', { params: { path: { id } }, signal })),
     select: (page) => page.items,
     refetchInterval: POLL_MS,
   })
 
 export const addFileSource = (project: string, name: string, glob: string) =>
-  request('post', '/api/v1/sources', { body: { project, kind: 'file', name, settings: { glob } } })
+  data(api.POST('/api/v1/sources', { body: { project, kind: 'file', name, settings: { glob } } }))
 export const changeSource = (id: number, body: Body<'/api/v1/sources/{id}', 'patch'>) =>
-  request('patch', '/api/v1/sources/{id}', { path: { id }, body })
-export const removeSource = (id: number) => request('delete', '/api/v1/sources/{id}', { path: { id } })
+  data(api.PATCH('/api/v1/sources/{id}', { params: { path: { id } }, body }))
+export const removeSource = (id: number) =>
+  data(api.DELETE('/api/v1/sources/{id}', { params: { path: { id } } }))

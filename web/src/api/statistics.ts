@@ -1,11 +1,12 @@
 import { keepPreviousData, queryOptions } from '@tanstack/react-query'
-import { request } from './client'
+import { api, data } from './client'
 import { pollUnlessLive } from './polling'
 
 export const statisticsQuery = (project: string | undefined, hours: number) =>
   queryOptions({
     queryKey: ['statistics', project ?? null, hours],
-    queryFn: ({ signal }) => request('get', '/api/v1/statistics', { query: { project, hours }, signal }),
+    queryFn: ({ signal }) =>
+      data(api.GET('/api/v1/statistics', { params: { query: { project, hours } }, signal })),
     placeholderData: keepPreviousData,
     refetchInterval: pollUnlessLive,
   })

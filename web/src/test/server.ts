@@ -15,7 +15,7 @@ export type Handlers = { [P in keyof paths as `GET ${P}`]?: Handler<P, 'get'> } 
 }
 
 let unexpected: string[] = []
-let asked: (Asked & { what: string })[] = []
+let received: (Asked & { what: string })[] = []
 
 /** Answers requests with these handlers from now on. */
 export function serve(handlers: Handlers): void {
@@ -23,20 +23,21 @@ export function serve(handlers: Handlers): void {
     const [method, path] = what.split(' ') as [string, string]
     return { what, method, pattern: patternOf(path), handler: handler as (asked: Asked) => unknown }
   })
-  vi.stubGlobal('fetch', async (address: string, options: RequestInit = {}) => {
-    const url = new URL(address, 'http://squall.test')
-    const method = options.method ?? 'GET'
+  vi.stubGlobal('fetch', async (request: Request) => {
+    const { method } = request
+    const url = new URL(request.url)
+    const text = await request.text()
     for (const route of routes) {
       const match = route.method === method && route.pattern.exec(url.pathname)
       if (!match) continue
-      const request = {
+      const asked = {
         url,
         query: Object.fromEntries(url.searchParams),
         params: { ...match.groups },
-        body: options.body ? JSON.parse(String(options.body)) : undefined,
+        body: text ? JSON.parse(text) : undefined,
       }
-      asked.push({ ...request, what: route.what })
-      const answer = await route.handler(request)
+      received.push({ ...asked, what: route.what })
+      const answer = await route.handler(asked)
       if (answer instanceof Response) return answer
       return answer === undefined ? new Response(null, { status: 204 }) : Response.json(answer)
     }
@@ -47,7 +48,7 @@ export function serve(handlers: Handlers): void {
 
 /** The requests that a handler has answered, oldest first. */
 export function requests(what: keyof Handlers): Asked[] {
-  return asked.filter((each) => each.what === what)
+  return received.filter((each) => each.what === what)
 }
 
 /** An answer of the error contract. */
@@ -62,7 +63,7 @@ export const never = () => new Promise<never>(() => {})
 export function checkRequests(): void {
   const strangers = unexpected
   unexpected = []
-  asked = []
+  received = []
   vi.unstubAllGlobals()
   if (strangers.length > 0) throw new Error(`requests without a handler: ${strangers.join(', ')}`)
 }

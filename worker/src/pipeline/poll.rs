@@ -116,6 +116,10 @@ impl Poll {
                 self.source = Some(source);
                 return saved.map(|_| Progress::Idle);
             }
+            if events > 0 {
+                // Other workers find the rows after their idle pause; this one need not ask the database.
+                self.context.inbox_filled.notify_one();
+            }
             if let Some(trouble) = read.trouble.as_ref().filter(|_| trouble_is_new) {
                 tracing::warn!(
                     source_id = self.source_id,

@@ -1,6 +1,6 @@
-//! Retention: old events go by partition, old counts by slices; issues and their history stay.
+//! Retention: drops old events by partition and deletes old counts in slices; issues and their history stay.
 //!
-//! It also makes the partitions of today and tomorrow, so that midnight finds them ready.
+//! It also creates the partitions of today and tomorrow, so that they exist before midnight.
 
 use super::{Context, Progress, Stage};
 use crate::partitions::{self, Partitions, midnight};
@@ -10,13 +10,13 @@ use sqlx::{AssertSqlSafe, PgPool};
 use squall_boot::{metrics, telemetry::trace};
 use std::time::Duration;
 
-/// Rows deleted in one statement: about 100 ms, so that nobody waits behind it.
+/// Rows deleted in one statement: about 100 ms, so that no other query waits long.
 const SLICE: i64 = 20_000;
 
 /// Polls kept for each source.
 const POLLS_KEPT: i64 = 1000;
 
-/// The stage that forgets.
+/// The stage that deletes what no project keeps.
 pub struct Retain {
     context: Context,
     partitions: Partitions,
@@ -29,7 +29,7 @@ impl Retain {
         Self::at(context, Utc::now)
     }
 
-    /// Retention by a clock of the caller's.
+    /// Retention by the given clock.
     pub fn at(context: Context, clock: fn() -> DateTime<Utc>) -> Self {
         let partitions = Partitions::new(context.pool.clone());
         Self { context, partitions, clock }
@@ -51,24 +51,24 @@ impl Stage for Retain {
         }
         purge_short_retentions(pool, today).await?;
         let counts_end = midnight(today - Days::new(self.context.config.counts_days.into()));
-        let mut gone = forget_counts(pool, counts_end).await?;
-        gone += forget_polls(pool).await?;
-        gone += sqlx::query!("delete from sessions where expires_at < $1", now)
+        let mut deleted = delete_counts(pool, counts_end).await?;
+        deleted += delete_polls(pool).await?;
+        deleted += sqlx::query!("delete from sessions where expires_at < $1", now)
             .execute(pool)
             .await?
             .rows_affected();
-        gone += sqlx::query!("delete from setup_tokens where expires_at < $1", now)
+        deleted += sqlx::query!("delete from setup_tokens where expires_at < $1", now)
             .execute(pool)
             .await?
             .rows_affected();
-        if gone > 0 {
-            trace::count("squall.rows", usize::try_from(gone).unwrap_or(usize::MAX));
+        if deleted > 0 {
+            trace::count("squall.rows", usize::try_from(deleted).unwrap_or(usize::MAX));
         }
-        Ok(if gone >= u64::try_from(SLICE).unwrap_or(u64::MAX) { Progress::Did(1) } else { Progress::Idle })
+        Ok(if deleted >= u64::try_from(SLICE).unwrap_or(u64::MAX) { Progress::Did(1) } else { Progress::Idle })
     }
 }
 
-/// Drops every partition that no project keeps any more, and says which.
+/// Drops the partitions that no project keeps any more, and returns their days.
 async fn drop_partitions(pool: &PgPool, today: NaiveDate) -> Result<Vec<NaiveDate>> {
     let longest = sqlx::query_scalar!("select max(retention_days) from projects").fetch_one(pool).await?;
     let Some(longest) = longest.and_then(|days| u64::try_from(days).ok()) else { return Ok(Vec::new()) };
@@ -77,7 +77,7 @@ async fn drop_partitions(pool: &PgPool, today: NaiveDate) -> Result<Vec<NaiveDat
     for day in &old {
         let name = partitions::name(*day);
         let mut transaction = pool.begin().await?;
-        // Dropping locks the parent: behind a long query it gives way instead of queueing everybody up.
+        // Dropping locks the parent: behind a long query it gives up instead of blocking everyone.
         sqlx::query!("set local lock_timeout = '5s'").execute(&mut *transaction).await?;
         sqlx::query(AssertSqlSafe(format!("drop table if exists {name}")))
             .execute(&mut *transaction)
@@ -86,7 +86,7 @@ async fn drop_partitions(pool: &PgPool, today: NaiveDate) -> Result<Vec<NaiveDat
         transaction.commit().await?;
         metrics::PARTITIONS_DROPPED.add(&[], 1);
         trace::count("squall.partitions", old.len());
-        tracing::info!(partition = name, "A day of events was dropped: no project keeps it any longer.");
+        tracing::info!(partition = name, "Dropped a day of events that no project keeps any longer.");
     }
     Ok(old)
 }
@@ -123,7 +123,7 @@ async fn purge_short_retentions(pool: &PgPool, today: NaiveDate) -> Result<()> {
     Ok(())
 }
 
-async fn forget_counts(pool: &PgPool, before: DateTime<Utc>) -> Result<u64> {
+async fn delete_counts(pool: &PgPool, before: DateTime<Utc>) -> Result<u64> {
     let issues = sqlx::query!(
         "delete from issue_minutes where (issue_id, minute) in
          (select issue_id, minute from issue_minutes where minute < $1 limit $2)",
@@ -139,7 +139,7 @@ async fn forget_counts(pool: &PgPool, before: DateTime<Utc>) -> Result<u64> {
     Ok(issues.execute(pool).await?.rows_affected() + sources.execute(pool).await?.rows_affected())
 }
 
-async fn forget_polls(pool: &PgPool) -> Result<u64> {
+async fn delete_polls(pool: &PgPool) -> Result<u64> {
     let old = sqlx::query!(
         "delete from polls where id in (
              select id from (select id, row_number() over (partition by source_id order by id desc) as nth from polls) t

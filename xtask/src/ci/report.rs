@@ -1,6 +1,6 @@
-//! What a person sees of a run: a line while a step runs, failures whole at the end, then the table.
+//! What a person sees of a run: a line per running step, then failures in full, then the table.
 
-use super::{graph::Place, run::Outcome, steps::Step};
+use super::{graph::Status, run::Outcome, steps::Step};
 use crate::failure::{Exit, Failure};
 use anyhow::Result;
 use std::{
@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-/// Steps that run, redrawn in place on a terminal; elsewhere a line per start and end.
+/// Running steps: redrawn in place on a terminal; elsewhere one line per start and end.
 pub struct Live {
     terminal: bool,
     drawn: usize,
@@ -26,9 +26,9 @@ impl Live {
         }
     }
 
-    pub fn ended(&mut self, step: &Step, place: Place, took: Duration) {
+    pub fn ended(&mut self, step: &Step, status: Status, elapsed: Duration) {
         self.clear();
-        eprintln!("{:<7} {:<15} {}", word(place), step.id, seconds(took));
+        eprintln!("{:<7} {:<15} {}", word(status), step.id, seconds(elapsed));
     }
 
     pub fn show<'a>(&mut self, running: impl Iterator<Item = (&'a Step, Duration)>) {
@@ -52,55 +52,62 @@ impl Live {
     }
 }
 
-/// Failures whole, then the table, then the count alone on the last line.
-pub fn print(outcomes: &[Outcome]) -> Result<()> {
-    for failed in outcomes.iter().filter(|outcome| outcome.place == Place::Failed) {
-        let output = fs::read(&failed.output).unwrap_or_default();
-        println!(
-            "\n── {} failed; run it alone with: cargo xtask {}",
-            failed.step.id,
-            failed.step.command.join(" ")
-        );
+/// Starts a line of a step's output that names tests it left out, and why.
+pub const SKIPPED: &str = "skipped: ";
+
+/// Failures in full, the table, what was skipped and why, then the count on the last line.
+pub fn print(outcomes: &[Outcome], no_skip: bool) -> Result<()> {
+    for Outcome { step, output, .. } in outcomes.iter().filter(|outcome| outcome.status == Status::Failed) {
+        let output = fs::read(output).unwrap_or_default();
+        println!("\n── {} failed; run it alone with: cargo xtask {}", step.id, step.command.join(" "));
         println!("{}", String::from_utf8_lossy(&output).trim_end());
     }
     println!("\n{}", table(outcomes));
-    let count = |place| outcomes.iter().filter(|outcome| outcome.place == place).count();
-    let skipped = outcomes.iter().filter(|outcome| outcome.place == Place::Skipped);
-    for outcome in skipped {
-        println!(
-            "{} was not run: {}",
-            outcome.step.id,
-            reason(&fs::read_to_string(&outcome.output).unwrap_or_default())
-        );
-    }
-    let skipped = match count(Place::Skipped) {
+    let skipped: Vec<_> = outcomes.iter().flat_map(skips).collect();
+    skipped.iter().for_each(|line| println!("{line}"));
+    let count = |status| outcomes.iter().filter(|outcome| outcome.status == status).count();
+    let steps_skipped = match count(Status::Skipped) {
         0 => String::new(),
         count => format!(", {count} skipped"),
     };
-    println!("{} passed, {} failed{skipped}", count(Place::Passed), count(Place::Failed));
-    match outcomes.iter().all(|outcome| matches!(outcome.place, Place::Passed | Place::Skipped)) {
+    println!("{} passed, {} failed{steps_skipped}", count(Status::Passed), count(Status::Failed));
+    if no_skip && !skipped.is_empty() {
+        let next = "install what is missing, or leave out --no-skip";
+        return Err(Failure::new("running every test", skipped.join("\n"), next).into());
+    }
+    match outcomes.iter().all(|outcome| matches!(outcome.status, Status::Passed | Status::Skipped)) {
         true => Ok(()),
-        // The failures above have said what was tried, what went wrong and how to run it alone.
+        // The failures above name what was tried, what went wrong and how to run it alone.
         false => Err(Failure::silent(Exit::Failed).into()),
     }
 }
 
-/// The middle part of the failure that ended a step.
+/// What a step left out, a line each: itself, or some of its tests.
+fn skips(outcome: &Outcome) -> Vec<String> {
+    let output = fs::read_to_string(&outcome.output).unwrap_or_default();
+    let tests = output.lines().filter_map(|line| line.strip_prefix(SKIPPED));
+    let tests = tests.map(|line| format!("{}: skipped {line}", outcome.step.id));
+    match outcome.status {
+        Status::Skipped => vec![format!("{}: skipped; {}", outcome.step.id, reason(&output))],
+        Status::Passed => tests.collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The last two parts of the failure that ended a step.
 fn reason(output: &str) -> String {
-    let failed = output.lines().rev().find_map(|line| line.strip_prefix("Failed: "));
-    failed.unwrap_or("it did not say why").to_owned()
+    let part = |label: &str| output.lines().rev().find_map(|line| line.strip_prefix(label)).map(str::trim);
+    match (part("Failed:"), part("Next:")) {
+        (Some(failed), Some(next)) => format!("{failed} ({next})"),
+        (failed, _) => failed.unwrap_or("it gave no reason").to_owned(),
+    }
 }
 
 fn table(outcomes: &[Outcome]) -> String {
     let mut text = format!("{:<15} {:<8} {:>9}  WHAT\n", "STEP", "RESULT", "TIME");
-    for outcome in outcomes {
-        let took = if outcome.place == Place::Waiting { String::new() } else { seconds(outcome.took) };
-        text += &format!(
-            "{:<15} {:<8} {took:>9}  {}\n",
-            outcome.step.id,
-            word(outcome.place),
-            outcome.step.title
-        );
+    for Outcome { step, status, elapsed, .. } in outcomes {
+        let elapsed = if *status == Status::Waiting { String::new() } else { seconds(*elapsed) };
+        text += &format!("{:<15} {:<8} {elapsed:>9}  {}\n", step.id, word(*status), step.title);
     }
     text
 }
@@ -110,21 +117,21 @@ pub fn list(steps: &[Step], json: bool) -> Result<()> {
         println!("{}", serde_json::to_string_pretty(steps)?);
         return Ok(());
     }
-    println!("{:<15} {:<42} {:<17} COMMAND", "STEP", "WHAT", "NEEDS");
+    println!("{:<15} {:<38} {:<17} COMMAND", "STEP", "WHAT", "NEEDS");
     for step in steps {
         let (needs, command) = (step.needs.join(", "), step.command.join(" "));
-        println!("{:<15} {:<42} {needs:<17} cargo xtask {command}", step.id, step.title);
+        println!("{:<15} {:<38} {needs:<17} cargo xtask {command}", step.id, step.title);
     }
     Ok(())
 }
 
-fn word(place: Place) -> &'static str {
-    match place {
-        Place::Waiting => "not run",
-        Place::Running => "running",
-        Place::Passed => "passed",
-        Place::Skipped => "skipped",
-        Place::Failed => "failed",
+fn word(status: Status) -> &'static str {
+    match status {
+        Status::Waiting => "not run",
+        Status::Running => "running",
+        Status::Passed => "passed",
+        Status::Skipped => "skipped",
+        Status::Failed => "failed",
     }
 }
 
@@ -137,23 +144,38 @@ mod tests {
     use super::*;
     use crate::ci::steps::STEPS;
 
-    #[test]
-    fn a_skipped_step_says_why() {
-        let output = "building\nTried:  building images\nFailed: there is no docker client on the path\nNext:   install it\n";
-        assert_eq!(reason(output), "there is no docker client on the path");
+    fn outcome(index: usize, status: Status) -> Outcome {
+        Outcome { step: STEPS[index], status, elapsed: Duration::from_millis(1500), output: "/none".into() }
     }
 
     #[test]
-    fn the_table_names_what_was_not_run() {
-        let outcome = |index: usize, place| Outcome {
-            step: STEPS[index],
-            place,
-            took: Duration::from_millis(1500),
-            output: "/nowhere".into(),
-        };
-        let text = table(&[outcome(0, Place::Failed), outcome(1, Place::Waiting)]);
+    fn a_skipped_step_gives_its_reason_and_the_way_out() {
+        let output =
+            "building\nTried:  building images\nFailed: no docker client on the path\nNext:   install it\n";
+        assert_eq!(reason(output), "no docker client on the path (install it)");
+        assert_eq!(reason(""), "it gave no reason");
+    }
+
+    #[test]
+    fn tests_that_a_passed_step_left_out_are_reported() {
+        let output = std::env::temp_dir().join(format!("squall-skips-{}", std::process::id()));
+        fs::write(&output, "ran\nskipped: 41 tests of squall-edge: nginx is missing\n").unwrap();
+        let lines = skips(&Outcome { output: output.clone(), ..outcome(0, Status::Passed) });
+        fs::remove_file(&output).unwrap();
+        assert_eq!(lines, ["fmt: skipped 41 tests of squall-edge: nginx is missing"]);
+    }
+
+    #[test]
+    fn a_run_that_may_not_skip_fails_when_a_step_was_skipped() {
+        assert!(print(&[outcome(0, Status::Skipped)], false).is_ok());
+        assert!(print(&[outcome(0, Status::Skipped)], true).is_err());
+    }
+
+    #[test]
+    fn the_table_includes_steps_that_did_not_run() {
+        let text = table(&[outcome(0, Status::Failed), outcome(1, Status::Waiting)]);
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines[1], "fmt             failed       1.5 s  formatting");
-        assert_eq!(lines[2], "workflows       not run             workflow drift");
+        assert_eq!(lines[2], "words           not run             spelling and banned words");
     }
 }

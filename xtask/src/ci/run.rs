@@ -1,7 +1,7 @@
 //! Runs the chosen steps, each as a process of its own with its output in a file.
 
 use super::{
-    graph::{Place, startable},
+    graph::{Status, startable},
     report::Live,
     steps::Step,
 };
@@ -22,11 +22,10 @@ use std::{
 
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// How a step ended.
 pub struct Outcome {
     pub step: Step,
-    pub place: Place,
-    pub took: Duration,
+    pub status: Status,
+    pub elapsed: Duration,
     pub output: PathBuf,
 }
 
@@ -36,23 +35,24 @@ struct Child {
     started: Instant,
 }
 
-/// Runs until nothing runs and nothing can start.
+/// Runs until no step is running and none can start.
 ///
-/// One thread starts and waits for all of them: a step is told when the thread that started it ends.
+/// One thread starts and waits for all of them: a step is signalled when the thread that started
+/// it ends.
 pub fn all(world: &World, steps: &[Step], keep_going: bool, stop: &AtomicBool) -> Result<Vec<Outcome>> {
     let folder = world.build_folder().join("squall-ci");
-    fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+    fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
     let output = |step: &Step| folder.join(format!("{}.log", step.id));
-    let mut places = vec![Place::Waiting; steps.len()];
-    let mut took = vec![Duration::ZERO; steps.len()];
+    let mut statuses = vec![Status::Waiting; steps.len()];
+    let mut times = vec![Duration::ZERO; steps.len()];
     let mut running: Vec<Child> = Vec::new();
     let mut live = Live::new();
     loop {
-        for index in startable(steps, &places, keep_going) {
+        for index in startable(steps, &statuses, keep_going) {
             live.started(&steps[index]);
             let handle = start(world, &steps[index], File::create(output(&steps[index]))?)?;
             running.push(Child { index, handle, started: Instant::now() });
-            places[index] = Place::Running;
+            statuses[index] = Status::Running;
         }
         if running.is_empty() {
             break;
@@ -69,30 +69,35 @@ pub fn all(world: &World, steps: &[Step], keep_going: bool, stop: &AtomicBool) -
                 still.push(child);
                 continue;
             };
-            places[child.index] = match ended.status.code() {
-                Some(0) => Place::Passed,
-                Some(code) if code == Exit::NotRun as i32 => Place::Skipped,
-                _ => Place::Failed,
-            };
-            took[child.index] = child.started.elapsed();
-            live.ended(&steps[child.index], places[child.index], took[child.index]);
+            statuses[child.index] = status(ended.status.code());
+            times[child.index] = child.started.elapsed();
+            live.ended(&steps[child.index], statuses[child.index], times[child.index]);
         }
         running = still;
         live.show(running.iter().map(|child| (&steps[child.index], child.started.elapsed())));
     }
     live.clear();
-    let outcomes = steps.iter().zip(places).zip(took);
+    let outcomes = steps.iter().zip(statuses).zip(times);
     Ok(outcomes
-        .map(|((step, place), took)| Outcome { step: *step, place, took, output: output(step) })
+        .map(|((step, status), elapsed)| Outcome { step: *step, status, elapsed, output: output(step) })
         .collect())
 }
 
-/// A step has a process group of its own, so that all of it can be ended, and no terminal to ask on.
+/// A program that this machine does not have is a reason to skip, not a defect of the change.
+fn status(code: Option<i32>) -> Status {
+    match code {
+        Some(0) => Status::Passed,
+        Some(code) if code == Exit::NotRun as i32 || code == Exit::ToolMissing as i32 => Status::Skipped,
+        _ => Status::Failed,
+    }
+}
+
+/// A step gets its own process group, so that all of it can be ended, and no terminal.
 fn start(world: &World, step: &Step, output: File) -> Result<duct::Handle> {
     let xtask = std::env::current_exe().context("finding xtask itself")?;
     duct::cmd(xtask, step.command)
         .dir(&world.root)
-        // Says which repository is meant, as `cargo run` does.
+        // Names the repository, as `cargo run` does.
         .env("CARGO_MANIFEST_DIR", world.root.join("xtask"))
         .stdin_null()
         .stderr_to_stdout()
@@ -109,7 +114,7 @@ fn start(world: &World, step: &Step, output: File) -> Result<duct::Handle> {
 
 fn end(running: Vec<Child>) {
     for child in &running {
-        child.handle.pids().into_iter().for_each(process::end_group);
+        child.handle.pids().into_iter().for_each(|pid| process::end_group(pid, SIGTERM));
     }
     for child in running {
         let _ = child.handle.wait_timeout(Duration::from_secs(20));

@@ -1,4 +1,4 @@
-//! The steps, in the order a person would run them.
+//! The steps of `ci`, as data, in the order a person would run them.
 
 use crate::doctor::Provision;
 use serde::Serialize;
@@ -8,16 +8,16 @@ use serde::Serialize;
 pub struct Step {
     pub id: &'static str,
     pub title: &'static str,
-    /// Steps that must have passed before.
-    pub needs: &'static [&'static str],
-    /// What it keeps others from using meanwhile.
-    pub uses: &'static [Resource],
-    /// What is provided before anything starts.
-    pub provisions: &'static [Provision],
-    /// The arguments of `cargo xtask`.
-    pub command: &'static [&'static str],
     /// The workflow's job that runs it.
     pub job: Job,
+    /// The arguments of `cargo xtask`.
+    pub command: &'static [&'static str],
+    /// Steps that must pass first.
+    pub needs: &'static [&'static str],
+    /// Resources it occupies while it runs.
+    pub uses: &'static [Resource],
+    /// What is installed before the first step starts.
+    pub provisions: &'static [Provision],
 }
 
 /// Two steps that use the same resource never run at once.
@@ -40,31 +40,35 @@ pub enum Job {
     Docker,
 }
 
-use Provision::{Chromium, NpmPackages, Postgres};
+use Job::{Browser, Docker, Rust, Static, Web};
+use Provision::{Chromium, Nginx, NpmPackages, Postgres, Redis};
 use Resource::{Node, Target};
 
 #[rustfmt::skip]
-pub const STEPS: [Step; 20] = [
-    Step { id: "fmt", title: "formatting", needs: &[], uses: &[], provisions: &[NpmPackages], command: &["fmt", "--check"], job: Job::Static },
-    Step { id: "workflows", title: "workflow drift", needs: &[], uses: &[], provisions: &[], command: &["workflows", "check"], job: Job::Static },
-    Step { id: "docker-validate", title: "rules of Dockerfiles and Compose files", needs: &[], uses: &[], provisions: &[], command: &["docker", "validate"], job: Job::Static },
-    Step { id: "clippy", title: "lints of the Rust code", needs: &[], uses: &[Target], provisions: &[], command: &["lint", "rust"], job: Job::Static },
-    Step { id: "check", title: "types of the Rust code", needs: &[], uses: &[Target], provisions: &[], command: &["typecheck", "rust"], job: Job::Static },
-    Step { id: "queries", title: "SQL queries against the schema", needs: &["check"], uses: &[Target], provisions: &[Postgres], command: &["queries", "--check"], job: Job::Static },
-    Step { id: "tsc", title: "types of the web app", needs: &[], uses: &[Node], provisions: &[NpmPackages], command: &["typecheck", "web"], job: Job::Web },
-    Step { id: "lint-web", title: "lints of the web app", needs: &[], uses: &[Node], provisions: &[NpmPackages], command: &["lint", "web"], job: Job::Web },
-    Step { id: "test-web", title: "tests of the web app's components", needs: &[], uses: &[Node], provisions: &[NpmPackages], command: &["test", "web"], job: Job::Web },
-    Step { id: "build-web", title: "build of the web app", needs: &[], uses: &[Node], provisions: &[NpmPackages], command: &["build", "web"], job: Job::Web },
-    Step { id: "test-xtask", title: "tests of xtask", needs: &[], uses: &[Node], provisions: &[], command: &["test", "xtask"], job: Job::Rust },
-    Step { id: "build", title: "build of binaries and tests", needs: &[], uses: &[Target], provisions: &[], command: &["build", "rust"], job: Job::Rust },
-    Step { id: "lint-migrations", title: "lints of the migrations", needs: &["build"], uses: &[Target], provisions: &[], command: &["migrate", "lint"], job: Job::Rust },
-    Step { id: "migrations", title: "migrations make the declared schema", needs: &["build"], uses: &[Target], provisions: &[Postgres], command: &["migrate", "verify"], job: Job::Rust },
-    Step { id: "test-rust", title: "tests of the Rust code against PostgreSQL", needs: &["build"], uses: &[Target], provisions: &[Postgres], command: &["test", "rust"], job: Job::Rust },
-    Step { id: "openapi", title: "API description drift", needs: &["build"], uses: &[Target, Node], provisions: &[NpmPackages], command: &["openapi", "--check"], job: Job::Browser },
-    // It holds both resources: a browser that waits for a busy machine finds faults that are not there.
-    Step { id: "browser", title: "the whole stack in a browser", needs: &["build", "build-web"], uses: &[Target, Node], provisions: &[Postgres, NpmPackages, Chromium], command: &["test", "browser"], job: Job::Browser },
-    // Its compilers take both cores, too.
-    Step { id: "docker-build", title: "images within their budgets", needs: &[], uses: &[Target, Node], provisions: &[], command: &["docker", "build"], job: Job::Docker },
-    Step { id: "docker-probe", title: "each image starts, answers, stops", needs: &["docker-build"], uses: &[Target, Node], provisions: &[], command: &["docker", "probe"], job: Job::Docker },
-    Step { id: "docker-stack", title: "the stack in containers in a browser", needs: &["docker-build"], uses: &[Target, Node], provisions: &[NpmPackages, Chromium], command: &["test", "containers"], job: Job::Docker },
+pub const STEPS: &[Step] = &[
+    Step { id: "fmt", title: "formatting", job: Static, command: &["fmt", "--check"], needs: &[], uses: &[], provisions: &[NpmPackages] },
+    Step { id: "words", title: "spelling and banned words", job: Static, command: &["lint", "words"], needs: &[], uses: &[], provisions: &[] },
+    Step { id: "workflows", title: "workflow drift and lints", job: Static, command: &["workflows", "--check"], needs: &[], uses: &[], provisions: &[] },
+    Step { id: "dependencies", title: "licences, sources and duplicates", job: Static, command: &["lint", "dependencies"], needs: &[], uses: &[], provisions: &[] },
+    Step { id: "docker-validate", title: "Dockerfile and Compose rules", job: Static, command: &["docker", "validate"], needs: &[], uses: &[], provisions: &[] },
+    Step { id: "clippy", title: "Rust lints", job: Static, command: &["lint", "rust"], needs: &[], uses: &[Target], provisions: &[] },
+    Step { id: "rustdoc", title: "links in doc comments", job: Static, command: &["lint", "rustdoc"], needs: &["clippy"], uses: &[Target], provisions: &[] },
+    Step { id: "queries", title: "SQL queries against the schema", job: Static, command: &["queries", "--check"], needs: &["clippy"], uses: &[Target], provisions: &[Postgres] },
+    Step { id: "tsc", title: "web types", job: Web, command: &["typecheck", "web"], needs: &[], uses: &[Node], provisions: &[NpmPackages] },
+    Step { id: "lint-web", title: "web lints", job: Web, command: &["lint", "web"], needs: &[], uses: &[Node], provisions: &[NpmPackages] },
+    Step { id: "test-web", title: "web component tests", job: Web, command: &["test", "web"], needs: &[], uses: &[Node], provisions: &[NpmPackages] },
+    Step { id: "build-web", title: "web build", job: Web, command: &["build", "web"], needs: &[], uses: &[Node], provisions: &[NpmPackages] },
+    Step { id: "test-xtask", title: "xtask tests", job: Rust, command: &["test", "xtask"], needs: &[], uses: &[Node], provisions: &[] },
+    Step { id: "build", title: "binaries and tests", job: Rust, command: &["build", "rust"], needs: &[], uses: &[Target], provisions: &[] },
+    Step { id: "lint-migrations", title: "migration lints", job: Rust, command: &["migrate", "lint"], needs: &["build"], uses: &[Target], provisions: &[] },
+    Step { id: "migrations", title: "migrations produce the declared schema", job: Rust, command: &["migrate", "verify"], needs: &["build"], uses: &[Target], provisions: &[Postgres] },
+    Step { id: "test-rust", title: "Rust tests against PostgreSQL", job: Rust, command: &["test", "rust"], needs: &["build"], uses: &[Target], provisions: &[Postgres, Nginx, Redis] },
+    Step { id: "test-slow", title: "long proofs", job: Rust, command: &["test", "slow"], needs: &["build"], uses: &[Target], provisions: &[Postgres, Nginx, Redis] },
+    Step { id: "openapi", title: "API description drift", job: Browser, command: &["openapi", "--check"], needs: &["build"], uses: &[Target, Node], provisions: &[NpmPackages] },
+    // Both resources: on a busy machine a browser reports failures that are not there.
+    Step { id: "browser", title: "the whole stack in a browser", job: Browser, command: &["test", "browser"], needs: &["build", "build-web"], uses: &[Target, Node], provisions: &[Postgres, NpmPackages, Chromium] },
+    // Its compilers use both cores too.
+    Step { id: "docker-build", title: "images within their budgets", job: Docker, command: &["docker", "build"], needs: &[], uses: &[Target, Node], provisions: &[] },
+    Step { id: "docker-probe", title: "each image starts, answers, stops", job: Docker, command: &["docker", "probe"], needs: &["docker-build"], uses: &[Target, Node], provisions: &[] },
+    Step { id: "docker-stack", title: "the stack in containers", job: Docker, command: &["test", "containers"], needs: &["docker-build"], uses: &[Target, Node], provisions: &[NpmPackages, Chromium] },
 ];

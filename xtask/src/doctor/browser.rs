@@ -1,69 +1,56 @@
-//! The browser for tests: one that is there, else Debian's, else Playwright's own.
+//! The browser for tests: an installed one, else Debian's package, else Playwright's build.
 
+use super::{Provision, apt_install, is_root_on_debian};
 use crate::{
     build,
     failure::{Exit, Failure},
-    process,
     world::World,
 };
 use anyhow::Result;
-use std::{
-    env,
-    path::{Path, PathBuf},
-};
+use std::{env, path::PathBuf};
 use xshell::cmd;
 
 const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
-/// The one that CHROMIUM_PATH names, one on the path, or the one that Playwright has fetched.
+/// The browser that CHROMIUM_PATH names, one on the path, or the one that Playwright downloaded.
 pub fn find() -> Option<PathBuf> {
-    if let Some(named) = env::var_os("CHROMIUM_PATH").filter(|named| !named.is_empty()) {
-        return Some(PathBuf::from(named)).filter(|named| named.is_file());
+    if let Some(path) = env::var_os("CHROMIUM_PATH").filter(|path| !path.is_empty()) {
+        return Some(PathBuf::from(path)).filter(|path| path.is_file());
     }
     NAMES.iter().find_map(|name| which::which(name).ok()).or_else(playwrights_own)
 }
 
-/// The browser, fetched if need be.
-pub fn chromium(world: &World, say: &dyn Fn(&str)) -> Result<PathBuf> {
+/// The browser, installed if necessary.
+pub fn chromium(world: &World, print: &dyn Fn(&str)) -> Result<PathBuf> {
     if let Some(found) = find() {
         return Ok(found);
     }
-    let tried = "finding a Chromium for the browser tests";
-    let next = "install Chromium and put it on the path, or set CHROMIUM_PATH to it (Debian: apt-get install chromium)";
-    if env::var_os("CHROMIUM_PATH").is_some_and(|named| !named.is_empty()) {
-        let failure = Failure::new(tried, "CHROMIUM_PATH names a file that is not there", next);
-        return Err(failure.exit(Exit::ToolMissing).into());
+    let missing = |wrong: &str| {
+        let next = "install Chromium and put it on the path (Debian: apt-get install chromium \
+                    fonts-liberation), or set CHROMIUM_PATH to it";
+        Failure::new("finding Chromium for the browser tests", wrong, next).exit(Exit::ToolMissing)
+    };
+    if env::var_os("CHROMIUM_PATH").is_some_and(|path| !path.is_empty()) {
+        return Err(missing("CHROMIUM_PATH names a file that does not exist").into());
     }
-    if process::is_root() && Path::new("/etc/debian_version").exists() {
-        say("fetching Chromium: Debian's package chromium, signed by Debian, with apt-get");
-        let shell = world.shell()?;
-        let apt =
-            cmd!(shell, "apt-get install --yes --quiet --no-install-recommends chromium fonts-liberation");
-        world.run(
-            apt.env("DEBIAN_FRONTEND", "noninteractive"),
-            "run `apt-get update`, then the command again; or set CHROMIUM_PATH to a Chromium",
-        )?;
+    if is_root_on_debian() {
+        apt_install(world, Provision::Chromium.packages())?;
     } else {
-        build::node_modules(world, say)?;
-        say(
-            "fetching Chromium: the build that Playwright pins, by the version in web/package-lock.json, with npx",
-        );
+        build::node_modules(world, print)?;
+        print("downloading Chromium: Playwright's build, pinned in web/package-lock.json");
         let shell = world.web_shell()?;
-        world.run(cmd!(shell, "npx playwright install chromium"), next)?;
+        if cmd!(shell, "npx playwright install chromium").run().is_err() {
+            return Err(missing("Chromium is missing, and Playwright could not download it").into());
+        }
     }
-    find().ok_or_else(|| {
-        Failure::new(tried, "it is not there after it was installed", next).exit(Exit::ToolMissing).into()
-    })
+    find().ok_or_else(|| missing("Chromium is missing after its installation").into())
 }
 
 /// `<cache>/ms-playwright/chromium-1234/chrome-linux/chrome`, the newest of several.
 fn playwrights_own() -> Option<PathBuf> {
     let home = PathBuf::from(env::var_os("HOME")?);
-    let usual = if cfg!(target_os = "macos") {
-        home.join("Library/Caches/ms-playwright")
-    } else {
-        home.join(".cache/ms-playwright")
-    };
+    let caches = if cfg!(target_os = "macos") { "Library/Caches" } else { ".cache" };
+    let usual = home.join(caches).join("ms-playwright");
     let folder = env::var_os("PLAYWRIGHT_BROWSERS_PATH").map_or(usual, PathBuf::from);
     let mut builds: Vec<_> = folder.read_dir().ok()?.flatten().map(|entry| entry.path()).collect();
     builds.sort();

@@ -1,10 +1,10 @@
-//! One line of the table for each tool.
+//! The checks of `doctor`: one line of the table per tool.
 
 use super::{Provision, browser};
 use crate::{
     build,
     docker::engine::{Absent, Engine},
-    failure::Failure,
+    failure,
     postgres::{self, Postgres},
     tools::{Tools, is_at_least, version_of},
     world::World,
@@ -17,13 +17,13 @@ use std::process::Command;
 pub struct Check {
     pub tool: &'static str,
     pub needed: String,
-    /// Its version or place.
+    /// Its version or path.
     pub found: Option<String>,
     pub ok: bool,
     /// Squall runs without it.
     pub optional: bool,
     pub how: String,
-    /// What `--fix` does about it.
+    /// What `--fix` installs.
     pub provision: Option<Provision>,
 }
 
@@ -66,7 +66,7 @@ fn tool(program: &'static str, arguments: &[&str], minimum: &str, how: &str) -> 
     let found = version_of(program, arguments);
     let ok = found.as_deref().is_some_and(|found| minimum.is_empty() || is_at_least(found, minimum));
     let needed = if minimum.is_empty() { "any".into() } else { format!("≥ {minimum}") };
-    // `pip 23.2.1 from /a/long/path` says enough with its first words.
+    // `pip 23.2.1 from /a/long/path`: the version is enough.
     let found = found.map(|found| found.split(" from ").next().unwrap_or(&found).to_owned());
     Check { tool: program, needed, found, ok, optional: false, how: how.into(), provision: None }
 }
@@ -84,14 +84,14 @@ fn postgres(world: &World, tools: &Tools) -> Check {
         provision: (!ok).then_some(Provision::Postgres),
     };
     if postgres::given_url().is_some() {
-        return check(Some("the server that DATABASE_URL names".into()), true, how.into());
+        return check(Some("the server named by DATABASE_URL".into()), true, how.into());
     }
     match Postgres::find(world) {
         Ok(Some(postgres)) => {
             check(Some(format!("{} in {}", postgres.version, postgres.bin.display())), true, how.into())
         }
         Ok(None) => check(None, false, how.into()),
-        Err(error) => check(None, false, Failure::from_error(error, "doctor").next_step().to_owned()),
+        Err(error) => check(None, false, failure::of_command(error, "doctor").next),
     }
 }
 
@@ -128,16 +128,17 @@ fn chromium() -> Check {
 }
 
 fn redis() -> Check {
-    let how = "only for the tests of shared limits and live updates; Debian: apt-get install redis-server";
-    Check { optional: true, ..tool("redis-server", &["--version"], "", how) }
+    let how = "only for tests of shared limits and live updates; Debian: apt-get install redis-server";
+    let provision = Some(Provision::Redis);
+    Check { optional: true, provision, ..tool("redis-server", &["--version"], "", how) }
 }
 
-/// It says its version on standard error, and stands where the path of an ordinary user does not lead.
+/// It prints its version to standard error, and is outside an ordinary user's path on Debian.
 fn nginx() -> Check {
     let ask = |program| Command::new(program).arg("-v").output().ok();
     let output = ask("nginx").or_else(|| ask("/usr/sbin/nginx"));
-    let said = output.map(|output| String::from_utf8_lossy(&output.stderr).trim().to_owned());
-    let found = said.and_then(|said| said.strip_prefix("nginx version: nginx/").map(str::to_owned));
+    let printed = output.map(|output| String::from_utf8_lossy(&output.stderr).trim().to_owned());
+    let found = printed.and_then(|line| line.strip_prefix("nginx version: nginx/").map(str::to_owned));
     Check {
         tool: "nginx",
         needed: "≥ 1.22, for tests".into(),
@@ -145,7 +146,7 @@ fn nginx() -> Check {
         found,
         optional: true,
         how: "Debian: apt-get install nginx-light".into(),
-        provision: None,
+        provision: Some(Provision::Nginx),
     }
 }
 

@@ -13,7 +13,7 @@ use std::{
     process::Command,
 };
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     pub name: String,
     pub uid: u32,
@@ -69,7 +69,9 @@ impl Account {
 /// Where the server's files go: `wanted`, or a folder below `fallback` when its user cannot reach `wanted`.
 pub fn reachable_place(wanted: &Path, fallback: &str, account: Option<&Account>) -> PathBuf {
     match account {
-        Some(account) if !account.reaches(wanted) => Path::new(fallback).join(&fingerprint(&wanted)[..12]),
+        Some(account) if !account.reaches(wanted) => {
+            Path::new(fallback).join(&fingerprint(&wanted.to_string_lossy())[..12])
+        }
         _ => wanted.to_owned(),
     }
 }

@@ -11,6 +11,7 @@ use crate::{
     process::{ProcessId, SIGINT},
 };
 use anyhow::{Context, Result};
+use squall_base::random;
 use std::{
     fs,
     io::Write,
@@ -52,7 +53,7 @@ pub fn create(postgres: &Postgres, home: &Path, durable: bool) -> Result<Cluster
         account.run(&mut copy);
     }
     finish(&mut copy, "check the free space there, then run the command again")?;
-    let password = files::secret()?;
+    let password = random::token();
     files::replace(&secret, &password)?;
     set_password(postgres, &aside, &password)?;
     if durable {
@@ -100,8 +101,8 @@ fn serves(pid: u32, data: &Path) -> bool {
 
 /// The template of this version, made by the first who needs it.
 fn template(postgres: &Postgres) -> Result<PathBuf> {
-    let name =
-        format!("template-{}", &fingerprint(&(&postgres.bin, &postgres.version, &postgres.account, 1))[..12]);
+    let (bin, version, account) = (&postgres.bin, &postgres.version, &postgres.account);
+    let name = format!("template-{}", &fingerprint(&format!("{bin:?} {version} {account:?} 1"))[..12]);
     // Under root the cache folder may be one that only root can enter.
     let cache = reachable_place(&postgres.cache, "/var/cache/squall", postgres.account.as_ref());
     let home = cache.join(name);
@@ -116,7 +117,7 @@ fn template(postgres: &Postgres) -> Result<PathBuf> {
     make_folder(&home, postgres.account.as_ref())?;
     // initdb insists on a password; each copy gets another one, so that nobody needs to know this one.
     let password = home.join("password");
-    files::replace(&password, &files::secret()?)?;
+    files::replace(&password, &random::token())?;
     if let Some(account) = &postgres.account {
         account.give(&password)?;
     }

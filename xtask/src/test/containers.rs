@@ -10,17 +10,17 @@ use crate::{
     doctor,
     failure::Failure,
     http, ports,
-    up::{compose::stack::ComposeStack, state::StateFolder},
+    stack::{self, state::StateFolder},
     world::World,
 };
-use anyhow::{Context, Result};
+use anyhow::Result;
 use std::{fs, path::PathBuf, process::Command};
 use xshell::cmd;
 
 const TRIED: &str = "testing the stack in containers";
 
 pub fn run(world: &World, arguments: &[String]) -> Result<()> {
-    let engine = Engine::for_step(TRIED)?;
+    Engine::for_step(TRIED)?;
     let folder = StateFolder(world.build_folder().join("squall-containers"));
     let stack = Stack { world, watched: folder.0.join("watched"), port: ports::any()?, folder };
     stack.xtask(&["down", "--delete-data"])?;
@@ -28,7 +28,7 @@ pub fn run(world: &World, arguments: &[String]) -> Result<()> {
     let _ = fs::remove_dir_all(&stack.watched);
     fs::create_dir_all(&stack.watched)?;
     // Whatever happens, nothing of it stays up; the logs of what failed were shown before.
-    let tested = stack.test(&engine, arguments);
+    let tested = stack.test(arguments);
     let gone = stack.xtask(&["down", "--delete-data"]);
     tested.and(gone)
 }
@@ -41,21 +41,21 @@ struct Stack<'a> {
 }
 
 impl Stack<'_> {
-    fn test(&self, engine: &Engine, arguments: &[String]) -> Result<()> {
+    fn test(&self, arguments: &[String]) -> Result<()> {
         self.xtask(&["up", "--docker", "--detach"])?;
-        self.journey(engine, arguments)?;
-        self.check(engine, "after the journey")?;
+        self.journey(arguments)?;
+        self.check("after the journey")?;
         self.xtask(&["restart"])?;
-        self.check(engine, "after a restart")?;
+        self.check("after a restart")?;
         self.xtask(&["down"])?;
         self.xtask(&["up", "--docker", "--detach"])?;
-        self.check(engine, "after down and up")
+        self.check("after down and up")
     }
 
-    fn journey(&self, engine: &Engine, arguments: &[String]) -> Result<()> {
+    fn journey(&self, arguments: &[String]) -> Result<()> {
         let chromium = doctor::chromium(self.world, &|line| eprintln!("{line}"))?;
         build::node_modules(self.world, &|line| eprintln!("{line}"))?;
-        let link = self.stack()?.setup_link(engine)?.unwrap_or_default();
+        let link = stack::open(self.world, &self.folder)?.setup_link()?.unwrap_or_default();
         let shell = self.world.web_shell()?;
         let npm = cmd!(shell, "npm run --silent test:browser -- {arguments...}")
             .env("CHROMIUM_PATH", chromium)
@@ -66,7 +66,7 @@ impl Stack<'_> {
     }
 
     /// The edge answers for the api, and the admin is there.
-    fn check(&self, engine: &Engine, when: &str) -> Result<()> {
+    fn check(&self, when: &str) -> Result<()> {
         let answer = http::get(self.port, "/api/v1/setup");
         let next = "see what the containers say with `cargo xtask logs --state target/squall-containers`";
         match answer {
@@ -81,7 +81,7 @@ impl Stack<'_> {
                 );
             }
         }
-        if self.stack()?.setup_link(engine)?.is_some() {
+        if stack::open(self.world, &self.folder)?.setup_link()?.is_some() {
             return Err(Failure::new(
                 TRIED,
                 format!("{when} the admin is gone: the data were not kept"),
@@ -91,10 +91,6 @@ impl Stack<'_> {
         }
         println!("{when}: the edge answers, and the data are there");
         Ok(())
-    }
-
-    fn stack(&self) -> Result<ComposeStack> {
-        ComposeStack::load(&self.folder)?.context("the stack in containers is not up")
     }
 
     fn url(&self) -> String {

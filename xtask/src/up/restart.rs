@@ -1,36 +1,28 @@
-//! `restart`: the same plan once more, for one service or all of them.
+//! `restart`: restart one service or all of them, and wait until they are healthy.
 
-use super::{
-    Place,
-    compose::{self, stack::ComposeStack},
-    service::Plan,
-    stop_signal,
-    wait::{self, Started},
+use crate::{
+    process::stop_signal,
+    stack::{StackOptions, choose_services, open, wait_until_healthy},
+    world::World,
 };
-use crate::{failure::Failure, world::World};
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// The service, as `ps` names it; all of them without it.
+    /// Service, as `ps` lists it [default: all]
     service: Option<String>,
     #[command(flatten)]
-    place: Place,
+    stack: StackOptions,
 }
 
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
-    let folder = arguments.place.folder(world)?;
+    let folder = arguments.stack.folder(world)?;
     let _lock = folder.lock()?;
-    if let Some(stack) = ComposeStack::load(&folder)? {
-        return compose::restart(&stack, &folder, arguments.service.as_deref());
+    let mut stack = open(world, &folder)?;
+    let service = arguments.service.as_deref();
+    if stack.is_running()? {
+        choose_services(stack.services(), service)?;
     }
-    super::report_leftovers(&folder)?;
-    if folder.supervisor()?.is_none() {
-        let tried = format!("restarting {}", arguments.service.as_deref().unwrap_or("the stack"));
-        return Err(Failure::new(tried, "nothing runs", "start the stack with `cargo xtask up`").into());
-    }
-    let mut plan = Plan::read(&folder.plan())?.context("the stack runs without a plan")?;
-    plan.ask_restart(arguments.service.as_deref())?;
-    plan.write(&folder.plan())?;
-    wait::until_healthy(&folder, &plan, &*stop_signal()?, Started::Before)
+    stack.restart(service)?;
+    wait_until_healthy(&mut *stack, &*stop_signal()?)
 }

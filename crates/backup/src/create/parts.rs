@@ -1,4 +1,4 @@
-//! The files of a backup: two archives of pg_dump, and one file for each large table.
+//! The files of a backup: two archives of pg_dump, and one file per large table.
 
 use super::{
     Request,
@@ -7,7 +7,7 @@ use super::{
 use crate::{
     manifest::{BackupId, CopyFormat, FileEntry, FileKind, TableRows},
     postgres::{self, qualified, quoted},
-    stream::{self, Sealed},
+    stream::{self, StoredFile},
 };
 use anyhow::{Context, Result};
 use futures_util::TryStreamExt;
@@ -16,17 +16,17 @@ use std::{
     sync::atomic::{AtomicI64, Ordering},
 };
 
-/// A file to be written.
+/// A file to write.
 #[derive(Debug)]
 pub struct Part {
     name: String,
     kind: FileKind,
-    /// pg_dump's; empty for a table.
+    /// Of pg_dump; empty for a table.
     arguments: Vec<String>,
 }
 
-/// Cuts the database into parts, the longest first, so that the last job to end is a short one.
-pub fn cut(snapshot: &Snapshot, split_above: u64) -> Vec<Part> {
+/// Divides the database into parts, longest first, so that the last job to end is a short one.
+pub fn divide(snapshot: &Snapshot, split_above: u64) -> Vec<Part> {
     let is_large = |table: &&Table| {
         u64::try_from(table.bytes).is_ok_and(|bytes| bytes > split_above) && !table.columns.is_empty()
     };
@@ -37,10 +37,10 @@ pub fn cut(snapshot: &Snapshot, split_above: u64) -> Vec<Part> {
     parts
 }
 
-/// A file that was written, and how many rows went into it when it is that of a table.
+/// A file that was written, and the number of its rows if it is a table.
 pub type Written = (FileEntry, Option<TableRows>);
 
-/// The tables that have a file of their own; their rows are counted on the way.
+/// The tables with files of their own, whose rows are counted while they are written.
 pub fn tables_of(parts: &[Part]) -> BTreeSet<(String, String)> {
     let table = |part: &Part| match &part.kind {
         FileKind::Table { schema, table, .. } => Some((schema.clone(), table.clone())),
@@ -56,7 +56,11 @@ pub async fn write(request: &Request<'_>, id: &BackupId, exported: &str, part: &
     let (sealed, rows) = match copy_statement(&part.kind) {
         None => {
             let source = postgres::output(request.programs, request.server, "pg_dump", &part.arguments)?;
-            (stream::seal(request.store, &path, source, request.recipients, request.stop, tick).await?, None)
+            (
+                stream::write_file(request.store, &path, source, request.recipients, request.stop, tick)
+                    .await?,
+                None,
+            )
         }
         Some(copy) => {
             let (sealed, messages) = copy_out(request, &path, exported, &copy, tick).await?;
@@ -67,8 +71,8 @@ pub async fn write(request: &Request<'_>, id: &BackupId, exported: &str, part: &
     Ok((sealed.entry(&part.name, part.kind.clone()), rows))
 }
 
-/// The server sends each row in a message of its own, as its protocol promises. In binary the end of the data is
-/// one message more.
+/// The protocol of PostgreSQL sends each row in a message of its own. The binary format has one
+/// more at the end.
 fn rows_of(kind: &FileKind, messages: i64) -> Option<TableRows> {
     let FileKind::Table { schema, table, format, .. } = kind else { return None };
     let rows = match format {
@@ -84,7 +88,7 @@ async fn copy_out(
     exported: &str,
     copy: &str,
     tick: impl Fn(u64),
-) -> Result<(Sealed, i64)> {
+) -> Result<(StoredFile, i64)> {
     let mut connection = request.server.connect().await?;
     postgres::execute(&mut connection, "begin isolation level repeatable read read only").await?;
     let adopt = format!("set transaction snapshot {}", postgres::literal(exported));
@@ -96,7 +100,8 @@ async fn copy_out(
             messages.fetch_add(1, Ordering::Relaxed);
         })
         .map_err(|error| anyhow::Error::new(error).context(format!("running `{copy}`")));
-    let sealed = stream::seal(request.store, path, rows, request.recipients, request.stop, tick).await?;
+    let sealed =
+        stream::write_file(request.store, path, rows, request.recipients, request.stop, tick).await?;
     Ok((sealed, messages.load(Ordering::Relaxed)))
 }
 
@@ -110,7 +115,7 @@ fn data(snapshot: &Snapshot, large: &[&Table]) -> Part {
 fn archive(name: &str, kind: FileKind, sections: &[&str], snapshot: &Snapshot) -> Part {
     let mut arguments = vec![
         "--format=custom".to_owned(),
-        // Our own compression is five times faster than the gzip of pg_dump.
+        // zstd is five times faster than the gzip of pg_dump.
         "--compress=0".to_owned(),
         format!("--snapshot={}", snapshot.exported),
         "--lock-wait-timeout=60s".to_owned(),

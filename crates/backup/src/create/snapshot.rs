@@ -1,7 +1,7 @@
-//! The snapshot that all parts of a backup read, and what is known about the database in it.
+//! The snapshot that all parts of a backup read, and facts about the database in it.
 
 use crate::{
-    failure::Failure,
+    failure::failure,
     manifest::{CopyFormat, DatabaseFacts, ServerFacts, TableRows},
     postgres::{self, Server, qualified},
     stream::Stop,
@@ -10,10 +10,10 @@ use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Row};
 
-/// A snapshot, alive as long as its connection.
+/// A snapshot, valid as long as its connection.
 pub struct Snapshot {
     pub connection: PgConnection,
-    /// The name under which other connections read it.
+    /// Its name, for other connections.
     pub exported: String,
     pub taken_at: DateTime<Utc>,
     pub server: ServerFacts,
@@ -22,13 +22,13 @@ pub struct Snapshot {
     pub tables: Vec<Table>,
 }
 
-/// A table that holds rows itself: an ordinary one or a leaf partition.
+/// A table with rows of its own: an ordinary table or a leaf partition.
 #[derive(Debug, Clone)]
 pub struct Table {
     pub schema: String,
     pub name: String,
     pub bytes: i64,
-    /// Without generated columns, which are computed again.
+    /// Without generated columns, which a restore computes.
     pub columns: Vec<String>,
     pub format: CopyFormat,
 }
@@ -37,7 +37,7 @@ impl Snapshot {
     pub async fn take(server: &Server) -> Result<Self> {
         let mut connection = server.connect().await?;
         postgres::execute(&mut connection, "begin isolation level repeatable read read only").await?;
-        // Even asking for the size of a table waits for its lock.
+        // Even reading the size of a table waits for its lock.
         postgres::execute(&mut connection, "set local lock_timeout = '60s'").await?;
         let exported = postgres::value(&mut connection, "select pg_export_snapshot()").await?;
         let taken_at = postgres::value(&mut connection, "select now()").await?;
@@ -48,7 +48,7 @@ impl Snapshot {
         Ok(Self { connection, exported, taken_at, server, database, tables })
     }
 
-    /// About the plain bytes to come: what the tables take on disk.
+    /// An estimate of the plain bytes: the size of the tables on disk.
     pub fn estimated_bytes(&self) -> u64 {
         self.tables.iter().map(|table| u64::try_from(table.bytes).unwrap_or_default()).sum()
     }
@@ -63,14 +63,14 @@ pub async fn count<'a>(
     let mut counted = Vec::new();
     for (schema, name) in tables {
         let query = format!("select count(*) from only {}", qualified(schema, name));
-        let rows = stop.or(postgres::value(connection, &query)).await.inspect_err(|_| stop.ask())?;
+        let rows = stop.or(postgres::value(connection, &query)).await.inspect_err(|_| stop.request())?;
         counted.push(TableRows { schema: schema.to_owned(), name: name.to_owned(), rows });
     }
     counted.sort_by(|one, other| (&one.schema, &one.name).cmp(&(&other.schema, &other.name)));
     Ok(counted)
 }
 
-/// Keeps the tables from being dropped or changed before pg_dump has locked them too.
+/// Prevents changes to the tables before pg_dump has locked them too.
 async fn lock(connection: &mut PgConnection, tables: &[Table]) -> Result<()> {
     if tables.is_empty() {
         return Ok(());
@@ -82,10 +82,10 @@ async fn lock(connection: &mut PgConnection, tables: &[Table]) -> Result<()> {
 }
 
 fn locked_out(error: &anyhow::Error) -> anyhow::Error {
-    Failure::new(
+    failure(
         "reading and locking the tables",
         format!("{error:#}"),
-        "when it was a lock, another session holds it, perhaps a migration: run the command again when it is done",
+        "if another session holds a lock, perhaps a migration, run the command again when that has ended",
     )
 }
 
@@ -93,7 +93,7 @@ async fn tables(connection: &mut PgConnection) -> Result<Vec<Table>> {
     let rows = sqlx::query(TABLES)
         .fetch_all(connection)
         .await
-        .map_err(|error| locked_out(&postgres::said(error)))?;
+        .map_err(|error| locked_out(&postgres::server_error(error)))?;
     rows.into_iter()
         .map(|row| {
             let binary: bool = row.try_get("is_binary_safe")?;
@@ -115,9 +115,11 @@ async fn server_facts(connection: &mut PgConnection) -> Result<ServerFacts> {
 }
 
 async fn database_facts(connection: &mut PgConnection) -> Result<DatabaseFacts> {
-    // The columns of pg_database differ between versions; as JSON they are read by name.
-    let row =
-        sqlx::query(DATABASE).fetch_one(&mut *connection).await.context("reading about the database")?;
+    // The columns of pg_database differ between versions, so they are read by name from JSON.
+    let row = sqlx::query(DATABASE)
+        .fetch_one(&mut *connection)
+        .await
+        .context("reading facts about the database")?;
     let catalog: serde_json::Value = row.try_get("catalog")?;
     let text = |name: &str| catalog.get(name).and_then(|value| value.as_str()).map(str::to_owned);
     let provider = match text("datlocprovider").as_deref() {
@@ -141,7 +143,7 @@ async fn database_facts(connection: &mut PgConnection) -> Result<DatabaseFacts> 
     })
 }
 
-/// What a restored database must have as many of.
+/// Numbers that a restored database must have in common with the original.
 pub struct Structure {
     pub valid_indexes: i64,
     pub valid_constraints: i64,
@@ -153,7 +155,7 @@ pub async fn structure(connection: &mut PgConnection) -> Result<Structure> {
     Ok(Structure { valid_indexes: row.try_get(0)?, valid_constraints: row.try_get(1)? })
 }
 
-/// The newest migration that succeeded; none in a database without migrations.
+/// The newest migration that succeeded; `None` in a database without migrations.
 pub async fn schema_version(connection: &mut PgConnection) -> Result<Option<i64>> {
     let migrated = "select to_regclass('_sqlx_migrations') is not null";
     if !postgres::value::<bool>(&mut *connection, migrated).await? {
@@ -162,8 +164,9 @@ pub async fn schema_version(connection: &mut PgConnection) -> Result<Option<i64>
     postgres::value(connection, "select max(version) from _sqlx_migrations where success").await
 }
 
-/// Tables that hold rows. Binary COPY is for types whose bytes mean the same in every database: not those
-/// with object ids in them (reg…, composites, arrays of our own types), which go as text.
+/// Tables with rows of their own. Binary COPY is limited to types whose bytes mean the same in
+/// every database. Types that contain object ids (reg…, composites, arrays of user-defined types)
+/// are copied as text.
 const TABLES: &str = r"
 select n.nspname::text as schema, c.relname::text as name, pg_table_size(c.oid) as bytes,
     array(

@@ -1,11 +1,11 @@
-//! Where the server is and who we are there. The password goes into the environment of children only.
+//! The address of the server. The password is passed on only in the environment of child processes.
 
-use crate::failure::Failure;
+use crate::failure::failure;
 use anyhow::{Context, Result};
 use sqlx::{ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
 use std::{fmt, net::IpAddr, str::FromStr};
 
-/// What DATABASE_URL says.
+/// The server and database of DATABASE_URL.
 #[derive(Clone)]
 pub struct Server {
     options: PgConnectOptions,
@@ -16,7 +16,7 @@ pub struct Server {
 
 impl fmt::Debug for Server {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Server({})", self.place())
+        write!(formatter, "Server({})", self.location())
     }
 }
 
@@ -24,12 +24,13 @@ impl Server {
     /// Reads `postgres://user:password@host:port/database`.
     ///
     /// # Errors
-    /// When it is no such address. It is not repeated, as it may hold a password.
+    /// When the address is malformed. The message does not repeat it, because it may contain a
+    /// password.
     pub fn parse(url: &str) -> Result<Self> {
         let options = PgConnectOptions::from_str(url).ok().context(
-            "DATABASE_URL is not a PostgreSQL address. It reads postgres://user:password@host:port/database",
+            "DATABASE_URL is not a PostgreSQL address of the form postgres://user:password@host:port/database",
         )?;
-        // Backups count, dump and wait for as long as it takes.
+        // Counting, dumping and waiting may take long.
         let options = options.application_name("squall-backup").options([
             ("statement_timeout", "0"),
             ("idle_in_transaction_session_timeout", "0"),
@@ -42,7 +43,7 @@ impl Server {
         Ok(Self { options: options.database(&database), password, ssl, database })
     }
 
-    /// The database.
+    /// The name of the database.
     pub fn database(&self) -> &str {
         &self.database
     }
@@ -52,20 +53,20 @@ impl Server {
         Self { options: self.options.clone().database(name), database: name.to_owned(), ..self.clone() }
     }
 
-    /// Whether it is reached over TCP on this machine.
+    /// Whether it is a TCP address of this machine.
     pub(super) fn is_loopback(&self) -> bool {
         let host = self.options.get_host();
         let is_address = host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
         self.options.get_socket().is_none() && (is_address || host == "localhost")
     }
 
-    /// The same database through a socket in this folder.
+    /// The same database through the socket in this folder.
     pub(super) fn at_socket(&self, folder: &str, port: u16) -> Self {
         Self { options: self.options.clone().socket(folder).port(port), ..self.clone() }
     }
 
     /// The address without user and password.
-    pub fn place(&self) -> String {
+    pub fn location(&self) -> String {
         match self.options.get_socket() {
             Some(socket) => format!("{} in {}", self.database, socket.display()),
             None => format!("{} on {}:{}", self.database, self.options.get_host(), self.options.get_port()),
@@ -79,10 +80,10 @@ impl Server {
     pub async fn connect(&self) -> Result<PgConnection> {
         let mut connection =
             self.options.clone().disable_statement_logging().connect().await.map_err(|error| {
-                Failure::new(
-                    format!("connecting to the database {}", self.place()),
+                failure(
+                    format!("connecting to the database {}", self.location()),
                     &error,
-                    "check that PostgreSQL runs and that DATABASE_URL is right, then run the command again",
+                    "check that PostgreSQL is running and that DATABASE_URL is correct, then run the command again",
                 )
             })?;
         let settings = "set datestyle = 'ISO'; set intervalstyle = 'postgres'; set extra_float_digits = 3; \
@@ -100,23 +101,23 @@ impl Server {
         let mut connection = self.connect().await?;
         let version =
             super::value(&mut connection, "select current_setting('server_version_num')::int").await?;
-        connection.close().await.context("leaving the server")?;
+        connection.close().await.context("closing the connection")?;
         Ok(version)
     }
 
-    /// Connects to a database from which others can be made, renamed and dropped. It is always the same
-    /// one, as advisory locks count within a database.
+    /// Connects to the maintenance database, from which others are created, renamed and dropped. It
+    /// is always the same one, because advisory locks are local to a database.
     ///
     /// # Errors
-    /// When neither `postgres` nor `template1` takes the connection.
-    pub async fn connect_aside(&self) -> Result<PgConnection> {
+    /// When neither `postgres` nor `template1` accepts the connection.
+    pub async fn connect_maintenance(&self) -> Result<PgConnection> {
         match self.with_database("postgres").connect().await {
             Ok(connection) => Ok(connection),
             Err(error) => self.with_database("template1").connect().await.map_err(|_| error),
         }
     }
 
-    /// What pg_dump and pg_restore read from their environment.
+    /// The variables for pg_dump and pg_restore.
     pub(super) fn environment(&self) -> Vec<(&'static str, String)> {
         let host = match self.options.get_socket() {
             Some(socket) => socket.display().to_string(),
@@ -158,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_password_is_taken_from_the_address_and_never_shown() -> Result<()> {
+    fn the_password_is_read_from_the_address_and_never_shown() -> Result<()> {
         for (url, password) in [
             ("postgres://me:p%40ss@host:5433/db", Some("p@ss")),
             ("postgres://me@host/db", None),
@@ -173,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_and_tls_settings_reach_the_children() -> Result<()> {
+    fn child_processes_get_the_socket_and_the_tls_settings() -> Result<()> {
         let environment = Server::parse("postgres:///db?host=/run/pg&user=me&sslmode=require")?.environment();
         assert!(environment.contains(&("PGHOST", "/run/pg".to_owned())), "{environment:?}");
         assert!(environment.contains(&("PGSSLMODE", "require".to_owned())), "{environment:?}");

@@ -1,7 +1,7 @@
-//! pg_dump and pg_restore as children. Their words on standard error become part of our error.
+//! pg_dump and pg_restore as child processes. Their standard error becomes part of an error.
 
 use super::Server;
-use crate::failure::Failure;
+use crate::failure::failure;
 use anyhow::{Context, Result};
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, stream};
@@ -16,8 +16,8 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// Of what a child says on standard error the end is kept: the reason stands there.
-const SAID_LIMIT: usize = 4_000;
+/// Only the end of standard error is kept, because the reason is there.
+const STDERR_LIMIT: usize = 4_000;
 const READ: usize = 256 * 1024;
 
 /// The folder of PostgreSQL's programs.
@@ -27,54 +27,55 @@ pub struct Programs {
 }
 
 impl Programs {
-    /// Finds pg_dump and pg_restore in a folder, or on the PATH, and checks that they are not older than
-    /// the server (`server_version_num`), since an older pg_dump refuses.
+    /// Finds pg_dump and pg_restore in a folder or on the PATH, and checks that they are not older
+    /// than the server (`server_version_num`): an older pg_dump refuses to work.
     ///
     /// # Errors
-    /// When one is missing or too old. The error says what to install or to set.
+    /// When one is missing or too old, with what to install or set.
     pub async fn find(folder: Option<PathBuf>, server_version_number: i32) -> Result<Self> {
         let programs = Self { folder };
         for name in ["pg_dump", "pg_restore"] {
-            programs.must_have(name, server_version_number / 10_000).await?;
+            programs.require(name, server_version_number / 10_000).await?;
         }
         Ok(programs)
     }
 
-    /// The same with one program that needs no server.
+    /// Finds one program that works without a server.
     ///
     /// # Errors
     /// As [`Programs::find`].
     pub async fn find_one(folder: Option<PathBuf>, name: &str, server_version_number: i32) -> Result<Self> {
         let programs = Self { folder };
-        programs.must_have(name, server_version_number / 10_000).await?;
+        programs.require(name, server_version_number / 10_000).await?;
         Ok(programs)
     }
 
-    async fn must_have(&self, name: &str, needed: i32) -> Result<()> {
+    async fn require(&self, name: &str, needed: i32) -> Result<()> {
         let found = self.major_version(name).await.map_err(|wrong| self.missing(name, needed, &wrong))?;
         if found < needed {
-            let wrong = format!("it is of PostgreSQL {found}, older than the server, which is {needed}");
+            let wrong =
+                format!("it belongs to PostgreSQL {found}, which is older than the server ({needed})");
             return Err(self.missing(name, needed, &wrong));
         }
         Ok(())
     }
 
     async fn major_version(&self, name: &str) -> Result<i32, String> {
-        let asked = Command::new(self.path(name)).arg("--version").stdin(Stdio::null()).output().await;
-        let answer = asked.map_err(|error| error.to_string())?;
+        let output = Command::new(self.path(name)).arg("--version").stdin(Stdio::null()).output().await;
+        let answer = output.map_err(|error| error.to_string())?;
         let answer = String::from_utf8_lossy(&answer.stdout).into_owned();
         let number = answer.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()));
         let digits: String = number.unwrap_or_default().chars().take_while(char::is_ascii_digit).collect();
-        digits.parse().map_err(|_| format!("it does not say its version but {:?}", answer.trim()))
+        digits.parse().map_err(|_| format!("it printed {:?} instead of its version", answer.trim()))
     }
 
     fn missing(&self, name: &str, needed: i32, wrong: &str) -> anyhow::Error {
-        let place = match &self.folder {
+        let location = match &self.folder {
             Some(folder) => format!("in {} (SQUALL_PG_BIN)", folder.display()),
             None => "on the PATH".to_owned(),
         };
-        Failure::new(
-            format!("looking for {name} {place}"),
+        failure(
+            format!("looking for {name} {location}"),
             wrong,
             format!(
                 "install the PostgreSQL client {needed} (postgresql-client-{needed} on Debian and Ubuntu, \
@@ -87,7 +88,7 @@ impl Programs {
         self.folder.as_deref().map_or_else(|| PathBuf::from(name), |folder| folder.join(name))
     }
 
-    /// Makes one data folder of a whole base and its increments, in this order. `into` is empty or not there.
+    /// Merges a whole base and its increments, in this order, into one new or empty folder.
     ///
     /// # Errors
     /// When pg_combinebackup finds that they do not belong together, or the disk is full.
@@ -96,11 +97,11 @@ impl Programs {
         command.args(bases).arg("--output").arg(into).stdin(Stdio::null()).stdout(Stdio::null());
         command.stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().context("starting pg_combinebackup")?;
-        let said = listen(&mut child);
-        finish("pg_combinebackup", child, said).await
+        let stderr = read_stderr(&mut child);
+        finish("pg_combinebackup", child, stderr).await
     }
 
-    /// A program that finds the server in its environment.
+    /// A program that gets the address of the server in its environment.
     pub(crate) fn command(&self, name: &str, server: &Server) -> Command {
         let mut command = Command::new(self.path(name));
         command.env_remove("PGSERVICE").env_remove("PGOPTIONS").envs(server.environment());
@@ -109,8 +110,8 @@ impl Programs {
     }
 }
 
-/// Starts pg_dump or pg_basebackup with these arguments; what it writes comes as a stream that ends with an error
-/// when the program failed.
+/// Starts pg_dump or pg_basebackup and returns its output as a stream, which ends with an error
+/// when the program fails.
 ///
 /// # Errors
 /// When it cannot be started.
@@ -124,14 +125,14 @@ pub fn output(
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child = command.spawn().with_context(|| format!("starting {name}"))?;
     let stdout = child.stdout.take().with_context(|| format!("taking the output of {name}"))?;
-    let said = listen(&mut child);
-    Ok(stream::try_unfold(Some((child, stdout, said)), move |running| async move {
-        let Some((child, mut stdout, said)) = running else { return Ok(None) };
+    let stderr = read_stderr(&mut child);
+    Ok(stream::try_unfold(Some((child, stdout, stderr)), move |running| async move {
+        let Some((child, mut stdout, stderr)) = running else { return Ok(None) };
         let chunk = read(&mut stdout).await.with_context(|| format!("reading from {name}"))?;
         if !chunk.is_empty() {
-            return Ok(Some((chunk, Some((child, stdout, said)))));
+            return Ok(Some((chunk, Some((child, stdout, stderr)))));
         }
-        finish(name, child, said).await?;
+        finish(name, child, stderr).await?;
         Ok(None)
     }))
 }
@@ -165,18 +166,19 @@ pub async fn restore_archive(
         }
     };
     let mut child = command.stdin(input).spawn().context("starting pg_restore")?;
-    let said = listen(&mut child);
+    let stderr = read_stderr(&mut child);
     if let Some(chunks) = chunks {
-        pour(chunks, &mut child).await?;
+        feed(chunks, &mut child).await?;
     }
-    finish("pg_restore", child, said).await
+    finish("pg_restore", child, stderr).await
 }
 
-async fn pour(mut chunks: Receiver<Result<Bytes>>, child: &mut Child) -> Result<()> {
+async fn feed(mut chunks: Receiver<Result<Bytes>>, child: &mut Child) -> Result<()> {
     let mut stdin = child.stdin.take().context("taking the input of pg_restore")?;
     let mut open = true;
     while let Some(chunk) = chunks.recv().await {
-        // The rest is read even when pg_restore has enough: the end of the stream says whether it was true.
+        // Read to the end even if pg_restore has stopped reading: only the end shows whether the
+        // stream was intact.
         let chunk = chunk?;
         if open {
             open = stdin.write_all(&chunk).await.is_ok();
@@ -191,35 +193,35 @@ async fn read(stdout: &mut ChildStdout) -> Result<Bytes> {
     Ok(chunk.freeze())
 }
 
-/// Reads standard error in the background, so that a talkative child never waits for us.
-fn listen(child: &mut Child) -> JoinHandle<String> {
-    let stderr = child.stderr.take();
+/// Reads standard error in the background, so that a child with much output never blocks.
+fn read_stderr(child: &mut Child) -> JoinHandle<String> {
+    let pipe = child.stderr.take();
     tokio::spawn(async move {
-        let mut said = Vec::new();
-        if let Some(mut stderr) = stderr {
-            let mut words = [0; 4096];
-            while let Ok(read @ 1..) = stderr.read(&mut words).await {
-                said.extend_from_slice(&words[..read]);
-                let surplus = said.len().saturating_sub(SAID_LIMIT);
-                said.drain(..surplus);
+        let mut end = Vec::new();
+        if let Some(mut pipe) = pipe {
+            let mut buffer = [0; 4096];
+            while let Ok(read @ 1..) = pipe.read(&mut buffer).await {
+                end.extend_from_slice(&buffer[..read]);
+                let surplus = end.len().saturating_sub(STDERR_LIMIT);
+                end.drain(..surplus);
             }
         }
-        String::from_utf8_lossy(&said).trim().to_owned()
+        String::from_utf8_lossy(&end).trim().to_owned()
     })
 }
 
-async fn finish(name: &str, mut child: Child, said: JoinHandle<String>) -> Result<()> {
+async fn finish(name: &str, mut child: Child, stderr: JoinHandle<String>) -> Result<()> {
     let status = child.wait().await.with_context(|| format!("waiting for {name}"))?;
-    let said = said.await.unwrap_or_default();
+    let stderr = stderr.await.unwrap_or_default();
     if !status.success() {
-        let next = if said.contains("LOCK TABLE") {
-            "another session holds a lock, perhaps a migration: run the command again when it is done"
-        } else if said.contains("WAL summar") {
-            "the server does not know any more what changed since the newest base: make a whole one with `squall-backup base`"
+        let next = if stderr.contains("LOCK TABLE") {
+            "another session holds a lock, perhaps a migration; run the command again when that has ended"
+        } else if stderr.contains("WAL summar") {
+            "the server no longer knows what changed since the newest base; make a whole one with `squall-backup base`"
         } else {
-            "its words say what is wrong; the log of the server says more"
+            "read its messages above, and the log of the server"
         };
-        return Err(Failure::new(format!("running {name}, which {}", ended(status)), said, next));
+        return Err(failure(format!("running {name}, which {}", ended(status)), stderr, next));
     }
     Ok(())
 }
@@ -227,6 +229,6 @@ async fn finish(name: &str, mut child: Child, said: JoinHandle<String>) -> Resul
 fn ended(status: ExitStatus) -> String {
     match status.code() {
         Some(code) => format!("failed with status {code}"),
-        None => format!("was stopped ({status})"),
+        None => format!("was killed ({status})"),
     }
 }

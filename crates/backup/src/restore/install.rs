@@ -1,11 +1,11 @@
-//! The last step of a restore: the database beside takes the wanted name, in one transaction.
+//! The last step of a restore: renames the scratch database, in one transaction.
 
 use super::{
     Target,
-    beside::{Beside, set, shortened},
+    scratch::{ScratchDatabase, set, truncated},
 };
 use crate::{
-    failure::Failure,
+    failure::failure,
     postgres::{self, Server, literal, quoted},
 };
 use anyhow::{Context, Result};
@@ -13,94 +13,105 @@ use chrono::Utc;
 use sqlx::{Connection, PgConnection, Row};
 use std::time::Duration;
 
-/// What there is under the wanted name.
+/// What exists under the target name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    Absent,
+pub enum TargetState {
+    Missing,
     Empty,
-    Filled,
+    InUse,
 }
 
 pub struct Installed {
     pub kept_as: Option<String>,
 }
 
-/// Looks at the wanted name, and refuses one that holds something unless it is to be replaced.
-pub async fn look(server: &Server, aside: &mut PgConnection, name: &str, target: &Target) -> Result<Place> {
+/// Checks the target name; refuses a database that is not empty unless it is to be replaced.
+pub async fn target_state(
+    server: &Server,
+    maintenance: &mut PgConnection,
+    name: &str,
+    target: &Target,
+) -> Result<TargetState> {
     let tried = format!("restoring into the database {name:?}");
     if name.is_empty() || name.len() > 63 || ["postgres", "template0", "template1"].contains(&name) {
         let next = "choose a name of 1 to 63 bytes that is not postgres, template0 or template1";
-        return Err(Failure::new(tried, "this name cannot be used", next));
+        return Err(failure(tried, "this name is not allowed", next));
     }
-    let known = format!("select exists (select from pg_database where datname = {})", literal(name));
-    if !postgres::value::<bool>(aside, &known).await? {
-        return Ok(Place::Absent);
+    let exists = format!("select exists (select from pg_database where datname = {})", literal(name));
+    if !postgres::value::<bool>(maintenance, &exists).await? {
+        return Ok(TargetState::Missing);
     }
-    let mut there = server.with_database(name).connect().await?;
-    let objects: i64 = postgres::value(&mut there, OBJECTS).await?;
-    there.close().await?;
+    let mut connection = server.with_database(name).connect().await?;
+    let objects: i64 = postgres::value(&mut connection, OBJECTS).await?;
+    connection.close().await?;
     match (objects, target) {
-        (0, _) => Ok(Place::Empty),
-        (_, Target::Replace) => Ok(Place::Filled),
-        (_, Target::Into(_)) => Err(Failure::new(
+        (0, _) => Ok(TargetState::Empty),
+        (_, Target::Replace) => Ok(TargetState::InUse),
+        (_, Target::Into(_)) => Err(failure(
             tried,
-            format!("it is not empty, there are {objects} objects in it"),
-            "give the name of a new database with --into, or replace the database of DATABASE_URL with --replace",
+            format!("it is not empty: it contains {objects} objects"),
+            "name a new database with --into, or replace the database of DATABASE_URL with --replace",
         )),
     }
 }
 
-/// Gives the database beside the wanted name. What was there before keeps its content under another name.
-pub async fn install(server: &Server, beside: &mut Beside, name: &str, place: &Place) -> Result<Installed> {
-    let (new, wanted) = (quoted(beside.name()), quoted(name));
-    if *place == Place::Absent {
+/// Renames the scratch database to the target name. An existing database is renamed and keeps its
+/// content.
+pub async fn install(
+    server: &Server,
+    scratch: &mut ScratchDatabase,
+    name: &str,
+    state: TargetState,
+) -> Result<Installed> {
+    let (new, wanted) = (quoted(scratch.name()), quoted(name));
+    if state == TargetState::Missing {
         let rename = format!("alter database {new} rename to {wanted}");
-        postgres::execute(&mut beside.aside, &rename).await?;
+        postgres::execute(&mut scratch.maintenance, &rename).await?;
         return Ok(Installed { kept_as: None });
     }
-    let side = beside.name().to_owned();
-    inherit(&mut beside.aside, name, &side).await?;
-    let old = format!("{}_before_{}", shortened(name, 39), Utc::now().format("%Y%m%dT%H%M%SZ"));
+    let to = scratch.name().to_owned();
+    inherit(&mut scratch.maintenance, name, &to).await?;
+    let old = format!("{}_before_{}", truncated(name, 39), Utc::now().format("%Y%m%dT%H%M%SZ"));
     let steps = [
         "begin".to_owned(),
         format!("alter database {wanted} rename to {}", quoted(&old)),
         format!("alter database {new} rename to {wanted}"),
         "commit".to_owned(),
     ];
-    swap(server, beside, name, &steps).await?;
-    if *place == Place::Filled {
+    swap(server, scratch, name, &steps).await?;
+    if state == TargetState::InUse {
         return Ok(Installed { kept_as: Some(old) });
     }
-    // From here on nothing may fail: the restored database has its name.
-    let dropped = drop_empty(server, beside, &old).await.unwrap_or(false);
+    // From here on nothing may fail: the restored database has its name already.
+    let dropped = drop_empty(server, scratch, &old).await.unwrap_or(false);
     Ok(Installed { kept_as: (!dropped).then_some(old) })
 }
 
-/// It was empty when we looked. Should something have come in since, it is kept.
-async fn drop_empty(server: &Server, beside: &mut Beside, old: &str) -> Result<bool> {
-    let mut before = server.with_database(old).connect().await?;
-    let objects: i64 = postgres::value(&mut before, OBJECTS).await?;
-    before.close().await?;
+/// The database was empty when it was checked. If something was created in it since, it is kept.
+async fn drop_empty(server: &Server, scratch: &mut ScratchDatabase, old: &str) -> Result<bool> {
+    let mut connection = server.with_database(old).connect().await?;
+    let objects: i64 = postgres::value(&mut connection, OBJECTS).await?;
+    connection.close().await?;
     if objects == 0 {
         let statement = format!("drop database {} with (force)", quoted(old));
-        postgres::execute(&mut beside.aside, &statement).await?;
+        postgres::execute(&mut scratch.maintenance, &statement).await?;
     }
     Ok(objects == 0)
 }
 
-/// How often the swap is tried: each time PostgreSQL waits five seconds for the connections to go.
+/// How often the swap is tried; each time PostgreSQL waits five seconds for connections to end.
 const TRIES: usize = 5;
-/// Connections are ended this often while the name changes: a rename waits for all of them to be gone,
-/// and lets no new one in meanwhile.
+/// How often connections are terminated during the rename, which waits for all of them to end and
+/// blocks new ones.
 const PAUSE: Duration = Duration::from_millis(100);
 
-async fn swap(server: &Server, beside: &mut Beside, name: &str, steps: &[String]) -> Result<()> {
-    let mut terminator = server.connect_aside().await?;
+async fn swap(server: &Server, scratch: &mut ScratchDatabase, name: &str, steps: &[String]) -> Result<()> {
+    let mut terminator = server.connect_maintenance().await?;
     let terminate = format!(
         "select count(pg_terminate_backend(pid)) from pg_stat_activity \
          where datname in ({}, {}) and pid <> pg_backend_pid()",
         literal(name),
-        literal(beside.name())
+        literal(scratch.name())
     );
     let mut outcome = Ok(());
     for _ in 0..TRIES {
@@ -108,17 +119,17 @@ async fn swap(server: &Server, beside: &mut Beside, name: &str, steps: &[String]
             while postgres::execute(&mut terminator, &terminate).await.is_ok() {
                 tokio::time::sleep(PAUSE).await;
             }
-            // The rename says what is wrong with the server.
+            // The server is gone; the rename reports the reason.
             std::future::pending::<()>().await;
         };
         outcome = tokio::select! {
-            renamed = run_all(&mut beside.aside, steps) => renamed,
+            renamed = run_all(&mut scratch.maintenance, steps) => renamed,
             () = terminating => Ok(()),
         };
         if outcome.is_ok() {
             break;
         }
-        postgres::execute(&mut beside.aside, "rollback").await?;
+        postgres::execute(&mut scratch.maintenance, "rollback").await?;
     }
     terminator.close().await?;
     outcome.context("swapping the databases")
@@ -131,9 +142,10 @@ async fn run_all(connection: &mut PgConnection, steps: &[String]) -> Result<()> 
     Ok(())
 }
 
-/// The new database gets what belongs to the name and not to the content: owner, grants, settings, limit.
-async fn inherit(aside: &mut PgConnection, from: &str, to: &str) -> Result<()> {
-    let row = sqlx::query(PROPERTIES).bind(from).fetch_one(&mut *aside).await?;
+/// Copies the properties that belong to the name rather than to the content: owner, grants,
+/// settings, limit.
+async fn inherit(maintenance: &mut PgConnection, from: &str, to: &str) -> Result<()> {
+    let row = sqlx::query(PROPERTIES).bind(from).fetch_one(&mut *maintenance).await?;
     let (owner, limit): (String, i32) = (row.try_get("owner")?, row.try_get("connection_limit")?);
     let database = quoted(to);
     let mut statements = vec![
@@ -154,10 +166,10 @@ async fn inherit(aside: &mut PgConnection, from: &str, to: &str) -> Result<()> {
             statements.push(format!("grant {privilege} on database {database} to {role}{option}"));
         }
     }
-    run_all(aside, &statements).await
+    run_all(maintenance, &statements).await
 }
 
-/// Everything in a database that neither PostgreSQL nor an extension put there.
+/// Objects that neither PostgreSQL nor an extension created.
 const OBJECTS: &str = r"
 select
     (

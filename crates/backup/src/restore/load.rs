@@ -1,11 +1,12 @@
-//! Loading: tables first, then rows in parallel, then indexes and constraints; then counted and analyzed.
+//! Loads a backup: tables, then rows in parallel, then indexes and constraints; then counts and
+//! analyzes.
 
-use super::{Request, same_rows};
+use super::{Request, check_rows};
 use crate::{
     create::snapshot,
     manifest::{FileEntry, FileKind, Manifest},
     postgres::{self, Archive, Programs, Server, qualified, quoted, restore_archive},
-    stream::{Depth, Stop, on_disk, unseal},
+    stream::{Depth, Stop, on_disk, read_file},
 };
 use anyhow::{Context, Result};
 use bytes::Bytes;
@@ -14,7 +15,7 @@ use sqlx::Connection;
 use tempfile::NamedTempFile;
 use tokio::sync::mpsc::Receiver;
 
-/// Indexes are built by this many connections at once.
+/// Connections that build indexes in parallel.
 const INDEX_JOBS: &str = "--jobs=2";
 
 pub struct Loading<'a> {
@@ -22,22 +23,22 @@ pub struct Loading<'a> {
     pub manifest: &'a Manifest,
     pub programs: &'a Programs,
     /// The empty database.
-    pub side: &'a Server,
+    pub scratch: &'a Server,
 }
 
 impl Loading<'_> {
-    /// Loads everything and answers the rows, which are those of the manifest.
+    /// Loads everything and returns the number of rows, which equals that of the manifest.
     pub async fn run(&self) -> Result<i64> {
         let (before, after) = self.schema_files()?;
-        let tables = self.local(before).await?;
+        let tables = self.download(before).await?;
         self.load_section("pre-data", before, &tables).await?;
         self.load_rows().await?;
-        let indexes = if before.name == after.name { tables } else { self.local(after).await? };
+        let indexes = if before.name == after.name { tables } else { self.download(after).await? };
         self.load_section("post-data", after, &indexes).await?;
         self.count_and_analyze().await
     }
 
-    /// What comes before the rows, and what comes after them. Format 1 had a file for either.
+    /// The files for what is created before the rows and after them. Format 1 has two.
     fn schema_files(&self) -> Result<(&FileEntry, &FileEntry)> {
         match self.manifest.file(&FileKind::Schema) {
             Ok(both) => Ok((both, both)),
@@ -57,7 +58,7 @@ impl Loading<'_> {
                 _ => self.load_archive(file).await,
             }
         });
-        // The first failure drops the others: the database they load into goes anyway.
+        // The first failure cancels the others, whose database is dropped.
         loading.buffer_unordered(self.request.jobs.max(1)).try_collect().await
     }
 
@@ -67,8 +68,8 @@ impl Loading<'_> {
         Ok(())
     }
 
-    /// A schema on this machine's disk: it is small, and pg_restore builds several indexes at once only from a file.
-    async fn local(&self, file: &FileEntry) -> Result<NamedTempFile> {
+    /// Downloads a schema, which is small: pg_restore builds indexes in parallel only from a file.
+    async fn download(&self, file: &FileEntry) -> Result<NamedTempFile> {
         let archive = on_disk(self.open(file)).await?;
         self.done(file);
         Ok(archive)
@@ -81,7 +82,7 @@ impl Loading<'_> {
 
     async fn restore(&self, file: &FileEntry, arguments: &[&str], archive: Archive<'_>) -> Result<()> {
         let arguments = [arguments, self.privileges()].concat();
-        restore_archive(self.programs, self.side, &arguments, archive)
+        restore_archive(self.programs, self.scratch, &arguments, archive)
             .await
             .with_context(|| format!("loading {}{}", file.name, self.hint()))
     }
@@ -89,42 +90,42 @@ impl Loading<'_> {
     async fn copy_in(&self, file: &FileEntry) -> Result<()> {
         let Some(statement) = copy_statement(&file.kind) else { return Ok(()) };
         let tried = || format!("loading {} with `{statement}`", file.name);
-        let mut connection = self.side.connect().await?;
+        let mut connection = self.scratch.connect().await?;
         let mut chunks = self.open(file);
         let mut copy =
-            connection.copy_in_raw(&statement).await.map_err(postgres::said).with_context(tried)?;
+            connection.copy_in_raw(&statement).await.map_err(postgres::server_error).with_context(tried)?;
         while let Some(chunk) = chunks.recv().await {
             match chunk {
                 Ok(chunk) => {
-                    copy.send(chunk).await.map_err(postgres::said).with_context(tried)?;
+                    copy.send(chunk).await.map_err(postgres::server_error).with_context(tried)?;
                 }
                 Err(error) => {
-                    // The stream's failure is the one to tell.
-                    let _ = copy.abort("the backup is not as it was written").await;
+                    // Report the failure of the stream, not that of the abort.
+                    let _ = copy.abort("the backup is damaged").await;
                     return Err(error);
                 }
             }
         }
-        copy.finish().await.map_err(postgres::said).with_context(tried)?;
+        copy.finish().await.map_err(postgres::server_error).with_context(tried)?;
         self.done(file);
-        connection.close().await.context("leaving the database")
+        connection.close().await.context("closing the connection")
     }
 
     async fn count_and_analyze(&self) -> Result<i64> {
         self.request.progress.say("counting rows");
-        let mut connection = self.side.connect().await?;
+        let mut connection = self.scratch.connect().await?;
         let names = self.manifest.tables.iter().map(|table| (table.schema.as_str(), table.name.as_str()));
         let found = snapshot::count(&mut connection, names, &Stop::default()).await?;
-        let rows = same_rows(self.manifest, &found)?;
+        let rows = check_rows(self.manifest, &found)?;
         self.request.progress.say("analyzing");
         postgres::execute(&mut connection, "analyze").await?;
-        connection.close().await.context("leaving the database")?;
+        connection.close().await.context("closing the connection")?;
         Ok(rows)
     }
 
     fn open(&self, file: &FileEntry) -> Receiver<Result<Bytes>> {
         let keys = self.manifest.encryption.as_ref().map(|_| self.request.identities);
-        unseal(self.request.store, self.manifest.id.file(&file.name), file, keys, Depth::Decoded)
+        read_file(self.request.store, self.manifest.id.file(&file.name), file, keys, Depth::Decoded)
     }
 
     fn done(&self, file: &FileEntry) {
@@ -140,7 +141,7 @@ impl Loading<'_> {
         if self.request.no_privileges {
             ""
         } else {
-            " (when a role is missing: make it, or add --no-privileges)"
+            " (if a role is missing, create it or add --no-privileges)"
         }
     }
 }

@@ -1,10 +1,10 @@
-//! A bucket of an S3-compatible store. Requests are repeated while the store answers 5xx or the connection
-//! is lost; a large stream goes up in parts ([`upload`]).
+//! A bucket of an S3-compatible store. Requests are retried while the store answers 5xx or the
+//! connection is lost; large streams are uploaded in parts ([`upload`]).
 
 mod upload;
 
 use super::Entry;
-use crate::failure::Failure;
+use crate::failure::failure;
 use anyhow::{Context, Result};
 use bytes::{Bytes, BytesMut};
 use chrono::{DateTime, Utc};
@@ -16,7 +16,7 @@ use object_store::{
 };
 use std::{collections::BTreeMap, io, sync::Arc, time::Duration};
 use tokio::sync::mpsc::Receiver;
-use upload::{Cutter, SMALL_PART};
+use upload::{PartReader, SMALL_PART};
 
 #[derive(Debug, Clone)]
 pub struct Bucket {
@@ -30,11 +30,11 @@ impl Bucket {
         let (name, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
         if name.is_empty() || !name.bytes().all(plain) {
-            return Err(Failure::new(
+            return Err(failure(
                 "opening the bucket of the backups",
-                "its address is not s3://bucket/prefix",
-                "leave keys and the server's address out of it: they go to AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY \
-                 and AWS_ENDPOINT_URL",
+                "its address does not have the form s3://bucket/prefix",
+                "put keys and the address of the server into AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and \
+                 AWS_ENDPOINT_URL instead",
             ));
         }
         let client = configure(name, environment)
@@ -54,7 +54,7 @@ impl Bucket {
 
     pub async fn put_stream(&self, path: &str, chunks: Receiver<io::Result<Bytes>>) -> Result<()> {
         let tried = || format!("writing {}/{path}", self.location());
-        let mut cutter = Cutter::new(chunks);
+        let mut cutter = PartReader::new(chunks);
         let first = cutter.part(SMALL_PART).await.with_context(tried)?;
         let target = self.path(path);
         if first.len() < SMALL_PART {
@@ -67,10 +67,10 @@ impl Bucket {
         })
     }
 
-    /// Ends the uploads that were begun before a moment and never ended, and answers how many there were.
-    pub async fn abandon_uploads(&self, begun_before: DateTime<Utc>) -> Result<usize> {
-        let tried = || format!("ending unfinished uploads to {}", self.location());
-        self.abandon(begun_before).await.map_err(|error| match error.downcast::<Error>() {
+    /// Aborts unfinished uploads that started before a time, and returns their number.
+    pub async fn abandon_uploads(&self, started_before: DateTime<Utc>) -> Result<usize> {
+        let tried = || format!("aborting unfinished uploads to {}", self.location());
+        self.abandon(started_before).await.map_err(|error| match error.downcast::<Error>() {
             Ok(refused) => failed(&tried(), refused),
             Err(other) => other.context(tried()),
         })
@@ -137,7 +137,7 @@ fn configure(bucket: &str, environment: &BTreeMap<String, String>) -> AmazonS3Bu
         max_backoff: Duration::from_secs(15),
         ..BackoffConfig::default()
     };
-    // A store that is away for two minutes, for an update say, costs a backup nothing.
+    // A store that is down for two minutes, for example for an update, must not fail a backup.
     let retry = RetryConfig { backoff, max_retries: 20, retry_timeout: Duration::from_secs(180) };
     let mut builder = AmazonS3Builder::new();
     for (name, value) in environment.iter().filter(|(name, _)| name.starts_with("AWS_")) {
@@ -151,14 +151,14 @@ fn configure(bucket: &str, environment: &BTreeMap<String, String>) -> AmazonS3Bu
 fn failed(tried: &str, error: Error) -> anyhow::Error {
     let wrong = error.to_string();
     let is_absent = wrong.contains("NoSuchBucket");
-    let is_refused = ["401 Unauthorized", "403 Forbidden"].iter().any(|status| wrong.contains(status));
+    let is_denied = ["401 Unauthorized", "403 Forbidden"].iter().any(|status| wrong.contains(status));
     let next = match &error {
-        _ if is_refused => "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and what this key may do",
-        _ if is_absent => "make the bucket, or check its name and AWS_ENDPOINT_URL",
+        _ if is_denied => "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the permissions of this key",
+        _ if is_absent => "create the bucket, or check its name and AWS_ENDPOINT_URL",
         _ => {
-            "check that the store runs and can be reached (AWS_ENDPOINT_URL, AWS_REGION; AWS_ALLOW_HTTP=true for \
+            "check that the store is running and reachable (AWS_ENDPOINT_URL, AWS_REGION; AWS_ALLOW_HTTP=true for \
              http://), then run the command again"
         }
     };
-    Failure::new(tried, wrong, next)
+    failure(tried, wrong, next)
 }

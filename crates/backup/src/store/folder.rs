@@ -1,7 +1,7 @@
-//! A folder. Files are written beside, flushed to the disk, and renamed; folders are flushed too.
+//! A folder. Files are written under a temporary name, synced and renamed; folders are synced too.
 
 use super::Entry;
-use crate::failure::{Failure, next_step_of_a_write};
+use crate::failure::{advice_after_write, failure};
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -17,7 +17,7 @@ use std::{
 };
 use tokio::{sync::mpsc::Receiver, task::spawn_blocking};
 
-/// Read and write at most this much at once: few system calls, little memory.
+/// How much is read at once: few system calls, little memory.
 const CHUNK: usize = 1024 * 1024;
 
 #[derive(Debug, Clone)]
@@ -27,8 +27,8 @@ pub struct Folder {
 
 impl Folder {
     pub fn open(root: &str) -> Result<Self> {
-        let root = std::path::absolute(root).with_context(|| format!("finding the folder {root:?}"))?;
-        make_folders(&root).map_err(|error| failed_write(&root, &error))?;
+        let root = std::path::absolute(root).with_context(|| format!("resolving the folder {root:?}"))?;
+        create_folders(&root).map_err(|error| failed_write(&root, &error))?;
         Ok(Self { root })
     }
 
@@ -39,14 +39,14 @@ impl Folder {
     pub async fn put_stream(&self, path: &str, chunks: Receiver<io::Result<Bytes>>) -> Result<()> {
         let target = self.root.join(path);
         blocking(move || {
-            let aside = aside(&target);
-            let written = write_aside(&aside, chunks).and_then(|()| {
-                fs::rename(&aside, &target)?;
+            let partial = temporary(&target);
+            let written = write_partial(&partial, chunks).and_then(|()| {
+                fs::rename(&partial, &target)?;
                 sync_folder(target.parent().unwrap_or(&target))
             });
             written.map_err(|error| {
-                // The first failure is the one to tell; a file left aside is never read.
-                let _ = fs::remove_file(&aside);
+                // Report the first failure; a leftover temporary file is never read.
+                let _ = fs::remove_file(&partial);
                 failed_write(&target, &error)
             })
         })
@@ -115,7 +115,7 @@ impl Folder {
     pub async fn delete(&self, path: &str) -> Result<()> {
         let target = self.root.join(path);
         blocking(move || match fs::remove_file(&target) {
-            // The order of deletions must survive a power cut: the seal goes first.
+            // The order of deletions must survive a power failure: the seal is removed first.
             Ok(()) => {
                 sync_folder(target.parent().unwrap_or(&target)).map_err(|error| failed_write(&target, &error))
             }
@@ -125,8 +125,8 @@ impl Folder {
         .await
     }
 
-    /// Removes what is left of an emptied prefix.
-    pub async fn forget(&self, prefix: &str) -> Result<()> {
+    /// Removes the folders of an emptied prefix.
+    pub async fn remove_folder(&self, prefix: &str) -> Result<()> {
         let folder = self.root.join(prefix);
         blocking(move || match fs::remove_dir_all(&folder) {
             Ok(()) => Ok(()),
@@ -137,9 +137,9 @@ impl Folder {
     }
 }
 
-fn write_aside(aside: &Path, mut chunks: Receiver<io::Result<Bytes>>) -> io::Result<()> {
-    make_folders(aside.parent().unwrap_or(aside))?;
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(aside)?;
+fn write_partial(partial: &Path, mut chunks: Receiver<io::Result<Bytes>>) -> io::Result<()> {
+    create_folders(partial.parent().unwrap_or(partial))?;
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(partial)?;
     while let Some(chunk) = chunks.blocking_recv() {
         file.write_all(&chunk?)?;
     }
@@ -147,12 +147,12 @@ fn write_aside(aside: &Path, mut chunks: Receiver<io::Result<Bytes>>) -> io::Res
 }
 
 /// `x/data.dump.zst` is written as `x/.data.dump.zst.part`.
-fn aside(target: &Path) -> PathBuf {
+fn temporary(target: &Path) -> PathBuf {
     let name = target.file_name().unwrap_or_default().to_string_lossy();
     target.with_file_name(format!(".{name}.part"))
 }
 
-fn make_folders(folder: &Path) -> io::Result<()> {
+fn create_folders(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
     }
@@ -175,7 +175,7 @@ fn walk(root: &Path, folder: &Path, entries: &mut Vec<Entry>) -> io::Result<()> 
             walk(root, &child.path(), entries)?;
             continue;
         }
-        // Another process may rename or remove a file between the two looks.
+        // Another process may rename or remove a file in the meantime.
         let Ok(metadata) = child.metadata() else { continue };
         let path = child.path();
         let path = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
@@ -190,15 +190,15 @@ fn is_absent(error: &io::Error) -> bool {
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    spawn_blocking(work).await.context("a thread that worked on the folder of the backups died")?
+    spawn_blocking(work).await.context("a thread that worked on the folder of the backups panicked")?
 }
 
 fn failed_write(path: &Path, error: &io::Error) -> anyhow::Error {
-    let next = next_step_of_a_write(error);
-    Failure::new(format!("writing {}", path.display()), error, next)
+    let next = advice_after_write(error);
+    failure(format!("writing {}", path.display()), error, next)
 }
 
 fn failed_read(path: &Path, error: &io::Error) -> anyhow::Error {
-    let next = "check the disk and the rights of the folder, then run the command again";
-    Failure::new(format!("reading {}", path.display()), error, next)
+    let next = "check the disk and the permissions of the folder, then run the command again";
+    failure(format!("reading {}", path.display()), error, next)
 }

@@ -1,6 +1,6 @@
-//! Segments of the write-ahead log: whose they are, and how far they lead without a gap.
+//! Segments of the write-ahead log: their server, and how far they lead without a gap.
 
-use super::Kept;
+use super::StoredSegment;
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use tokio::{
@@ -8,16 +8,16 @@ use tokio::{
     io::{AsyncReadExt, AsyncSeekExt},
 };
 
-/// In the header of a segment's first page (`XLogLongPageHeaderData`): the system identifier is its fourth word.
+/// Offset of the system identifier in the header of the first page (`XLogLongPageHeaderData`).
 const SYSTEM_AT: usize = 24;
 const HEADER: usize = 32;
 
-/// 24 hexadecimal digits: timeline, and the number in two halves.
+/// 24 hexadecimal digits: the timeline, and the number in two halves.
 pub fn is_segment(name: &str) -> bool {
     name.len() == 24 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// The segment in which a byte of the log lies.
+/// The segment that contains a byte of the log.
 pub fn name(timeline: u32, byte: u64, segment_bytes: u64) -> String {
     let (number, per_half) = (byte / segment_bytes.max(1), per_half(segment_bytes));
     format!("{timeline:08X}{:08X}{:08X}", number / per_half, number % per_half)
@@ -27,8 +27,8 @@ fn per_half(segment_bytes: u64) -> u64 {
     ((1_u64 << 32) / segment_bytes.max(1)).max(1)
 }
 
-/// The system identifier of the server that wrote it; none when nothing was received into it yet. The file is at its
-/// beginning again afterwards.
+/// The system identifier of the server that wrote it; `None` while the segment is empty. Rewinds
+/// the file.
 pub async fn system(file: &mut File) -> Result<Option<String>> {
     let mut header = [0; HEADER];
     file.read_exact(&mut header).await?;
@@ -37,11 +37,16 @@ pub async fn system(file: &mut File) -> Result<Option<String>> {
     Ok((system != 0).then(|| system.to_string()))
 }
 
-/// How far the log leads from a base that holds its segments up to `held`: those that follow each other. The history
-/// of timelines comes along. A segment that is there whole and as `.partial` counts once.
-pub fn without_gap<'a>(segments: &'a [Kept], held: &str, segment_bytes: u64) -> Vec<&'a Kept> {
-    let Some((mut timeline, mut reached)) = position(held, segment_bytes) else { return Vec::new() };
-    let mut leading: Vec<&Kept> = Vec::new();
+/// The segments that follow a base without a gap; the base contains those up to `last_of_base`.
+/// Histories of timelines are included. A segment that is stored both full and as `.partial` counts
+/// once.
+pub fn without_gap<'a>(
+    segments: &'a [StoredSegment],
+    last_of_base: &str,
+    segment_bytes: u64,
+) -> Vec<&'a StoredSegment> {
+    let Some((mut timeline, mut reached)) = position(last_of_base, segment_bytes) else { return Vec::new() };
+    let mut leading: Vec<&StoredSegment> = Vec::new();
     let is_whole = |name: &str| segments.iter().any(|kept| kept.file.name == name);
     for kept in segments {
         let name = kept.file.name.as_str();
@@ -55,7 +60,7 @@ pub fn without_gap<'a>(segments: &'a [Kept], held: &str, segment_bytes: u64) -> 
         if number > reached + 1 {
             break;
         }
-        // A new timeline leaves the old one somewhere in what is already there.
+        // A new timeline branches off at a segment that was already reached.
         reached = if line == timeline { reached.max(number) } else { number };
         timeline = line;
         leading.push(kept);
@@ -63,30 +68,30 @@ pub fn without_gap<'a>(segments: &'a [Kept], held: &str, segment_bytes: u64) -> 
     leading
 }
 
-/// The timeline of a segment, or of a history.
+/// The timeline of a segment or of a history file.
 pub fn timeline(name: &str) -> Option<u32> {
     u32::from_str_radix(name.get(0..8)?, 16).ok()
 }
 
-/// Where a segment stands in the log, whatever its timeline.
+/// The number of a segment, independent of its timeline.
 pub fn number(name: &str, segment_bytes: u64) -> Option<u64> {
     position(name, segment_bytes).map(|(_, number)| number)
 }
 
-/// Those without the timelines that began after a moment, as a server was recovered: they lead elsewhere.
-pub fn without_later_timelines(segments: &[Kept], moment: DateTime<Utc>) -> Vec<Kept> {
+/// Removes timelines that started after a time, when the server was recovered: they lead elsewhere.
+pub fn without_later_timelines(segments: &[StoredSegment], moment: DateTime<Utc>) -> Vec<StoredSegment> {
     let later: Vec<u32> = segments
         .iter()
         .filter(|kept| is_history(kept) && kept.received_at > moment)
         .filter_map(|kept| timeline(&kept.file.name))
         .collect();
-    let stays = |kept: &&Kept| timeline(&kept.file.name).is_none_or(|line| !later.contains(&line));
+    let stays = |kept: &&StoredSegment| timeline(&kept.file.name).is_none_or(|line| !later.contains(&line));
     segments.iter().filter(stays).cloned().collect()
 }
 
-/// Those that are needed for a moment: damage in what was written long after must not touch it. Two more than hold it
-/// stay, as recovery looks for a commit after the moment.
-pub fn up_to(mut segments: Vec<Kept>, moment: DateTime<Utc>) -> Vec<Kept> {
+/// Removes segments that recovery to a time does not need, so that later damage does not matter.
+/// Keeps two more than contain the time, because recovery looks for a commit after it.
+pub fn up_to(mut segments: Vec<StoredSegment>, moment: DateTime<Utc>) -> Vec<StoredSegment> {
     let mut beyond = 0;
     segments.retain(|kept| {
         let stays = beyond <= 2;
@@ -96,7 +101,7 @@ pub fn up_to(mut segments: Vec<Kept>, moment: DateTime<Utc>) -> Vec<Kept> {
     segments
 }
 
-fn is_history(kept: &Kept) -> bool {
+fn is_history(kept: &StoredSegment) -> bool {
     kept.file.name.ends_with(".history")
 }
 
@@ -107,7 +112,6 @@ fn position(name: &str, segment_bytes: u64) -> Option<(u64, u64)> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
     use crate::manifest::{FileEntry, FileKind};
@@ -115,8 +119,8 @@ mod tests {
 
     const SIZE: u64 = 16 * 1024 * 1024;
 
-    fn kept(name: &str, minute: i64) -> Kept {
-        Kept {
+    fn kept(name: &str, minute: i64) -> StoredSegment {
+        StoredSegment {
             file: FileEntry {
                 name: name.to_owned(),
                 kind: FileKind::Wal,
@@ -135,7 +139,7 @@ mod tests {
     }
 
     fn check(names: &[&str], held: &str, leading: &[&str]) {
-        let segments: Vec<Kept> = names.iter().map(|name| kept(name, 0)).collect();
+        let segments: Vec<StoredSegment> = names.iter().map(|name| kept(name, 0)).collect();
         let found = without_gap(&segments, held, SIZE);
         assert_eq!(found.iter().map(|kept| kept.file.name.as_str()).collect::<Vec<_>>(), leading);
     }
@@ -158,15 +162,15 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_of_the_log_lies_in_the_segment_that_postgresql_names() {
-        // As pg_walfile_name answers with segments of 16 MB.
+    fn a_byte_of_the_log_is_in_the_segment_that_postgresql_names() {
+        // From pg_walfile_name with segments of 16 MB.
         assert_eq!(name(1, 0x0E00_0028, SIZE), "00000001000000000000000E");
         assert_eq!(name(2, 0x1_FFFF_FFFF, SIZE), "0000000200000001000000FF");
         assert_eq!(position(&name(3, 0x5_0123_4567, SIZE), SIZE), Some((3, 0x5_0123_4567 / SIZE)));
     }
 
     #[test]
-    fn a_segment_counts_once_and_a_new_timeline_begins_inside_the_old_one() {
+    fn a_segment_counts_once_and_a_new_timeline_starts_inside_the_old_one() {
         let (a, partial) = ("000000010000000000000002", "000000010000000000000002.partial");
         let (b, other) = ("000000010000000000000003.partial", "000000020000000000000002");
         let (history, far) = ("00000002.history", "000000020000000000000004");
@@ -176,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_is_told_by_its_own_timeline_and_not_by_what_was_written_long_after() {
+    fn a_time_is_recovered_from_its_own_timeline_and_without_what_was_written_long_after() {
         let line = |line: u32, number: u32, minute| kept(&format!("{line:08X}00000000{number:08X}"), minute);
         let all = vec![
             line(1, 1, 10),
@@ -195,8 +199,8 @@ mod tests {
         let first = |numbers: std::ops::RangeInclusive<u32>| -> Vec<String> {
             numbers.map(|number| format!("0000000100000000{number:08X}")).collect()
         };
-        assert_eq!(names(15), first(1..=4), "two more than the one that holds the moment");
-        assert_eq!(names(45), first(1..=5), "the server that was recovered later is not asked");
+        assert_eq!(names(15), first(1..=4), "two more than the one that contains the time");
+        assert_eq!(names(45), first(1..=5), "the server that was recovered later does not matter");
         let all_names: Vec<_> = all.iter().map(|kept| kept.file.name.clone()).collect();
         assert_eq!(names(75), all_names);
     }

@@ -1,4 +1,4 @@
-//! Random damage to a backup in a folder: each is made, looked for, and mended again.
+//! Random damage to a backup in a folder: each is applied, looked for, and reverted.
 
 use anyhow::{Context, Result};
 use squall_backup::{keys::Identities, list::choose, progress::Progress, store::Store, verify::verify};
@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// How many of so many flips and cuts `verify` finds.
+/// How many of `count` flips and truncations `verify` detects.
 pub async fn found(place: &Path, damages: usize) -> Result<usize> {
     let store = Store::open(&place.to_string_lossy())?;
     let manifest = choose(&store, "latest").await?;
@@ -39,6 +39,6 @@ pub async fn found(place: &Path, damages: usize) -> Result<usize> {
     }
     verify(&store, &manifest.id, &Identities::default(), &Progress::silent())
         .await
-        .context("the mended backup is not whole")?;
+        .context("the restored backup is not valid")?;
     Ok(found)
 }

@@ -1,9 +1,9 @@
-//! A database with the product's schema and as many events as it takes.
+//! Fills a database with the product's schema and enough events.
 
 use anyhow::{Context, Result};
 use sqlx::{AssertSqlSafe, PgPool};
 
-/// Rows of one portion, about 40 MB with their index.
+/// About 40 MB with their index.
 const PORTION: u32 = 100_000;
 
 /// The schema, partitions for four days, one project with a source, and a thousand issues.
@@ -25,7 +25,7 @@ pub async fn prepare(pool: &PgPool) -> Result<()> {
     Ok(())
 }
 
-/// Adds events until the database has this size, and answers its size in bytes.
+/// Adds events until the database has this size, and returns its size in bytes.
 pub async fn until(pool: &PgPool, megabytes: u64) -> Result<u64> {
     loop {
         let size = "select pg_database_size(current_database())";

@@ -1,4 +1,4 @@
-//! Labelled logs as LogHub lays them out: a log, and a CSV with one row a line.
+//! Labelled logs in LogHub's layout: a log, and a CSV with one row per line.
 
 use anyhow::{Context, Result, ensure};
 use std::{
@@ -6,12 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The log of one system with its labels.
 pub(super) struct System {
     pub(super) name: String,
     /// Messages without their headers.
     pub(super) contents: Vec<String>,
-    /// Lines as they were written.
+    /// Unmodified lines.
     pub(super) raw_lines: Vec<String>,
     /// The true group of each line.
     pub(super) labels: Vec<String>,
@@ -79,7 +78,7 @@ fn text(path: &Path) -> Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// The rows of a CSV (RFC 4180): a quoted field may hold commas, line ends and doubled quotes.
+/// Parses CSV (RFC 4180): a quoted field may contain commas, line ends and doubled quotes.
 fn rows(text: &str) -> Vec<Vec<String>> {
     let (mut rows, mut row, mut field, mut quoted) = (Vec::new(), Vec::new(), String::new(), false);
     let mut letters = text.chars().peekable();

@@ -1,4 +1,4 @@
-//! The metrics of the field.
+//! The usual metrics for log grouping.
 //!
 //! GA, the share of lines whose predicted group holds exactly the lines of its true group: Zhu et al., "Tools
 //! and Benchmarks for Automated Log Parsing", ICSE-SEIP 2019. FGA, the harmonic mean of correct groups among
@@ -21,7 +21,7 @@ pub(super) struct Score {
     pub(super) labels: usize,
 }
 
-/// Scores one prediction a line against one label a line.
+/// Scores predictions against labels, one of each per line.
 #[expect(clippy::cast_precision_loss, reason = "a log has far fewer lines than 2^52")]
 pub(super) fn score<P: Hash + Eq, L: Hash + Eq>(predicted: &[P], labels: &[L]) -> Score {
     let predicted_groups = members(predicted);

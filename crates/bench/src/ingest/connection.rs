@@ -1,5 +1,5 @@
-//! One keep-alive connection to the API: HTTP/1.1 by hand, since the generator shares its two cores with
-//! what it measures, and a full client costs several times the CPU of the write and the read it wraps.
+//! A keep-alive connection to the API. HTTP/1.1 is written by hand, because the generator shares the cores
+//! with the stack, and a full client takes several times the CPU of the system calls.
 
 use anyhow::{Context, Result, bail, ensure};
 use std::{net::SocketAddr, time::Duration};
@@ -9,33 +9,31 @@ use tokio::{
     time::timeout,
 };
 
-/// An API that needs longer than this for an answer is not measured but broken.
+/// Without a response for this long, the measurement fails.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 
-/// What a batch may be put off before the measurement gives up.
+/// How long a batch may be retried before the measurement fails.
 const ATTEMPTS: u32 = 100;
 
-/// The longest pause that an API may ask for.
+/// The longest `Retry-After` to honor.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// The largest answer that is read; the API tells at most a hundred rejections.
+/// The largest response to read; the API lists at most a hundred rejections.
 const ANSWER_BYTES: usize = 1 << 20;
 
-/// The address of the API and the key to it.
 #[derive(Debug, Clone)]
 pub(crate) struct Api {
     pub(crate) address: SocketAddr,
     pub(crate) key: String,
 }
 
-/// A connection that is kept open.
 #[derive(Debug)]
 pub(crate) struct Connection {
     stream: TcpStream,
     received: Vec<u8>,
 }
 
-/// The head of an answer, and where its body lies in what was received.
+/// The head of a response, and the position of its body in the buffer.
 #[derive(Debug, PartialEq, Eq)]
 struct Head {
     status: u16,
@@ -44,7 +42,7 @@ struct Head {
 }
 
 impl Api {
-    /// A whole request that ingests `body`, ready to be written.
+    /// A complete request that ingests `body`.
     pub(crate) fn request(&self, body: &[u8]) -> Vec<u8> {
         let Self { address, key } = self;
         let head = format!(
@@ -55,7 +53,6 @@ impl Api {
         [head.as_bytes(), body].concat()
     }
 
-    /// Opens a connection.
     pub(crate) async fn connect(&self) -> Result<Connection> {
         let stream = TcpStream::connect(self.address)
             .await
@@ -66,10 +63,10 @@ impl Api {
 }
 
 impl Connection {
-    /// Sends a request of `events` events until it is accepted; returns how often it was put off.
+    /// Sends a request with `events` events, retrying until it is accepted; returns the number of retries.
     ///
     /// # Errors
-    /// When an event is rejected, or the request fails in any way that a pause does not mend.
+    /// When an event is rejected, or the request fails in a way that a retry cannot fix.
     pub(crate) async fn ingest(&mut self, request: &[u8], events: u64) -> Result<u32> {
         for attempt in 0..ATTEMPTS {
             let head =
@@ -114,7 +111,7 @@ impl Connection {
     }
 }
 
-/// Reads the head of an answer; `None` while it is not there whole.
+/// Parses the head of a response; `None` if it is incomplete.
 fn head(received: &[u8]) -> Result<Option<Head>> {
     let Some(end) = received.windows(4).position(|window| window == b"\r\n\r\n") else { return Ok(None) };
     let text = std::str::from_utf8(&received[..end]).context("reading the head of an answer")?;

@@ -1,12 +1,11 @@
-//! The lines that are sent: 200 templates with varying parameters, rendered before the clock starts.
+//! The lines to send: 200 templates with varying parameters, rendered before the clock starts.
 //!
-//! Twenty subjects speak ten phrases each. Four lines of five are structured events (time, level, logger,
-//! message, service, host); the fifth is a line of text as a Java program writes it, whose format the
-//! worker has to read. No line carries a stack trace: those are another size of event.
+//! There are twenty subjects with ten phrases each. Four of five lines are structured events (time, level,
+//! logger, message, service, host); the fifth is a line of a Java program, whose format the worker has to
+//! detect. No line has a stack trace.
 
 use std::{fmt::Write as _, io::Write as _};
 
-/// What the messages are about.
 const SUBJECTS: [&str; 20] = [
     "order",
     "cart",
@@ -30,8 +29,8 @@ const SUBJECTS: [&str; 20] = [
     "export",
 ];
 
-/// What is said about them: parts of 100 lines, level, message. `%s` is the subject, `%n` a small and `%d`
-/// a large number, `%i` an address, `%x` and `%X` short and long hexadecimal.
+/// Share of 100 lines, level, message. `%s` is the subject, `%n` a small and `%d` a large number, `%i` an
+/// address, `%x` and `%X` short and long hexadecimal.
 const PHRASES: [(u64, &str, &str); 10] = [
     (30, "info", "%s %d accepted for user %d from %i in %n ms, trace %X"),
     (24, "info", "request GET /api/%s/%d answered 200 with %d bytes in %n ms for client %i, trace %X"),
@@ -45,25 +44,24 @@ const PHRASES: [(u64, &str, &str); 10] = [
     (1, "error", "cannot parse %s payload %X: unexpected end of input at line %n column %d"),
 ];
 
-/// One line of so many is text rather than a structured event.
+/// One in this many lines is text rather than a structured event.
 const TEXT_ONE_IN: u64 = 5;
 
-/// Lines look as if they had been written during the last minute.
+/// The times of lines are within the last minute.
 const SPAN_MS: i64 = 60_000;
 
-/// What was rendered, in words and figures.
+/// Counts of what was rendered.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Mix {
     pub(crate) lines: u64,
-    /// Bytes of all lines as they are sent, line feeds included.
+    /// Bytes of all lines, including line feeds.
     pub(crate) bytes: u64,
-    /// Bytes of the messages alone.
+    /// Bytes of the messages only.
     pub(crate) message_bytes: u64,
-    /// Lines of error level.
     pub(crate) errors: u64,
 }
 
-/// Renders lines; each differs from all others it renders.
+/// Renders lines that are all different.
 #[derive(Debug)]
 pub(crate) struct Corpus {
     state: u64,
@@ -72,17 +70,16 @@ pub(crate) struct Corpus {
 }
 
 impl Corpus {
-    /// Equal seeds render equal lines, apart from their times.
+    /// The same seed renders the same lines, apart from their times.
     pub(crate) fn new(seed: u64) -> Self {
         Self { state: seed, message: String::new(), mix: Mix::default() }
     }
 
-    /// What has been rendered so far.
     pub(crate) fn mix(&self) -> Mix {
         self.mix
     }
 
-    /// `lines` lines in bodies of at most `batch`, stamped with the minute before `now_ms`.
+    /// Renders `lines` lines in bodies of at most `batch`, with times in the minute before `now_ms`.
     pub(crate) fn batches(&mut self, lines: u64, batch: u64, now_ms: i64) -> Vec<(u64, Vec<u8>)> {
         let mut batches = Vec::new();
         let mut rendered = 0;
@@ -100,7 +97,7 @@ impl Corpus {
         batches
     }
 
-    /// Appends one line that happened at `at_ms`, with its line feed.
+    /// Appends one line with the time `at_ms`, including the line feed.
     pub(crate) fn line(&mut self, body: &mut Vec<u8>, at_ms: i64) {
         let length = body.len();
         let subject = SUBJECTS[self.index(SUBJECTS.len())];
@@ -176,7 +173,7 @@ impl Corpus {
 }
 
 impl Mix {
-    /// The mix in one sentence.
+    /// The mix, for the report.
     pub(crate) fn describe(self) -> String {
         format!(
             "{} templates, one line in {TEXT_ONE_IN} plain text and the others structured events; {} bytes a line as sent \

@@ -1,22 +1,20 @@
-//! CPU time of the stack's processes, from `/proc`: where the machine is shared and noisy, the wall clock
-//! lies and CPU seconds do not.
+//! CPU time of the stack's processes, from `/proc`. On a shared machine it varies less than wall time.
 
 use std::{collections::BTreeMap, fs};
 
 /// `USER_HZ`, which Linux fixes at 100 for every architecture Squall runs on.
 const TICKS_A_SECOND: f64 = 100.0;
 
-/// The names of the processes that are found by themselves, and as what they run. Linux cuts a name to 15 bytes.
+/// Processes to find by name. Linux cuts a name to 15 bytes.
 const KNOWN: [(&str, &str); 2] = [("api", "squall-api"), ("worker", "squall-worker")];
 
-/// The processes that are watched.
 #[derive(Debug, Default)]
 pub(crate) struct Processes(BTreeMap<String, u32>);
 
 /// CPU seconds by name.
 pub(crate) type CpuSeconds = BTreeMap<String, f64>;
 
-/// One line of `/proc/PID/stat`, as far as it is needed.
+/// The required fields of `/proc/PID/stat`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stat {
     parent: u32,
@@ -26,8 +24,8 @@ struct Stat {
 }
 
 impl Processes {
-    /// The processes named by the caller, and those that can be found: the generator is this process,
-    /// PostgreSQL is the parent of `backend`, the others are known by name if only one runs.
+    /// The named processes, and those that can be found: the generator is this process, PostgreSQL is the
+    /// parent of `backend`, and the others are found by name if only one runs.
     pub(crate) fn find(named: &[(String, u32)], backend: u32) -> Self {
         let mut found = BTreeMap::from([("generator".to_owned(), std::process::id())]);
         if let Some(stat) = stat(backend)
@@ -45,7 +43,7 @@ impl Processes {
         Self(found)
     }
 
-    /// What each has used since it started, its children included.
+    /// CPU time since each started, including ended children.
     pub(crate) fn cpu_seconds(&self) -> CpuSeconds {
         let running: Vec<Stat> = pids().filter_map(stat).collect();
         let used = self.0.iter().filter_map(|(name, &pid)| {
@@ -60,13 +58,12 @@ impl Processes {
     }
 }
 
-/// What was used between two readings.
 pub(crate) fn used(before: &CpuSeconds, after: &CpuSeconds) -> CpuSeconds {
     let both = after.iter().filter_map(|(name, after)| Some((name.clone(), after - before.get(name)?)));
     both.collect()
 }
 
-/// Reads `name=pid`.
+/// Parses `name=pid`.
 pub(crate) fn named_pid(text: &str) -> Result<(String, u32), String> {
     let named = text.split_once('=').and_then(|(name, pid)| Some((name.to_owned(), pid.parse().ok()?)));
     named.ok_or_else(|| "write it as name=pid, such as api=4711".to_owned())
@@ -85,7 +82,7 @@ fn stat(pid: u32) -> Option<Stat> {
     parse_stat(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
 }
 
-/// proc_pid_stat(5): after the name in brackets, which may hold anything, come state (3), parent (4), …,
+/// proc_pid_stat(5): after the name in parentheses, which may contain anything, come state (3), parent (4), …,
 /// user and system ticks (14, 15) and those of ended children (16, 17).
 fn parse_stat(line: &str) -> Option<Stat> {
     let fields: Vec<&str> = line.rsplit_once(')')?.1.split_ascii_whitespace().collect();

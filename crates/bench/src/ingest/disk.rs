@@ -1,4 +1,4 @@
-//! `ingest.disk`: what a stored event occupies, its share of every index and count included.
+//! `ingest.disk`: disk space per stored event, including its share of indexes and counts.
 
 use super::{
     report::{Goal, Report},
@@ -6,7 +6,6 @@ use super::{
 };
 use anyhow::{Context, Result, ensure};
 
-/// Bytes on disk, and how many events they hold.
 #[derive(Debug, Clone, Copy, sqlx::FromRow)]
 pub(crate) struct Occupied {
     /// The partitions of `events` without their indexes.
@@ -17,7 +16,7 @@ pub(crate) struct Occupied {
     events: i64,
 }
 
-/// What is occupied now, after everything was written out. Nothing is vacuumed or rewritten for it.
+/// The disk space after a checkpoint. Nothing is vacuumed or rewritten first.
 pub(crate) async fn occupied(stack: &Stack) -> Result<Occupied> {
     if let Err(error) = sqlx::query("checkpoint").execute(&stack.pool).await {
         // Sizes are those of files, which exist before a checkpoint: the figure stands without it.
@@ -30,7 +29,7 @@ pub(crate) async fn occupied(stack: &Stack) -> Result<Occupied> {
         .context("asking how much the events occupy")
 }
 
-/// Adds bytes an event to the report, once the rows themselves are as many as the lines that were sent.
+/// Adds bytes per event to the report, if the number of rows equals the number of lines sent.
 pub(crate) fn compare(before: &Occupied, after: &Occupied, sent: u64, report: &mut Report) -> Result<()> {
     let events = after.events - before.events;
     ensure!(events == sent.cast_signed(), "{sent} lines were sent and counted, {events} rows are stored");

@@ -1,10 +1,9 @@
-//! `ingest.latency`: from the acknowledgement of an event until a reader of the database sees it, at a
-//! steady 10,000 lines a minute.
+//! `ingest.latency`: the time from the acknowledgement of an event until it is visible in the database, at
+//! a steady 10,000 lines per minute.
 //!
-//! Ten events go out every 60 ms. One of the ten is a probe with a number of its own; a batch is digested
-//! in one transaction, so its events become visible with its probe. A watcher asks the database for
-//! new probes every 10 ms, through the index that the issue page uses, which adds up to 10 ms and the time
-//! of the question to each figure.
+//! Ten events are sent every 60 ms. One of the ten is a numbered probe; a batch is digested in one
+//! transaction, so its events become visible with its probe. A watcher queries new probes every 10 ms,
+//! through the index of the issue page, which adds up to 10 ms and the query's time to each result.
 
 use super::{
     Args, VISIBLE_WITHIN,
@@ -24,16 +23,15 @@ use tokio::{
 const EVERY: Duration = Duration::from_millis(60);
 const EVENTS: u64 = 10;
 
-/// How often the watcher looks.
 const POLL: Duration = Duration::from_millis(10);
 
-/// A probe that was not seen for so long is looked for in all issues: it may have been grouped elsewhere.
+/// A probe that is late by this much is searched in all issues: it may have been grouped elsewhere.
 const LOOK_EVERYWHERE: Duration = Duration::from_secs(2);
 
-/// The corpus of this part differs from that of the others.
+/// Different from the corpora of the other parts.
 const SEED: u64 = 1 << 21;
 
-/// Probes that were acknowledged and not seen yet.
+/// Probes that were acknowledged but are not visible yet.
 type Outstanding = Arc<Mutex<BTreeMap<String, Acknowledged>>>;
 
 #[derive(Debug, Clone, Copy)]
@@ -48,11 +46,10 @@ struct Acknowledged {
 struct Seen {
     after_acknowledgement: Vec<f64>,
     after_sending: Vec<f64>,
-    /// How often a late probe was looked for in all issues: one that is found there was visible earlier.
+    /// How often a late probe was searched in all issues. If found there, it was visible earlier.
     looked_everywhere: u32,
 }
 
-/// Sends, watches, and adds the figures to the report.
 pub(crate) async fn measure(stack: &Stack, args: &Args, report: &mut Report) -> Result<()> {
     let issue_ids = issues_of_first_probe(stack).await?;
     let visible_before = stack.settle().await?;
@@ -88,7 +85,7 @@ pub(crate) async fn measure(stack: &Stack, args: &Args, report: &mut Report) -> 
     Ok(())
 }
 
-/// Where probes are grouped, learnt from one that is not measured.
+/// The issue of the probes, found with one that is not measured.
 async fn issues_of_first_probe(stack: &Stack) -> Result<Vec<i64>> {
     let visible_before = stack.settle().await?;
     let now_ms = jiff::Timestamp::now().as_millisecond();
@@ -123,7 +120,7 @@ async fn send(stack: &Stack, batches: u64, outstanding: Outstanding) -> Result<(
     Ok(())
 }
 
-/// Of the same length each, so that no grouping takes a longer number for another message.
+/// All of the same length, so that they are grouped together.
 fn probe(number: u64, run: i64) -> String {
     format!("ingest latency probe {number:06} of run {run} passes")
 }
@@ -172,18 +169,18 @@ async fn issues_of_probes(pool: &PgPool, since_ms: i64) -> Result<Vec<i64>> {
     found.context("looking for the issue of the probes")
 }
 
-/// Time as the query takes it, since the driver is built without a time library.
+/// The query's time format.
 #[expect(clippy::cast_precision_loss, reason = "milliseconds of this age are below 2^53")]
 fn milliseconds(at_ms: i64) -> f64 {
     at_ms as f64 / 1e3
 }
 
-/// Reads the whole day's partition, and so is asked once and then only when a probe is late.
+/// Scans the whole day's partition, so it is used once and then only for late probes.
 const ISSUES_OF_PROBES: &str = "
     select distinct issue_id from events
     where occurred_at >= to_timestamp($1) - interval '1 second' and message like 'ingest latency probe %'";
 
-/// A millisecond is taken off because `to_timestamp` takes a floating number.
+/// One millisecond is subtracted because `to_timestamp` takes a floating-point number.
 const PROBES: &str = "
     select message from events
     where issue_id = any($1) and occurred_at >= to_timestamp($2) - interval '1 millisecond'";

@@ -18,13 +18,12 @@ use std::{
 };
 use tokio::{task::JoinSet, time::Instant};
 
-/// Lines of the warm-up: every template is known to the worker and every partition made.
+/// Enough for the worker to learn every template and create every partition.
 const WARM_UP_LINES: u64 = 50_000;
 
 /// Seed of the warm-up; rounds count on from it.
 const SEED: u64 = 1;
 
-/// What one round came to.
 #[derive(Debug)]
 struct Round {
     lines: u64,
@@ -34,13 +33,12 @@ struct Round {
     cpu: CpuSeconds,
 }
 
-/// Sends lines that are not measured.
 pub(crate) async fn warm_up(stack: &Stack, args: &Args) -> Result<()> {
     let lines = WARM_UP_LINES.min(args.lines);
     round(stack, args, &mut Corpus::new(SEED), lines).await.map(drop)
 }
 
-/// Measures the rounds, adds their figures to the report and returns how many lines were sent.
+/// Measures the rounds, adds them to the report and returns how many lines were sent.
 pub(crate) async fn measure(stack: &Stack, args: &Args, report: &mut Report) -> Result<u64> {
     let mut corpus = Corpus::new(SEED + 1);
     let mut rounds = Vec::new();

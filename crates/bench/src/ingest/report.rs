@@ -1,17 +1,17 @@
-//! The figures, each beside its goal.
+//! A table of results and goals.
 
 use anyhow::Result;
 use serde_json::{Value, json};
 use std::io::Write as _;
 
-/// What a figure is held against: what is asked of this version, and the goal of the product.
+/// The requirement of this version, and the goal of the product.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Goal {
     AtLeast { asked: Option<f64>, goal: f64 },
     AtMost { asked: Option<f64>, goal: f64 },
 }
 
-/// Figures in the order of measuring, and what one must know to read them.
+/// Results in order of measurement, with notes.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     rows: Vec<Row>,
@@ -23,13 +23,13 @@ struct Row {
     name: String,
     what: String,
     unit: &'static str,
-    /// One figure a round, ascending.
+    /// One result per round, ascending.
     rounds: Vec<f64>,
     goal: Option<Goal>,
 }
 
 impl Report {
-    /// Adds what the rounds of one measurement came to. A row without a name belongs to the one above it.
+    /// Adds the results of the rounds. A row without a name belongs to the one above it.
     pub(crate) fn row(
         &mut self,
         name: &str,
@@ -43,17 +43,14 @@ impl Report {
         self.rows.push(Row { name: name.to_owned(), what: what.to_owned(), unit, rounds, goal });
     }
 
-    /// Adds a sentence below the table.
     pub(crate) fn remark(&mut self, sentence: String) {
         self.remarks.push(sentence);
     }
 
-    /// Prints the table.
     pub(crate) fn write_table(&self) -> Result<()> {
         Ok(std::io::stdout().lock().write_all(self.table().as_bytes())?)
     }
 
-    /// Prints one JSON object.
     pub(crate) fn write_json(&self) -> Result<()> {
         Ok(writeln!(std::io::stdout().lock(), "{}", self.json())?)
     }
@@ -157,7 +154,7 @@ impl Goal {
         }
     }
 
-    /// Where nothing less is asked of this version, the goal is what is asked.
+    /// Without a requirement, the goal counts.
     fn is_asked(self, figure: f64) -> bool {
         match self {
             Self::AtLeast { asked, goal } => figure >= asked.unwrap_or(goal),
@@ -178,7 +175,7 @@ pub(crate) fn quantile(figures: &[f64], part: f64) -> f64 {
     figures.get(rank.clamp(1, figures.len().max(1)) - 1).copied().unwrap_or_default()
 }
 
-/// Three digits that count, thousands set apart.
+/// Three significant digits, with thousands separators.
 fn shown(figure: f64) -> String {
     match figure.abs() {
         0.0..10.0 => format!("{figure:.2}"),

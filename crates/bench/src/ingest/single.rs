@@ -1,4 +1,4 @@
-//! `ingest.single`: one event a request over many keep-alive connections, each durable when acknowledged.
+//! `ingest.single`: one event per request over many keep-alive connections, each durable when acknowledged.
 
 use super::{
     Args,
@@ -11,25 +11,23 @@ use anyhow::{Context, Result};
 use std::time::Duration;
 use tokio::{task::JoinSet, time::Instant};
 
-/// Events that each connection sends in turn; rendered before the clock starts.
+/// Rendered before the clock starts and sent in turn.
 const EVENTS_A_CONNECTION: usize = 256;
 
-/// A round that is not measured comes first.
+/// An unmeasured round comes first.
 const WARM_UP: Duration = Duration::from_secs(1);
 
-/// The corpus of this part differs from that of the lines.
+/// Different from the corpora of the other parts.
 const SEED: u64 = 1 << 20;
 
-/// What one round came to.
 struct Round {
     requests: f64,
     seconds: f64,
-    /// Time from the first byte sent to the last byte of the answer, ascending, in seconds.
+    /// Seconds from the first byte sent to the last byte of the response, ascending.
     latencies: Vec<f64>,
     cpu_seconds: f64,
 }
 
-/// Measures the rounds and adds their figures to the report.
 pub(crate) async fn measure(stack: &Stack, args: &Args, report: &mut Report) -> Result<()> {
     round(stack, args, WARM_UP).await?;
     let mut rounds = Vec::new();

@@ -1,4 +1,4 @@
-//! The stack that is measured: its API, its database, its processes.
+//! The stack under measurement: its API, database and processes.
 
 use super::{Args, VISIBLE_WITHIN, connection::Api, cpu::Processes};
 use anyhow::{Context, Result, ensure};
@@ -9,10 +9,9 @@ use sqlx::{
 use std::{str::FromStr, time::Duration};
 use tokio::time::{Instant, sleep};
 
-/// How often the database is asked whether everything is visible; the question reads a few rows.
+/// How often to query whether everything is visible; the query reads a few rows.
 const POLL: Duration = Duration::from_millis(20);
 
-/// A stack on this machine.
 #[derive(Debug)]
 pub(crate) struct Stack {
     pub(crate) api: Api,
@@ -22,25 +21,25 @@ pub(crate) struct Stack {
     pub(crate) processes: Processes,
 }
 
-/// How far the worker is with one source.
+/// The worker's progress with one source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
-pub(crate) struct Standing {
+pub(crate) struct WorkerProgress {
     /// Events stored and counted.
     pub(crate) visible: i64,
     /// Batches in the inbox.
     pub(crate) waiting: i64,
-    /// Batches that the worker gave up.
+    /// Batches that the worker gave up on.
     pub(crate) set_aside: i64,
 }
 
 impl Stack {
-    /// Finds everything, and refuses what is not on this machine.
+    /// Refuses a stack on another machine.
     pub(crate) async fn open(args: &Args) -> Result<Self> {
         let options = PgConnectOptions::from_str(&args.database).context("reading --database")?;
         let host = options.get_host();
         ensure!(
             options.get_socket().is_some() || is_loopback(host).await,
-            "--database is on {host}; only a stack on this machine is measured"
+            "--database is on {host}; only a stack on this machine can be measured"
         );
         // One connection asks, another may watch meanwhile.
         let pool = PgPoolOptions::new()
@@ -54,46 +53,49 @@ impl Stack {
         let mut addresses =
             tokio::net::lookup_host(authority).await.context("reading --api as http://HOST:PORT")?;
         let address = addresses.next().context("--api names no address")?;
-        ensure!(address.ip().is_loopback(), "--api is {address}; only a stack on this machine is measured");
+        ensure!(
+            address.ip().is_loopback(),
+            "--api is {address}; only a stack on this machine can be measured"
+        );
 
         let source_id: Option<i64> = sqlx::query_scalar(SOURCE)
             .bind(&args.key)
             .fetch_optional(&pool)
             .await
-            .context("looking the key up")?;
-        let source_id = source_id
-            .context("the database knows no project with this key: --database and --api must be one stack")?;
+            .context("looking up the key")?;
+        let source_id = source_id.context(
+            "the database has no project with this key: --database and --api must belong to the same stack",
+        )?;
         let backend: i32 = sqlx::query_scalar("select pg_backend_pid()").fetch_one(&pool).await?;
         let processes = Processes::find(&args.pids, backend.unsigned_abs());
         Ok(Self { api: Api { address, key: args.key.clone() }, pool, source_id, processes })
     }
 
-    /// How far the worker is.
-    pub(crate) async fn standing(&self) -> Result<Standing> {
-        sqlx::query_as(STANDING)
+    pub(crate) async fn progress(&self) -> Result<WorkerProgress> {
+        sqlx::query_as(PROGRESS)
             .bind(self.source_id)
             .fetch_one(&self.pool)
             .await
-            .context("asking how much is visible")
+            .context("querying how much is visible")
     }
 
     /// Waits until the inbox is empty and returns how many events are visible.
     pub(crate) async fn settle(&self) -> Result<i64> {
-        let mut standing = self.standing().await?;
-        let (mut best, mut since) = (standing.waiting, Instant::now());
-        while standing.waiting > 0 {
+        let mut progress = self.progress().await?;
+        let (mut best, mut since) = (progress.waiting, Instant::now());
+        while progress.waiting > 0 {
             ensure!(
                 since.elapsed() < VISIBLE_WITHIN,
-                "{} batches wait and the worker takes none",
-                standing.waiting
+                "{} batches are waiting, and the worker makes no progress",
+                progress.waiting
             );
             sleep(POLL).await;
-            standing = self.standing().await?;
-            if standing.waiting < best {
-                (best, since) = (standing.waiting, Instant::now());
+            progress = self.progress().await?;
+            if progress.waiting < best {
+                (best, since) = (progress.waiting, Instant::now());
             }
         }
-        Ok(standing.visible)
+        Ok(progress.visible)
     }
 
     /// Waits until `expected` events are visible and the inbox is empty.
@@ -103,26 +105,26 @@ impl Stack {
     pub(crate) async fn visible(&self, expected: i64) -> Result<()> {
         let began = Instant::now();
         loop {
-            let standing = self.standing().await?;
+            let progress = self.progress().await?;
             ensure!(
-                standing.set_aside == 0,
-                "the worker set {} batches aside; its log says why",
-                standing.set_aside
+                progress.set_aside == 0,
+                "the worker set {} batches aside; see its log",
+                progress.set_aside
             );
             ensure!(
-                standing.visible <= expected,
+                progress.visible <= expected,
                 "{} events are visible, only {expected} were sent",
-                standing.visible
+                progress.visible
             );
-            if standing.visible == expected && standing.waiting == 0 {
+            if progress.visible == expected && progress.waiting == 0 {
                 return Ok(());
             }
             ensure!(
                 began.elapsed() < VISIBLE_WITHIN,
                 "{} events of {expected} are visible after {} s, {} batches wait",
-                standing.visible,
+                progress.visible,
                 VISIBLE_WITHIN.as_secs(),
-                standing.waiting
+                progress.waiting
             );
             sleep(POLL).await;
         }
@@ -141,7 +143,7 @@ const SOURCE: &str = "
     where api_keys.secret_hash = sha256(convert_to($1, 'UTF8')) and api_keys.revoked_at is null and sources.kind = 'http'
     order by sources.id limit 1";
 
-const STANDING: &str = "
+const PROGRESS: &str = "
     select (select coalesce(sum(events), 0)::bigint from source_minutes where source_id = $1) as visible,
            (select count(*) from inbox where source_id = $1 and set_aside_at is null) as waiting,
            (select count(*) from inbox where source_id = $1 and set_aside_at is not null) as set_aside";

@@ -1,7 +1,6 @@
 //! The catalog: Python, with tracebacks.
 
-use super::{Mood, Service, Template as T};
-use crate::formats::Format;
+use super::{Format, Occurrence, Service, Template as T};
 
 pub(super) static SERVICE: Service =
     Service { name: "catalog", release: "5.14.0", hosts: 2, format: Format::Python, templates: TEMPLATES };
@@ -29,7 +28,7 @@ static TEMPLATES: &[T] = &[
         FEED,
     ),
     T::error(6.0, "catalog.recommend", "no recommendations for user {user}")
-        .when(Mood::New)
+        .when(Occurrence::New)
         .on("/api/recommendations")
         .throws("ZeroDivisionError", "float division by zero", RECOMMEND),
 ];

@@ -1,7 +1,6 @@
 //! Checkout: Java, logged by logback, with stack traces and their causes.
 
-use super::{Mood, Service, Template as T};
-use crate::formats::Format;
+use super::{Format, Occurrence, Service, Template as T};
 
 pub(super) static SERVICE: Service = Service {
     name: "checkout",
@@ -12,7 +11,7 @@ pub(super) static SERVICE: Service = Service {
 };
 
 /// Checkout cannot do without the database.
-const NEEDS_DATABASE: Mood = Mood::Outage(30.0);
+const NEEDS_DATABASE: Occurrence = Occurrence::Outage(30.0);
 
 static TEMPLATES: &[T] = &[
     T::info(70.0, "c.e.shop.checkout.CartService", "Cart {cart} of user {user} now holds {count} items"),
@@ -72,7 +71,7 @@ static TEMPLATES: &[T] = &[
         "c.e.shop.checkout.TaxService",
         "No tax rate for {country}, order {order} uses the default",
     )
-    .when(Mood::Mended),
+    .when(Occurrence::Fixed),
 ];
 
 const ORDER: &str = "com.example.shop.checkout.OrderException: Could not save order {order}

@@ -1,13 +1,12 @@
-//! The gateway: nginx. What it serves stands in the same file as what went wrong.
+//! The gateway: nginx. Its access log and its errors share one file.
 
-use super::{Mood, Service, Template as T};
-use crate::formats::Format;
+use super::{Format, Occurrence, Service, Template as T};
 
 pub(super) static SERVICE: Service =
     Service { name: "gateway", release: "1.29.3", hosts: 2, format: Format::Nginx, templates: TEMPLATES };
 
 /// While the database is out, the services behind the gateway are late or give up.
-const BEHIND: Mood = Mood::Outage(8.0);
+const BEHIND: Occurrence = Occurrence::Outage(8.0);
 
 static TEMPLATES: &[T] = &[
     T::info(190.0, "nginx", r#""GET {path} HTTP/1.1" {status} {bytes} in {ms} ms, client: {ip}, server: shop.example"#),

@@ -1,13 +1,12 @@
 //! Inventory: Go, logged as logfmt, with a panic now and then.
 
-use super::{Mood, Service, Template as T};
-use crate::formats::Format;
+use super::{Format, Occurrence, Service, Template as T};
 
 pub(super) static SERVICE: Service =
     Service { name: "inventory", release: "0.41.2", hosts: 2, format: Format::Logfmt, templates: TEMPLATES };
 
 /// Inventory cannot do without the database.
-const NEEDS_DATABASE: Mood = Mood::Outage(30.0);
+const NEEDS_DATABASE: Occurrence = Occurrence::Outage(30.0);
 
 static TEMPLATES: &[T] = &[
     T::info(44.0, "stock", "reserved {count} of {sku} in warehouse {warehouse}").on("/reservations"),

@@ -1,7 +1,6 @@
 //! The mailer and the scheduled jobs beside it: lines of syslog.
 
-use super::{Service, Template as T};
-use crate::formats::Format;
+use super::{Format, Service, Template as T};
 
 pub(super) static SERVICE: Service =
     Service { name: "mailer", release: "1.8.0", hosts: 1, format: Format::Syslog, templates: TEMPLATES };

@@ -1,7 +1,6 @@
 //! Payments: Node, logged by pino.
 
-use super::{Service, Template as T};
-use crate::formats::Format;
+use super::{Format, Service, Template as T};
 
 pub(super) static SERVICE: Service =
     Service { name: "payments", release: "3.2.1", hosts: 2, format: Format::Pino, templates: TEMPLATES };

@@ -4,8 +4,9 @@
 //! other field is kept as an attribute, and so is a time or a level that cannot be read: an odd value is
 //! data, not an error.
 
-use super::{Fault, MAX_MESSAGE_BYTES};
+use super::MAX_MESSAGE_BYTES;
 use crate::{
+    RejectionReason,
     raw_event::{RawEvent, Text},
     storable,
 };
@@ -17,14 +18,14 @@ use std::{borrow::Cow, fmt};
 ///
 /// # Errors
 /// A clause for the sender that says what is wrong.
-pub(super) fn read(json: &str) -> Result<RawEvent<'_>, (Fault, String)> {
+pub(super) fn read(json: &str) -> Result<RawEvent<'_>, (RejectionReason, String)> {
     let mut reader = serde_json::Deserializer::from_str(json);
     let event = reader.deserialize_any(EventVisitor).and_then(|event| reader.end().map(|()| event));
-    let event = event.map_err(|error| (Fault::NotJson, format!("not a JSON event: {error}")))?;
+    let event = event.map_err(|error| (RejectionReason::NotJson, format!("not a JSON event: {error}")))?;
     if event.message.is_empty() && event.exception.is_none() {
-        let reason =
+        let message =
             "no message: an event needs the field \"message\" (text that is not empty), or \"exception\"";
-        return Err((Fault::NoMessage, reason.into()));
+        return Err((RejectionReason::NoMessage, message.into()));
     }
     Ok(event)
 }

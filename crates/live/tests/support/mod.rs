@@ -1,9 +1,9 @@
-//! A Redis of a test's own, which it may kill and start again on the same port.
+//! A Redis for one test, which can kill it and restart it on the same port.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     dead_code,
-    reason = "each test file uses a part of it, and ends where it cannot go on"
+    reason = "each test binary uses a part of it, and a failed step ends its test"
 )]
 
 use squall_live::{Address, Redis, redis::State};
@@ -13,8 +13,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Longer than anything here takes on a busy machine; reaching it is a failure.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+/// Longer than any step takes on a busy machine; reaching it is a failure.
+pub const TIMEOUT: Duration = Duration::from_secs(60);
 
 pub struct RedisServer {
     port: u16,
@@ -28,11 +28,11 @@ impl RedisServer {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut server =
             Self { port, password: "hunter2", folder: tempfile::tempdir().unwrap(), child: None };
-        server.start_again();
+        server.restart();
         server
     }
 
-    pub fn start_again(&mut self) {
+    pub fn restart(&mut self) {
         let child = Command::new("redis-server")
             .args([
                 "--port",
@@ -49,11 +49,11 @@ impl RedisServer {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
-            .expect("redis-server cannot be run: install it (Debian: apt-get install redis-server)");
+            .expect("redis-server cannot be started: install it (Debian: apt-get install redis-server)");
         self.child = Some(child);
         let start = Instant::now();
         while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            assert!(start.elapsed() < PATIENCE, "redis-server does not listen");
+            assert!(start.elapsed() < TIMEOUT, "redis-server does not listen");
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -69,7 +69,7 @@ impl RedisServer {
         format!("redis://:{}@127.0.0.1:{}/3", self.password, self.port)
     }
 
-    /// A handle that has connected.
+    /// A connected handle.
     pub async fn connect(&self) -> Redis {
         let redis = Redis::start(Address::parse(&self.url()).unwrap());
         until(&redis, |state| *state == State::Up).await;
@@ -84,7 +84,7 @@ impl Drop for RedisServer {
 }
 
 pub async fn until(redis: &Redis, fits: impl Fn(&State) -> bool) {
-    tokio::time::timeout(PATIENCE, redis.wait_for(fits))
+    tokio::time::timeout(TIMEOUT, redis.wait_for(fits))
         .await
         .unwrap_or_else(|_| panic!("Redis stays {:?}", redis.state()));
 }

@@ -1,4 +1,4 @@
-//! What a turn changed, for those who watch.
+//! What a turn changed, for live updates.
 
 use super::store::{Counts, MINUTE};
 use squall_live::{Minute, Update};

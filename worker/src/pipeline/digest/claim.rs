@@ -6,14 +6,14 @@ use squall_boot::metrics;
 use squall_intake::inbox;
 use std::mem;
 
-/// Rows looked at in one turn. A row that is not taken is unlocked by the commit.
-const LOOK_AT: i64 = 64;
+/// Rows locked to choose from in one turn. The commit unlocks those that are not chosen.
+const CANDIDATES: i64 = 64;
 
-/// Unpacked bytes of one turn: with what is made of them in memory about five times as much.
+/// Decompressed bytes of one turn: decoded events take about five times as much memory.
 const CLAIM_BYTES: usize = 32 << 20;
 
-/// Rows of the inbox, locked by the transaction that will also delete them.
-pub(super) struct Claimed {
+/// Rows of the inbox, locked by the transaction that also deletes them.
+pub(super) struct Claim {
     pub(super) transaction: Transaction<'static, Postgres>,
     pub(super) ids: Vec<i64>,
     batches: Vec<ClaimedBatch>,
@@ -29,8 +29,8 @@ pub(super) struct ClaimedBatch {
     pub(super) body: Vec<u8>,
 }
 
-impl Claimed {
-    /// The projects the batches belong to, each once, in order.
+impl Claim {
+    /// The projects of the batches, each once, in order.
     pub(super) fn project_ids(&self) -> Vec<i64> {
         let mut ids: Vec<i64> = self.batches.iter().map(|batch| batch.project_id).collect();
         ids.sort_unstable();
@@ -38,34 +38,34 @@ impl Claimed {
         ids
     }
 
-    /// Hands the batches over; the locks stay.
+    /// Moves the batches out; the locks stay.
     pub(super) fn take_batches(&mut self) -> Vec<ClaimedBatch> {
         mem::take(&mut self.batches)
     }
 }
 
-struct Ready {
+struct ReadyRow {
     id: i64,
     events: i32,
     bytes: i32,
     attempts: i32,
 }
 
-/// Claims the oldest rows, about `limit` events of them; `None` when the inbox holds nothing to do. With
-/// `failed_first` one that failed before goes before the others.
-pub(super) async fn next(pool: &PgPool, limit: usize, failed_first: bool) -> Result<Option<Claimed>> {
+/// Claims the oldest rows, about `limit` events; `None` when no row is ready. With `failed_first`, a row that failed
+/// before comes first.
+pub(super) async fn next(pool: &PgPool, limit: usize, failed_first: bool) -> Result<Option<Claim>> {
     let mut transaction = pool.begin().await.context("beginning a turn of the digest")?;
     let ready = sqlx::query_as!(
-        Ready,
+        ReadyRow,
         "select id, events, bytes, attempts from inbox
          where set_aside_at is null and (retry_at is null or retry_at <= now())
          order by (attempts > 0) = $2 desc, id limit $1 for update skip locked",
-        LOOK_AT,
+        CANDIDATES,
         failed_first,
     )
     .fetch_all(&mut *transaction)
     .await
-    .context("looking into the inbox")?;
+    .context("selecting rows of the inbox")?;
     let ids = choose(&ready, limit);
     if ids.is_empty() {
         return Ok(None);
@@ -78,12 +78,12 @@ pub(super) async fn next(pool: &PgPool, limit: usize, failed_first: bool) -> Res
     .fetch_all(&mut *transaction)
     .await
     .context("reading the claimed batches")?;
-    Ok(Some(Claimed { transaction, ids, batches }))
+    Ok(Some(Claim { transaction, ids, batches }))
 }
 
-/// The first rows, until they hold `limit` events or [`CLAIM_BYTES`]. One that failed before goes alone: if it
-/// fails again, the reason is its own.
-fn choose(ready: &[Ready], limit: usize) -> Vec<i64> {
+/// The first rows, up to `limit` events or [`CLAIM_BYTES`]. A row that failed before is claimed alone: if it fails
+/// again, the reason is its own.
+fn choose(ready: &[ReadyRow], limit: usize) -> Vec<i64> {
     if let Some(first) = ready.first().filter(|first| first.attempts > 0) {
         return vec![first.id];
     }
@@ -98,17 +98,17 @@ fn choose(ready: &[Ready], limit: usize) -> Vec<i64> {
     taken.map(|row| row.id).collect()
 }
 
-/// Takes digested rows out of the inbox.
+/// Deletes digested rows from the inbox.
 pub(super) async fn release(connection: &mut PgConnection, ids: &[i64]) -> Result<()> {
     sqlx::query!("delete from inbox where id = any($1)", ids)
         .execute(connection)
         .await
-        .context("taking digested batches out of the inbox")?;
+        .context("deleting digested batches from the inbox")?;
     Ok(())
 }
 
-/// Writes a failure on the rows: later and alone, or set aside when they failed too often. A batch of several events
-/// that failed alone is cut into halves instead, so that the good ones are not lost with the bad one.
+/// Records a failure on the rows: each is retried later and alone, or set aside when it failed too often. A batch of
+/// several events that failed alone is halved instead, so that its good events are not set aside with a bad one.
 pub(super) async fn record_failure(
     pool: &PgPool,
     ids: &[i64],
@@ -131,18 +131,18 @@ pub(super) async fn record_failure(
     )
     .fetch_all(pool)
     .await
-    .context("writing a failure on the batches")?;
+    .context("recording a failure on the batches")?;
     let set_aside: Vec<i32> = set_aside.into_iter().flatten().collect();
     if !set_aside.is_empty() {
         let events = set_aside.iter().map(|events| u64::try_from(*events).unwrap_or(0)).sum();
         metrics::EVENTS_SET_ASIDE.add(&[], events);
-        tracing::error!(batches = set_aside.len(), reason, "Batches failed too often and were set aside.");
+        tracing::error!(batches = set_aside.len(), reason, "Set aside batches that failed too often.");
     }
     Ok(())
 }
 
-/// Replaces a batch that failed before by two of half its events. They count as tried once, so that each goes alone.
-/// Says whether there was something to cut.
+/// Replaces a batch that failed before by two with half its events each. They count as tried once, so that each is
+/// claimed alone. Returns whether the batch could be halved.
 async fn halve(pool: &PgPool, id: i64, reason: &str) -> Result<bool> {
     let mut transaction = pool.begin().await?;
     let found = sqlx::query!(
@@ -151,16 +151,16 @@ async fn halve(pool: &PgPool, id: i64, reason: &str) -> Result<bool> {
     )
     .fetch_optional(&mut *transaction)
     .await
-    .context("taking a batch that failed")?;
+    .context("deleting a batch that failed")?;
     let Some(batch) = found else { return Ok(false) };
-    // A body that cannot be unpacked cannot be cut either; the transaction is rolled back.
+    // A body that cannot be decompressed cannot be halved; the transaction is rolled back.
     let Ok(lines) = inbox::unpack(batch.codec, &batch.body) else { return Ok(false) };
     let ends: Vec<usize> = memchr::memchr_iter(b'\n', &lines).map(|newline| newline + 1).collect();
     let Some(&middle) = ends.get((ends.len() / 2).wrapping_sub(1)) else { return Ok(false) };
     for (half, events) in
         [(&lines[..middle], ends.len() / 2), (&lines[middle..], ends.len() - ends.len() / 2)]
     {
-        let (codec, body) = inbox::pack(half).context("packing half a batch")?;
+        let (codec, body) = inbox::pack(half).context("compressing half a batch")?;
         sqlx::query!(
             "insert into inbox (project_id, source_id, received_at, events, bytes, codec, body, attempts, last_error)
              values ($1, $2, $3, $4, $5, $6, $7, 1, left($8, 2000))",
@@ -175,31 +175,31 @@ async fn halve(pool: &PgPool, id: i64, reason: &str) -> Result<bool> {
         )
         .execute(&mut *transaction)
         .await
-        .context("putting half a batch back")?;
+        .context("inserting half a batch")?;
     }
-    transaction.commit().await.context("cutting a batch that failed")?;
+    transaction.commit().await.context("committing the halves of a batch")?;
     Ok(true)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Ready, choose};
+    use super::{ReadyRow, choose};
 
-    fn row(id: i64, events: i32, attempts: i32) -> Ready {
-        Ready { id, events, bytes: 20 << 20, attempts }
+    fn row(id: i64, events: i32, attempts: i32) -> ReadyRow {
+        ReadyRow { id, events, bytes: 20 << 20, attempts }
     }
 
     #[test]
-    fn rows_are_taken_until_the_limit_and_at_least_one_always() {
+    fn rows_are_claimed_up_to_the_limit_and_at_least_one_always() {
         let rows = [row(1, 60, 0), row(2, 60, 0), row(3, 60, 0)];
         assert_eq!(choose(&rows, 100), [1, 2]);
-        assert_eq!(choose(&rows, 1000), [1, 2], "the third would make too many bytes");
+        assert_eq!(choose(&rows, 1000), [1, 2], "the third would exceed the bytes of a turn");
         assert_eq!(choose(&rows, 1), [1]);
         assert!(choose(&[], 100).is_empty());
     }
 
     #[test]
-    fn a_row_that_failed_before_goes_alone() {
+    fn a_row_that_failed_before_is_claimed_alone() {
         assert_eq!(choose(&[row(1, 5, 2), row(2, 5, 0)], 100), [1]);
         assert_eq!(choose(&[row(1, 5, 0), row(2, 5, 2), row(3, 5, 0)], 100), [1, 3]);
     }

@@ -1,95 +1,53 @@
-//! From the bytes of the inbox to events that are understood: format, level, time, exception.
+//! From the bytes of the inbox to events with a level, a time and an exception.
 //!
-//! Nothing here is an error but a batch that cannot be read at all: an odd message is data.
+//! The only error is a batch that cannot be read at all: an odd message is data.
 
 mod exception;
 
-use super::{claim::ClaimedBatch, group::Projects};
+use super::{claim::ClaimedBatch, event::DecodedEvent, project::Projects};
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use exception::ReadException;
 use serde_json::value::RawValue;
-use squall_grouping::{Exception, Level, format, infer_level};
+use squall_grouping::{Level, format, infer_level};
 use squall_intake::{RawEvent, inbox, storable};
 
-/// An event of the future is moved to its receipt: clocks differ, but not by more than this.
+/// An event further in the future gets the time of receipt: clocks differ, but not by more than this.
 const FUTURE_MICROS: i64 = 5 * 60 * 1_000_000;
-
-/// A longer place is cut: it stands in a list, and in an index for searching that has an end.
-const MAX_CULPRIT_BYTES: usize = 1000;
 
 const DAY_MICROS: i64 = 86_400_000_000;
 
-/// One event, understood and not yet grouped.
-pub(super) struct Event {
-    pub(super) project_id: i64,
-    pub(super) source_id: i64,
-    /// Microseconds since 1970.
-    pub(super) received_at: i64,
-    /// Microseconds since 1970; within what the project keeps, or the time of receipt.
-    pub(super) occurred_at: i64,
-    pub(super) level: Level,
-    pub(super) logger: Option<String>,
-    pub(super) message: String,
-    pub(super) exception: Option<Exception>,
-    /// The exception as it is stored.
-    pub(super) exception_json: Option<String>,
-    /// A JSON object.
-    pub(super) attributes: Option<String>,
-}
-
-impl Event {
-    /// What a person reads in a list: the template, or the exception with its message's template.
-    pub(super) fn title(&self, template: &str) -> String {
-        let title = match &self.exception {
-            Some(exception) => exception.title(),
-            None => template.to_owned(),
-        };
-        let mut title = if title.trim().is_empty() { "(empty message)".to_owned() } else { title };
-        title.truncate(title.floor_char_boundary(2000));
-        title
-    }
-
-    /// The place it comes from: the innermost frame of the application, or the logger.
-    pub(super) fn culprit(&self) -> Option<String> {
-        let mut culprit =
-            self.exception.as_ref().and_then(exception::culprit).or_else(|| self.logger.clone())?;
-        culprit.truncate(culprit.floor_char_boundary(MAX_CULPRIT_BYTES));
-        Some(culprit)
-    }
-}
-
-/// Reads every event of the batches, off the async threads.
-pub(super) async fn events(batches: Vec<ClaimedBatch>, projects: &Projects) -> Result<Vec<Event>> {
+/// Decodes every event of the batches, off the async threads.
+pub(super) async fn decode(batches: Vec<ClaimedBatch>, projects: &Projects) -> Result<Vec<DecodedEvent>> {
     let kept_days: Vec<i32> = batches
         .iter()
         .map(|batch| projects.get(&batch.project_id).map_or(1, |project| project.retention_days))
         .collect();
-    let decode = move || {
+    let decode_all = move || {
         let mut events = Vec::new();
         for (batch, kept_days) in batches.iter().zip(kept_days) {
             decode_batch(batch, i64::from(kept_days), &mut events)
                 .map_err(anyhow::Error::msg)
-                .with_context(|| format!("reading batch {} of the inbox", batch.id))?;
+                .with_context(|| format!("decoding batch {} of the inbox", batch.id))?;
         }
         Ok(events)
     };
-    tokio::task::spawn_blocking(decode).await.context("reading batches of the inbox")?
+    tokio::task::spawn_blocking(decode_all).await.context("decoding batches of the inbox")?
 }
 
-fn decode_batch(batch: &ClaimedBatch, kept_days: i64, events: &mut Vec<Event>) -> Result<(), String> {
+fn decode_batch(batch: &ClaimedBatch, kept_days: i64, events: &mut Vec<DecodedEvent>) -> Result<(), String> {
     let lines = inbox::unpack(batch.codec, &batch.body)?;
     let reference = jiff::Timestamp::from_microsecond(batch.received_at.timestamp_micros())
         .map_err(|error| format!("the time of receipt is out of range: {error}"))?;
     for line in lines.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
         let raw: RawEvent<'_> =
             serde_json::from_slice(line).map_err(|error| format!("an event cannot be read: {error}"))?;
-        events.push(understand(batch, raw, reference, kept_days));
+        events.push(decode_event(batch, raw, reference, kept_days));
     }
     Ok(())
 }
 
-fn understand(batch: &ClaimedBatch, raw: RawEvent<'_>, reference: jiff::Timestamp, kept_days: i64) -> Event {
+fn decode_event(batch: &ClaimedBatch, raw: RawEvent<'_>, reference: jiff::Timestamp, kept_days: i64) -> DecodedEvent {
     let received_at = batch.received_at.timestamp_micros();
     let mut attributes = Attributes::new(raw.attributes.as_deref().map(|json| json.get()));
     let (mut level, mut time) = (None, raw.occurred_at_ms.map(|ms| ms.saturating_mul(1000)));
@@ -104,7 +62,7 @@ fn understand(batch: &ClaimedBatch, raw: RawEvent<'_>, reference: jiff::Timestam
         let line = format::parse_line(&raw.message, reference);
         level = level.or(line.level);
         time = time.or(line.timestamp.map(jiff::Timestamp::as_microsecond));
-        // A format has escapes of its own: what they stood for is only seen here, after the door.
+        // A format has its own escapes: the characters behind them appear only here.
         logger = logger.or(line.logger.map(|logger| storable::text(logger).into_owned()));
         for (name, value) in line.attributes {
             attributes.add_storable(&name, &value);
@@ -118,16 +76,16 @@ fn understand(batch: &ClaimedBatch, raw: RawEvent<'_>, reference: jiff::Timestam
         level.unwrap_or_else(|| if exception.is_some() { Level::Error } else { infer_level(&message) });
     let occurred_at = match time {
         Some(time) if time > received_at + FUTURE_MICROS || time < received_at - kept_days * DAY_MICROS => {
-            let told = DateTime::<Utc>::from_timestamp_micros(time);
+            let original = DateTime::<Utc>::from_timestamp_micros(time);
             attributes.add_text(
                 "squall.original_time",
-                &told.map_or_else(|| time.to_string(), |time| time.to_rfc3339()),
+                &original.map_or_else(|| time.to_string(), |time| time.to_rfc3339()),
             );
             received_at
         }
-        told => told.unwrap_or(received_at),
+        time => time.unwrap_or(received_at),
     };
-    Event {
+    DecodedEvent {
         project_id: batch.project_id,
         source_id: batch.source_id,
         received_at,

@@ -1,12 +1,12 @@
 //! Which issue an event belongs to.
 //!
-//! Each project has a template tree, held in memory and rebuilt from the table `fingerprints` whenever it
-//! is not known or older than the project's `grouping_version`. Most events meet a template that is
-//! known, and nothing is written. When a turn learns something, it locks the project's row, makes sure
-//! that nobody learned in between, and writes the new templates and their issues in the same
-//! transaction as the events: several workers thus never give one template two issues.
+//! Each project has a template tree, kept in memory and rebuilt from the table `fingerprints` when it is
+//! missing or older than the project's `grouping_version`. Most events match a known template, and
+//! nothing is written. A turn that learns something locks the project's row, checks that no other worker
+//! learned in between, and writes the new templates and their issues in the transaction that stores the
+//! events. Several workers thus never create two issues for one template.
 
-use super::decode::Event;
+use super::{event::DecodedEvent, project::Projects};
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -14,22 +14,13 @@ use squall_boot::metrics;
 use squall_grouping::{Change, Fingerprint, Grouper, StoredTemplate, Subject, VERSION};
 use std::collections::{BTreeMap, HashMap};
 
-/// An event and the issue it was given.
+/// An event and its issue.
 pub(super) struct GroupedEvent {
-    pub(super) event: Event,
+    pub(super) event: DecodedEvent,
     pub(super) issue_id: i64,
 }
 
-/// What the digest must know of a project.
-#[derive(Debug, Clone)]
-pub(super) struct Project {
-    pub(super) grouping_version: i64,
-    pub(super) retention_days: i32,
-}
-
-pub(super) type Projects = BTreeMap<i64, Project>;
-
-/// The trees of the projects met so far.
+/// The template trees of the projects seen so far.
 #[derive(Default)]
 pub(super) struct Memory(HashMap<i64, ProjectMemory>);
 
@@ -40,19 +31,19 @@ struct ProjectMemory {
 }
 
 impl Memory {
-    /// Forgets everything: what a failed turn learned is in no database.
+    /// Forgets everything: what a failed turn learned was not committed.
     pub(super) fn forget(&mut self) {
         self.0.clear();
     }
 
-    /// Gives each event its issue, and writes the templates and issues that are new; these by their identifiers.
+    /// Assigns each event to an issue and writes new templates and issues. Returns the events and the new issues.
     pub(super) async fn group(
         &mut self,
         connection: &mut PgConnection,
         projects: &Projects,
-        events: Vec<Event>,
+        events: Vec<DecodedEvent>,
     ) -> Result<(Vec<GroupedEvent>, Vec<i64>)> {
-        let mut by_project: BTreeMap<i64, Vec<Event>> = BTreeMap::new();
+        let mut by_project: BTreeMap<i64, Vec<DecodedEvent>> = BTreeMap::new();
         for event in events {
             by_project.entry(event.project_id).or_default().push(event);
         }
@@ -81,16 +72,16 @@ impl ProjectMemory {
         mut self,
         connection: &mut PgConnection,
         project_id: i64,
-        events: Vec<Event>,
+        events: Vec<DecodedEvent>,
     ) -> Result<(Self, Vec<GroupedEvent>, Vec<i64>)> {
-        let (mut fingerprints, mut learned) = self.recognise(&events);
+        let (mut fingerprints, mut learned) = self.match_templates(&events);
         let mut new_issues = Vec::new();
         if !learned.is_empty() {
             let version = lock(connection, project_id).await?;
             if version != self.version {
-                // Somebody else learned meanwhile: look again with what they know, under the lock.
+                // Another worker learned in between: match again with its templates, under the lock.
                 self = Self::load(connection, project_id, version).await?;
-                (fingerprints, learned) = self.recognise(&events);
+                (fingerprints, learned) = self.match_templates(&events);
             }
             new_issues = self.write(connection, project_id, learned, &events).await?;
         }
@@ -103,7 +94,7 @@ impl ProjectMemory {
         Ok((self, grouped, new_issues))
     }
 
-    fn recognise(&mut self, events: &[Event]) -> (Vec<Fingerprint>, Learned) {
+    fn match_templates(&mut self, events: &[DecodedEvent]) -> (Vec<Fingerprint>, Learned) {
         let mut learned = Learned::default();
         let fingerprints = events.iter().enumerate().map(|(index, event)| {
             let subject = Subject { message: &event.message, exception: event.exception.as_ref() };
@@ -144,18 +135,18 @@ impl ProjectMemory {
             project_id,
             templates = templates.len(),
             version,
-            "The templates of a project were read."
+            "Loaded the templates of a project."
         );
         Ok(Self { version, grouper: Grouper::restore(templates), issues })
     }
 
-    /// Writes what was learned, and remembers it; the issues that are new.
+    /// Writes what was learned and adds it to the memory. Returns the new issues.
     async fn write(
         &mut self,
         connection: &mut PgConnection,
         project_id: i64,
         learned: Learned,
-        events: &[Event],
+        events: &[DecodedEvent],
     ) -> Result<Vec<i64>> {
         if learned.is_empty() {
             return Ok(Vec::new());
@@ -181,8 +172,8 @@ impl ProjectMemory {
     }
 }
 
-/// What a turn found that the database does not have yet: templates in order of appearance, with the
-/// index of the event that brought them, and templates that became more general.
+/// Templates that are not in the database yet: new ones in order of appearance with the index of their
+/// first event, and known ones that became more general.
 #[derive(Default)]
 struct Learned {
     new: Vec<(Fingerprint, String, usize)>,
@@ -199,21 +190,8 @@ fn grouping_version() -> i16 {
     i16::try_from(VERSION).unwrap_or(i16::MAX)
 }
 
-/// What the digest must know of these projects. Deleted ones are missing, and so will their events be.
-pub(super) async fn read_projects(connection: &mut PgConnection, ids: &[i64]) -> Result<Projects> {
-    let rows =
-        sqlx::query!("select id, grouping_version, retention_days from projects where id = any($1)", ids)
-            .fetch_all(connection)
-            .await
-            .context("reading the projects of a turn")?;
-    let projects = rows.into_iter().map(|row| {
-        (row.id, Project { grouping_version: row.grouping_version, retention_days: row.retention_days })
-    });
-    Ok(projects.collect())
-}
-
-/// Locks the project against other learners. `no key update` leaves the doors open: their inserts only
-/// ask that the project's key stays.
+/// Locks the project against other workers that learn. `no key update` does not block intake: its inserts only
+/// need the project's key to stay.
 async fn lock(connection: &mut PgConnection, project_id: i64) -> Result<i64> {
     sqlx::query_scalar!("select grouping_version from projects where id = $1 for no key update", project_id)
         .fetch_one(connection)
@@ -225,7 +203,7 @@ async fn insert_issues(
     connection: &mut PgConnection,
     project_id: i64,
     new: &[(Fingerprint, String, usize)],
-    events: &[Event],
+    events: &[DecodedEvent],
 ) -> Result<Vec<i64>> {
     let mut titles = Vec::with_capacity(new.len());
     let mut culprits = Vec::with_capacity(new.len());
@@ -235,17 +213,17 @@ async fn insert_issues(
         let event = &events[*index];
         titles.push(event.title(template));
         culprits.push(event.culprit());
-        levels.push(i16::from(event.level));
+        levels.push(event.level.severity());
         times.push(DateTime::from_timestamp_micros(event.occurred_at).unwrap_or_default());
     }
-    // Identifiers are drawn first, in order: the order in which an insert returns rows is not promised.
+    // Ids are drawn first, in order: an insert returns its rows in no guaranteed order.
     let ids = sqlx::query_scalar!(
         "select nextval(pg_get_serial_sequence('issues', 'id')) as \"id!\" from generate_series(1, $1)",
         i32::try_from(new.len())?,
     )
     .fetch_all(&mut *connection)
     .await
-    .context("drawing identifiers for new issues")?;
+    .context("drawing ids for new issues")?;
     sqlx::query!(
         "insert into issues (id, project_id, title, culprit, level, first_seen, last_seen) overriding system value
          select i, $2, t, c, l, s, s

@@ -1,4 +1,4 @@
-//! What a turn writes: the events, and every count that follows from them.
+//! Storing the events of a turn and adding to every count.
 
 use super::{copy::Rows, group::GroupedEvent};
 use anyhow::{Context, Result};
@@ -11,8 +11,8 @@ pub(super) const MINUTE: i64 = 60_000_000; // microseconds
 /// Bytes sent in one message of the COPY.
 const CHUNK: usize = 256 << 10;
 
-/// Copies the events into their partitions, in order of issue: rows of one issue then lie together, in
-/// the table as in its index.
+/// Copies the events into their partitions, in order of issue: the rows of one issue are then adjacent in the table
+/// and its index.
 pub(super) async fn events(connection: &mut PgConnection, grouped: &[GroupedEvent]) -> Result<()> {
     let mut order: Vec<&GroupedEvent> = grouped.iter().collect();
     order.sort_by_key(|grouped| (grouped.issue_id, grouped.event.occurred_at));
@@ -25,7 +25,7 @@ pub(super) async fn events(connection: &mut PgConnection, grouped: &[GroupedEven
         rows.bigint(*issue_id);
         rows.bigint(event.project_id);
         rows.bigint(event.source_id);
-        rows.smallint(event.level.into());
+        rows.smallint(event.level.severity());
         rows.text(event.logger.as_deref());
         rows.text(Some(&event.message));
         rows.jsonb(event.exception_json.as_deref());
@@ -46,8 +46,8 @@ pub(super) async fn events(connection: &mut PgConnection, grouped: &[GroupedEven
     Ok(())
 }
 
-/// Adds the events to their issues, minutes and sources, and says what was counted. Rows are locked in order of their keys, so that
-/// two workers never wait for each other in a circle.
+/// Adds the events to their issues, minutes and sources, and returns the counts. Rows are locked in order of their
+/// keys, so that two workers never deadlock.
 pub(super) async fn counts(connection: &mut PgConnection, grouped: &[GroupedEvent]) -> Result<Counts> {
     let mut counts = Counts::default();
     grouped.iter().for_each(|grouped| counts.add(grouped));
@@ -58,7 +58,7 @@ pub(super) async fn counts(connection: &mut PgConnection, grouped: &[GroupedEven
     Ok(counts)
 }
 
-/// What the events of a turn come to.
+/// The events of a turn, counted.
 #[derive(Default)]
 pub(super) struct Counts {
     pub(super) issues: BTreeMap<i64, IssueCount>,
@@ -78,7 +78,7 @@ pub(super) struct IssueCount {
 
 impl Counts {
     fn add(&mut self, GroupedEvent { event, issue_id }: &GroupedEvent) {
-        let (time, level) = (event.occurred_at, i16::from(event.level));
+        let (time, level) = (event.occurred_at, event.level.severity());
         let issue = self.issues.entry(*issue_id).or_insert_with(|| IssueCount {
             events: 0,
             first_seen: time,
@@ -109,7 +109,7 @@ async fn add_to_issues(connection: &mut PgConnection, issues: &BTreeMap<i64, Iss
         .fetch_all(&mut *connection)
         .await
         .context("locking issues to count their events")?;
-    // A resolved issue that happens again is open again. A source already known is not written again.
+    // A resolved issue with a newer event is reopened. A source that is already listed is not added again.
     sqlx::query!(
         "update issues i set
              events = i.events + n.events,
@@ -135,7 +135,7 @@ async fn add_to_issues(connection: &mut PgConnection, issues: &BTreeMap<i64, Iss
     add_further_sources(connection, issues).await
 }
 
-/// An issue that several sources sent in one turn, which is rare.
+/// For issues that several sources sent in one turn, which is rare.
 async fn add_further_sources(
     connection: &mut PgConnection,
     issues: &BTreeMap<i64, IssueCount>,
@@ -152,7 +152,7 @@ async fn add_further_sources(
         )
         .execute(&mut *connection)
         .await
-        .context("noting the sources of an issue")?;
+        .context("adding the sources of an issue")?;
     }
     Ok(())
 }

@@ -3,7 +3,6 @@
 //! Reading at an offset, rather than on from the last read, is what lets a poll hold lines back or
 //! repeat itself: the reader keeps no state that could disagree with the cursor.
 
-use super::position::MARK_BYTES;
 use flate2::read::MultiGzDecoder;
 use std::{
     fs::{File, Metadata},
@@ -11,6 +10,9 @@ use std::{
     os::unix::fs::FileExt,
     path::Path,
 };
+
+/// How many bytes the head and the end of what was read are remembered, for the hashes of a position.
+pub(super) const MARK_BYTES: usize = 1024;
 
 /// How much is unpacked at once.
 const UNPACK_BYTES: usize = 64 << 10;

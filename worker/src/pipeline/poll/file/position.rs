@@ -4,14 +4,11 @@
 //! given to another file when the first one is gone, and a file can be emptied and filled anew, so a
 //! position also says what it has read: a hash of the first bytes and one of those just before the offset.
 
-use super::content::Content;
+use super::content::{Content, MARK_BYTES};
 use chrono::{DateTime, Utc};
 use flate2::Crc;
 use serde::{Deserialize, Serialize};
 use std::{fs::Metadata, io, os::unix::fs::MetadataExt};
-
-/// How many bytes each of the two hashes covers, or as many as were read.
-pub(super) const MARK_BYTES: usize = 1024;
 
 /// The cursor as the database keeps it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -7,9 +7,9 @@
 
 use super::{
     FileSource, QUIET, Troubles,
-    content::{Content, is_gzip},
+    content::{Content, MARK_BYTES, is_gzip},
     pattern::Found,
-    position::{self, FileId, Gone, MARK_BYTES, Position},
+    position::{self, FileId, Gone, Position},
     tracked::{Tracked, shown},
 };
 use chrono::{DateTime, TimeDelta, Utc};

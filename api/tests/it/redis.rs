@@ -1,0 +1,4 @@
+//! Tests that need `redis-server`.
+
+mod limits;
+mod stream;

@@ -1,0 +1,3 @@
+//! Tests that take long: every process is killed, again and again.
+
+mod survival;

@@ -1,0 +1,334 @@
+//! One service under supervision: a small state machine around a child process.
+
+use super::service::{Plan, Probe, Service};
+use crate::{
+    ports,
+    postgres::cluster,
+    process::{self, ProcessId, SIGKILL, wait_until},
+    stack::state::{FOLDER_VARIABLE, Phase, ServiceStatus},
+};
+use anyhow::{Context, Result};
+use duct::Handle;
+use std::{
+    fs::{self, File, OpenOptions},
+    io::Write,
+    os::unix::{fs::OpenOptionsExt, process::ExitStatusExt},
+    path::{Path, PathBuf},
+    process::{Command, ExitStatus},
+    time::{Duration, Instant, SystemTime},
+};
+
+/// How often a healthy service is probed.
+const PROBE_PAUSE: Duration = Duration::from_secs(2);
+/// The wait before the first restart; each further one doubles.
+const FIRST_BACKOFF: Duration = Duration::from_millis(500);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
+/// A service that ran this long has proven itself: earlier crashes no longer count.
+const PROVEN: Duration = Duration::from_secs(60);
+/// A service without a probe must not end within this time.
+const SETTLE: Duration = Duration::from_millis(300);
+
+/// The remark in a service's log before the output of each process.
+pub const STARTS: &str = "starts";
+
+pub struct Running {
+    pub service: Service,
+    pub stamp: String,
+    pub phase: Phase,
+    folder_identity: String,
+    child: Option<(Handle, ProcessId)>,
+    log: PathBuf,
+    started: Instant,
+    probed: Instant,
+    resume: Instant,
+    since: u64,
+    restarts: u32,
+    restarts_in_a_row: u32,
+    was_healthy: bool,
+    note: Option<String>,
+    ready_after: Option<Duration>,
+}
+
+impl Running {
+    pub fn new(service: Service, log: PathBuf, folder_identity: String) -> Self {
+        let now = Instant::now();
+        Self {
+            stamp: service.stamp(),
+            service,
+            phase: Phase::Waiting,
+            folder_identity,
+            child: None,
+            log,
+            started: now,
+            probed: now,
+            resume: now,
+            since: seconds_since_1970(),
+            restarts: 0,
+            restarts_in_a_row: 0,
+            was_healthy: false,
+            note: None,
+            ready_after: None,
+        }
+    }
+
+    /// Check the service once and do what its phase asks for.
+    pub fn turn(&mut self, may_start: bool, plan: &Plan) {
+        if let Some(status) = self.ended() {
+            return self.after_end(status, plan.restarts);
+        }
+        match self.phase {
+            Phase::Waiting if may_start => self.start(),
+            Phase::Restarting if may_start && Instant::now() >= self.resume => self.start(),
+            Phase::Starting => self.watch_start(Duration::from_secs(plan.start_seconds)),
+            Phase::Healthy | Phase::Unhealthy if self.probed.elapsed() > PROBE_PAUSE => self.probe_again(),
+            _ => {}
+        }
+    }
+
+    /// Stop the process cleanly and wait for it.
+    pub fn stop(&mut self, grace: Duration) {
+        if let Some((child, process)) = self.child.take() {
+            process.signal(self.service.stop_signal());
+            // Waiting for the child itself reaps it.
+            if !wait_until(grace, || child.try_wait().is_ok_and(|status| status.is_some())) {
+                self.remark(&format!("did not end within {} s and was killed", grace.as_secs()));
+            }
+            let _ = child.kill();
+            process::end_group(process.pid, SIGKILL);
+        }
+        self.enter(Phase::Stopped, None);
+    }
+
+    /// Move a long log aside. The service keeps writing to the same file, which it opened to append.
+    pub fn shorten_log(&self, limit: u64) {
+        let length = fs::metadata(&self.log).map(|metadata| metadata.len()).unwrap_or(0);
+        if length > limit && fs::copy(&self.log, self.log.with_extension("log.1")).is_ok() {
+            let _ = OpenOptions::new().write(true).open(&self.log).and_then(|file| file.set_len(0));
+        }
+    }
+
+    pub fn status(&self) -> ServiceStatus {
+        ServiceStatus {
+            name: self.service.name.clone(),
+            phase: self.phase,
+            process: self.child.as_ref().map(|(_, process)| process.clone()),
+            port: self.service.port,
+            restarts: self.restarts,
+            since: self.since,
+            stamp: self.stamp.clone(),
+            note: self.note.clone(),
+            ready_after_ms: self.ready_after.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
+        }
+    }
+
+    fn start(&mut self) {
+        self.started = Instant::now();
+        self.ready_after = None;
+        if !self.service.has_process() {
+            return self.enter(Phase::Starting, None);
+        }
+        self.remark(STARTS);
+        match self.spawn() {
+            Ok(child) => {
+                self.child = Some(child);
+                self.enter(Phase::Starting, None);
+            }
+            Err(error) => {
+                let note = format!("could not be started: {error:#}");
+                self.remark(&note);
+                self.enter(Phase::Failed, Some(note));
+            }
+        }
+    }
+
+    fn spawn(&self) -> Result<(Handle, ProcessId)> {
+        let service = &self.service;
+        if let Some(data) = &service.data {
+            cluster::clear_stale_lock(data)?;
+        }
+        let log = open_to_append(&self.log)?;
+        let output = match &service.output {
+            Some(path) => {
+                let mut options = OpenOptions::new();
+                options.write(true).create(true).truncate(true).mode(0o600).open(path)?
+            }
+            None => log.try_clone()?,
+        };
+        let mut command = Command::new(&service.program);
+        command.args(&service.arguments).envs(&service.environment).current_dir(&service.folder);
+        command.env(FOLDER_VARIABLE, &self.folder_identity);
+        let mut child = process::watched(&command, service.stop_signal());
+        if let Some(account) = service.account.clone() {
+            child = child.before_spawn(move |command| {
+                account.run(command);
+                Ok(())
+            });
+        }
+        let starting = || format!("starting {}", service.program.display());
+        let child = child.stdout_file(output).stderr_file(log).start().with_context(starting)?;
+        let process = child.pids().first().and_then(|pid| ProcessId::of(*pid));
+        Ok((child, process.context("it ended at once")?))
+    }
+
+    fn watch_start(&mut self, limit: Duration) {
+        let settled = self.started.elapsed() >= SETTLE || self.service.probe != Probe::Runs;
+        if settled && self.service.answers() && self.has_its_port() {
+            self.ready_after = Some(self.started.elapsed());
+            self.was_healthy = true;
+            self.probed = Instant::now();
+            return self.enter(Phase::Healthy, None);
+        }
+        if self.started.elapsed() > limit {
+            let note = format!("did not become healthy within {} s", limit.as_secs());
+            self.remark(&note);
+            self.stop(Duration::from_secs(2));
+            self.enter(Phase::Failed, Some(note));
+        }
+    }
+
+    /// Another stack that took the port in the same moment would answer just as well.
+    fn has_its_port(&self) -> bool {
+        let (Some(port), Some((_, process))) = (self.service.port, &self.child) else { return true };
+        let owner = ports::owner(port).and_then(|owner| process::group(owner.pid));
+        owner.is_none_or(|group| group == process.pid)
+    }
+
+    fn probe_again(&mut self) {
+        self.probed = Instant::now();
+        if self.started.elapsed() > PROVEN {
+            self.restarts_in_a_row = 0;
+        }
+        match (self.service.answers(), self.phase) {
+            (true, Phase::Unhealthy) => self.enter(Phase::Healthy, None),
+            (false, Phase::Healthy) => {
+                self.enter(Phase::Unhealthy, Some("does not answer its health probe".into()));
+            }
+            _ => {}
+        }
+    }
+
+    fn ended(&mut self) -> Option<ExitStatus> {
+        let status = self.child.as_ref()?.0.try_wait().ok()??.status;
+        if let Some((_, process)) = self.child.take() {
+            process::end_group(process.pid, SIGKILL);
+        }
+        Some(status)
+    }
+
+    fn after_end(&mut self, status: ExitStatus, restarts: u32) {
+        if self.service.is_one_shot() && status.success() {
+            self.ready_after = Some(self.started.elapsed());
+            return self.enter(Phase::Done, None);
+        }
+        let how = describe(status);
+        self.remark(&how);
+        // One that never was healthy would fail again, and the user should see it now.
+        if !self.was_healthy || self.restarts_in_a_row >= restarts {
+            return self.enter(Phase::Failed, Some(how));
+        }
+        let wait = (FIRST_BACKOFF * 2_u32.saturating_pow(self.restarts_in_a_row)).min(LONGEST_BACKOFF);
+        self.restarts_in_a_row += 1;
+        self.restarts += 1;
+        self.resume = Instant::now() + wait;
+        self.enter(Phase::Restarting, Some(format!("{how}; starting again in {:.1} s", wait.as_secs_f64())));
+    }
+
+    fn enter(&mut self, phase: Phase, note: Option<String>) {
+        if self.phase != phase {
+            self.since = seconds_since_1970();
+        }
+        self.phase = phase;
+        self.note = note;
+    }
+
+    /// Leave the supervisor's own remark in the service's log.
+    fn remark(&self, text: &str) {
+        if let Ok(mut log) = open_to_append(&self.log) {
+            let _ = writeln!(log, "[xtask] {} {text}", self.service.name);
+        }
+    }
+}
+
+/// A log that only its owner may read.
+pub fn open_to_append(path: &Path) -> Result<File> {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true).mode(0o600);
+    options.open(path).with_context(|| format!("writing {}", path.display()))
+}
+
+fn describe(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("ended with status {code}"),
+        (None, Some(signal)) => format!("was ended by signal {signal}"),
+        (None, None) => "ended".into(),
+    }
+}
+
+fn seconds_since_1970() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn running(script: &str, probe: Probe) -> (Running, Plan) {
+        let service = Service {
+            name: "test".into(),
+            program: "sh".into(),
+            arguments: vec!["-c".into(), script.into()],
+            folder: "/".into(),
+            probe,
+            ..Service::default()
+        };
+        let name = format!("squall-running-{}-{}.log", std::process::id(), service.stamp());
+        let running = Running::new(service, std::env::temp_dir().join(name), "1:2".into());
+        (running, Plan { start_seconds: 5, restarts: 1, ..Plan::default() })
+    }
+
+    fn turn_until(running: &mut Running, plan: &Plan, phase: Phase) {
+        let reached = wait_until(Duration::from_secs(20), || {
+            running.turn(true, plan);
+            running.phase == phase
+        });
+        assert!(reached, "{:?} instead of {phase:?}: {:?}", running.phase, running.note);
+    }
+
+    #[test]
+    fn a_service_waits_for_what_it_needs() {
+        let (mut running, plan) = running("true", Probe::Ends);
+        running.turn(false, &plan);
+        assert_eq!(running.phase, Phase::Waiting);
+        turn_until(&mut running, &plan, Phase::Done);
+    }
+
+    #[test]
+    fn a_service_that_fails_before_it_was_healthy_is_not_tried_again() {
+        let probe = Probe::Http { port: 1, path: "/".into(), text: String::new() };
+        let (mut running, plan) = running("exit 7", probe);
+        turn_until(&mut running, &plan, Phase::Failed);
+        assert_eq!((running.note.as_deref(), running.restarts), (Some("ended with status 7"), 0));
+    }
+
+    #[test]
+    fn a_crashed_service_is_started_again_until_it_has_crashed_too_often() {
+        let (mut running, plan) = running("sleep 600", Probe::Runs);
+        for after in [Phase::Restarting, Phase::Failed] {
+            turn_until(&mut running, &plan, Phase::Healthy);
+            running.status().process.unwrap().signal(SIGKILL);
+            turn_until(&mut running, &plan, after);
+        }
+        assert_eq!((running.note.as_deref(), running.restarts), (Some("was ended by signal 9"), 1));
+    }
+
+    #[test]
+    fn stopping_leaves_no_child_of_the_service_behind_and_each_has_the_identity_of_its_folder() {
+        let (mut running, plan) = running("sleep 601 & echo $! > /dev/stderr; wait", Probe::Runs);
+        turn_until(&mut running, &plan, Phase::Healthy);
+        let grandchild = crate::files::last_lines(&running.log, 1)[0].parse().unwrap();
+        assert!(ProcessId::of(grandchild).unwrap().has_variable(FOLDER_VARIABLE, "1:2"));
+        running.stop(Duration::from_secs(5));
+        assert!(wait_until(Duration::from_secs(5), || ProcessId::of(grandchild).is_none()));
+        assert_eq!(running.phase, Phase::Stopped);
+    }
+}
