@@ -19,7 +19,7 @@ use std::{
 
 pub const IGNORE: &str = ".dockerignore";
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Ignore {
     /// In order; the exceptions, which begin with `!`, also as far as they have no wildcard.
     patterns: Vec<(Regex, Option<String>)>,

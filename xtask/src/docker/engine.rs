@@ -58,12 +58,15 @@ impl Engine {
         let info = duct::cmd(&client, ["info", "--format", "{{json .}}"]);
         let info = info.stdin_null().stdout_capture().stderr_capture().unchecked().start();
         let info = info.map_err(|error| silent(&error.to_string()))?;
-        let Some(output) = info.wait_timeout(ANSWERS_WITHIN).map_err(|error| silent(&error.to_string()))? else {
+        let Some(output) = info.wait_timeout(ANSWERS_WITHIN).map_err(|error| silent(&error.to_string()))?
+        else {
             let _ = info.kill();
             return Err(Absent::Silent(format!("no answer within {} s", ANSWERS_WITHIN.as_secs())));
         };
         match serde_json::from_slice(&output.stdout) {
-            Ok(Info { server_errors: Some(errors), .. }) if !errors.is_empty() => Err(silent(&errors.join("\n"))),
+            Ok(Info { server_errors: Some(errors), .. }) if !errors.is_empty() => {
+                Err(silent(&errors.join("\n")))
+            }
             Ok(Info { server_version, processors, .. }) if !server_version.is_empty() => {
                 Ok(Self { client, processors: processors.unwrap_or(1).max(1) })
             }
@@ -129,7 +132,8 @@ impl Engine {
         let others = which::which_all("docker").into_iter().flatten();
         let builds = |client: &PathBuf| {
             let version = |arguments: &[&str]| version_of(&client.to_string_lossy(), arguments);
-            version(&["--version"]).is_some_and(|version| !is_at_least(&version, FIRST_CLIENT_WITHOUT_BUILDER))
+            version(&["--version"])
+                .is_some_and(|version| !is_at_least(&version, FIRST_CLIENT_WITHOUT_BUILDER))
                 || version(&["buildx", "version"]).is_some()
         };
         let client = [self.client.clone()].into_iter().chain(others).find(builds).ok_or_else(|| {

@@ -125,10 +125,10 @@ impl Model {
                 } else {
                     continue;
                 };
-                let written = |source: &&Source| source.text.contains(rule);
-                let source = self.sources.iter().rfind(written).unwrap_or(&self.sources[0]);
-                let line = source.text.lines().position(|line| line.contains(rule)).unwrap_or(0) + 1;
-                findings.push(Finding::new(id, &source.path, line).because(why));
+                let is_named = |line: &str| line.contains(rule) && !line.starts_with('#');
+                let place = |it: &'_ Source| Some((it.path.clone(), it.text.lines().position(is_named)? + 1));
+                let (path, line) = self.sources.iter().rev().find_map(place).unwrap_or_default();
+                findings.push(Finding::new(id, &path, line).because(why));
             }
         }
         findings

@@ -78,13 +78,13 @@ const PATTERNS: [(&str, &str, &str); 12] = [
     ("ExposeProtoCasing", r"^(?i:EXPOSE)\s.*/[a-z]*[A-Z]", ""),
     ("FromAsCasing", r"^(FROM\s.*\sas|from\s.*\sAS)\s", ""),
     ("StageNameCasing", r"^(?i:FROM)\s.*\s(?i:AS)\s+\S*[A-Z]", ""),
-    ("SQ-D06", r"^(?i:ADD)\s.*\shttps?://", r"\s--checksum="),
+    ("SQ-D06", r"^(?i:ADD)\s(.*\s)?https?://", r"\s--checksum="),
     ("SQ-D09", r"^(?i:RUN)\s(?s:.*)\b(curl|wget)\b[^;&]*\|\s*(sh|bash|ash|zsh|python3?)(\s+--?)?\s*($|[;&\n])", ""),
     ("SQ-D11", r"(chmod\s+(-\S+\s+)*|--chmod=|install\s[^;&|]*-m\s*)(([ug]*[oa][ugoa]*)?[+=][a-z]*w|0?[0246]?\d\d[2367]\b)", ""),
     ("CIS-DI-0008", r"(chmod\s+(-\S+\s+)*|--chmod=|install\s[^;&|]*-m\s*)([ugoa]*[+=][a-z]*s|0?[2-7]\d{3}\b)", ""),
     ("DKL-DI-0003", r"\b(apt|apt-get|apk)\s[^;&|]*\b(dist-|full-)?upgrade\b", ""),
     ("SQ-D12", r"\bapt(-get)?\s[^;&|]*\bupdate\b", r"\bapt(-get)?\s[^;&|]*\b(install|(dist-|full-)?upgrade|build-dep|download)\b"),
-    ("DKL-DI-0002", r#"^(?i:VOLUME)\s.*["\s](/|/boot|/dev|/etc|/lib|/proc|/root|/sys|/usr)/?(["\s]|$)"#, ""),
+    ("DKL-DI-0002", r#"^(?i:VOLUME)\s(.*["\s])?(/|/boot|/dev|/etc|/lib|/proc|/root|/sys|/usr)/?(["\s]|$)"#, ""),
 ];
 
 /// Whether a tag names another image every few weeks.
