@@ -238,7 +238,7 @@ async fn a_glob_that_matches_nothing_says_so_until_a_file_appears(pool: PgPool) 
     watched.settle().await;
     let (failures, message) = watched.health().await;
     let expected = format!(
-        "No file matches {}. Check the path, and that the worker may read it.",
+        "No file matches {}. Check the path, and that the worker can read it.",
         watched.path("*.log").display()
     );
     assert_eq!((failures, message), (0, Some(expected)));
