@@ -32,17 +32,6 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
 # COPY --chown sets.
 RUN mkdir -p /out/watched /out/demo /out/backups
 
-FROM source AS build-xtask
-COPY xtask xtask
-RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
-    --mount=type=cache,id=squall-xtask,target=/usr/share/squall/xtask/target,sharing=locked \
-    target="$(rustc --print host-tuple)" \
-    && export RUSTFLAGS='-C target-feature=+crt-static -C strip=symbols -C link-arg=-Wl,-z,pack-relative-relocs' \
-    && cargo build --locked --release --target "$target" --manifest-path xtask/Cargo.toml \
-    && mkdir -p /out/bin /out/share/xtask \
-    && cp "xtask/target/$target/release/xtask" /out/bin/ \
-    && cp xtask/xtask.toml xtask/tools.toml /out/share/xtask/
-
 FROM scratch AS migrate
 LABEL org.opencontainers.image.title="Squall migrate" \
       org.opencontainers.image.description="Brings the database to the schema of this version." \
@@ -134,23 +123,20 @@ USER 65532:65532
 HEALTHCHECK NONE
 ENTRYPOINT ["/usr/local/bin/api-test"]
 
-# The same commands in production as on a laptop. PostgreSQL's image brings pg_dump and its kin in the server's own version,
-# and costs nothing where the server runs.
+# Backups and migrations. PostgreSQL's image brings pg_dump and the other programs in the server's own
+# version, and takes no extra space where the server runs.
 FROM pgvector/pgvector:0.8.1-pg18 AS ops
 LABEL org.opencontainers.image.title="Squall ops" \
-      org.opencontainers.image.description="xtask with backups and migrations, and PostgreSQL's programs." \
+      org.opencontainers.image.description="Backups and migrations, with PostgreSQL's programs." \
       org.opencontainers.image.licenses="Apache-2.0 OR MIT"
-COPY --from=build-xtask /out/share /usr/share/squall
-COPY --from=build-xtask /out/bin/xtask /usr/local/bin/xtask
 COPY --from=build /out/bin/squall-backup /out/bin/squall-migrate /usr/local/bin/
 COPY --from=build --chown=65532:65532 /out/backups /backups
-ENV SQUALL_BIN=/usr/local/bin \
-    SQUALL_BACKUP_TO=/backups \
+ENV SQUALL_BACKUP_TO=/backups \
     HOME=/tmp
 WORKDIR /tmp
 USER 65532:65532
-# One command ends by itself; only `backup schedule` goes on, and Compose asks that one.
+# A command ends on its own; only `squall-backup schedule` keeps running, and Compose checks that one.
 HEALTHCHECK NONE
 STOPSIGNAL SIGTERM
-ENTRYPOINT ["/usr/local/bin/xtask"]
-CMD ["backup", "--help"]
+# The base's entrypoint runs the command that it is given: squall-backup or squall-migrate.
+CMD ["squall-backup", "--help"]

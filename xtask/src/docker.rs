@@ -1,14 +1,11 @@
-//! `docker`: images, and what they are built on.
-//!
-//! xtask knows which images there are ([`images`]) and drives the `docker` client ([`engine`]); how an image is made stands in
-//! infra/docker, how a stand-in for a public image is made in infra/base-images.
+//! `docker`: build, probe and check the images. How an image is made is in infra/docker.
 
 pub mod engine;
 pub mod images;
+pub mod dockerfile;
 pub mod context;
 pub mod build;
-pub mod base_images;
-pub mod dynamic;
+pub mod probe;
 pub mod validate;
 
 use crate::world::World;
@@ -23,20 +20,17 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Builds the images with BuildKit, and compares their sizes with the budgets.
+    /// Build the images and compare their sizes with the budgets
     #[command(
         after_help = "Examples:\n  cargo xtask docker build\n  cargo xtask docker build api worker --tag 1.4.0"
     )]
     Build(build::Arguments),
-    /// Looks into the built images and runs each as production does: size, layers, secrets, user, start, health, answer, stop.
+    /// Start each built image as production does and inspect its layers
     #[command(after_help = "Example:\n  cargo xtask docker probe api edge")]
-    Probe(dynamic::Arguments),
-    /// Makes stand-ins of the public base images from Debian packages, where no registry can be reached. Needs root.
-    #[command(after_help = "Example:\n  cargo xtask docker base-images")]
-    BaseImages(base_images::Arguments),
-    /// Checks Dockerfiles, Compose files and the build context as one whole; needs no engine.
+    Probe(probe::Arguments),
+    /// Check Dockerfiles, Compose files and the build context; needs no engine
     #[command(
-        after_help = "Examples:\n  cargo xtask docker validate\n  cargo xtask docker validate infra/docker/rust.Dockerfile\n  cargo xtask docker validate --sarif > docker.sarif"
+        after_help = "Examples:\n  cargo xtask docker validate\n  cargo xtask docker validate infra/docker/rust.Dockerfile"
     )]
     Validate(validate::Arguments),
 }
@@ -44,8 +38,7 @@ enum Action {
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     match &arguments.action {
         Action::Build(arguments) => build::run(world, arguments),
-        Action::Probe(arguments) => dynamic::run(arguments),
-        Action::BaseImages(arguments) => base_images::run(world, arguments),
+        Action::Probe(arguments) => probe::run(world, arguments),
         Action::Validate(arguments) => validate::run(world, arguments),
     }
 }

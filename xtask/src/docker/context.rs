@@ -1,38 +1,152 @@
-//! What a build sends to the engine: the sources of one image and nothing else, packed. Plain `docker build` sends the same files by the
-//! ignore files beside the Dockerfiles, unpacked.
+//! What a build sends to the engine: the files that COPY lines name and .dockerignore leaves, packed.
+//!
+//! Those two are the only definition of the build context. `docker compose build` sends the same files.
+//! Patterns mean what they mean to Docker: the last one that matches decides, `!` takes back, `**` matches any
+//! number of folders, and a pattern that matches a folder matches everything in it.
 
-use super::images::Image;
-use crate::{failure::OrFail, world::World};
-use anyhow::Result;
-use std::{fs, path::PathBuf, process::Command};
+use super::{
+    dockerfile::{Dockerfile, plain},
+    images::Image,
+};
+use crate::{failure::OrFail, files, world::World};
+use anyhow::{Context as _, Result};
+use regex_lite::Regex;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
-/// Folders that hold what was made, and no sources; and what tests a person runs elsewhere.
-pub const MADE: [&str; 6] = ["target", "node_modules", "dist", "test-results", "playwright-report", "e2e"];
+pub const IGNORE: &str = ".dockerignore";
 
-/// Never part of an image, wherever they lie.
-const NEVER: [&str; 9] = [
-    ".env",
-    "*.pem",
-    "*.key",
-    "crates/*/tests",
-    "crates/grouping/fuzz",
-    "migrations/tests",
-    "tests/acceptance/tests",
-    "worker/tests",
-    "xtask/tests",
-];
+#[derive(Debug, Default, Clone)]
+pub struct Ignore {
+    /// In order; the exceptions, which begin with `!`, also as far as they have no wildcard.
+    patterns: Vec<(Regex, Option<String>)>,
+}
 
-/// Packs the context of an image and returns the file.
+impl Ignore {
+    /// The root's .dockerignore; without one everything is sent.
+    pub fn read(root: &Path) -> Result<Option<Self>> {
+        Ok(files::read_if_there(&root.join(IGNORE))?.map(|text| Self::parse(&text)))
+    }
+
+    pub fn parse(text: &str) -> Self {
+        let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
+        let patterns = lines.filter(|line| !line.is_empty() && !line.starts_with('#')).filter_map(|line| {
+            let path = plain(line.trim_start_matches('!').trim());
+            let fixed = path.find(['*', '?']).map_or(path, |at| &path[..at]).to_owned();
+            Some((glob(path)?, line.starts_with('!').then_some(fixed)))
+        });
+        Self { patterns: patterns.collect() }
+    }
+
+    /// Whether a path, from the root of the context, is left out.
+    pub fn excludes(&self, path: &str) -> bool {
+        let decides = self.patterns.iter().rfind(|(pattern, _)| pattern.is_match(path));
+        decides.is_some_and(|(_, exception)| exception.is_none())
+    }
+
+    /// Whether nothing in this folder can be sent.
+    fn excludes_all_of(&self, folder: &str) -> bool {
+        let below = format!("{folder}/");
+        let mut exceptions = self.patterns.iter().filter_map(|(_, exception)| exception.as_deref());
+        self.excludes(folder)
+            && !exceptions.any(|fixed| fixed.starts_with(&below) || below.starts_with(fixed))
+    }
+
+    /// The files of a path that are sent, from the root of the context and in order. A link is sent as a link.
+    pub fn files(&self, root: &Path, path: &str) -> Result<Vec<String>> {
+        let Ok(kind) = root.join(path).symlink_metadata() else { return Ok(Vec::new()) };
+        if !kind.is_dir() {
+            return Ok(if self.excludes(path) { Vec::new() } else { vec![path.to_owned()] });
+        }
+        if !path.is_empty() && self.excludes_all_of(path) {
+            return Ok(Vec::new());
+        }
+        let folder = root.join(path);
+        let entries = fs::read_dir(&folder).with_context(|| format!("reading {}", folder.display()))?;
+        let mut names: Vec<_> =
+            entries.flatten().map(|it| it.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        let below = |name| if path.is_empty() { name } else { format!("{path}/{name}") };
+        let sent = names.into_iter().map(|name| self.files(root, &below(name)));
+        Ok(sent.collect::<Result<Vec<_>>>()?.concat())
+    }
+}
+
+/// Matches what Docker's pattern matches, and all that is in a folder of that name.
+pub fn glob(pattern: &str) -> Option<Regex> {
+    let mut regex = pattern.replace("**/", "\u{1}").replace("**", "\u{2}");
+    for (from, to) in [(".", "\\."), ("+", "\\+"), ("(", "\\("), ("*", "[^/]*"), ("?", "[^/]")] {
+        regex = regex.replace(from, to);
+    }
+    Regex::new(&format!("^{}(/.*)?$", regex.replace('\u{1}', "(.*/)?").replace('\u{2}', ".*"))).ok()
+}
+
+/// The files that an image is made from, from the root of the repository.
+pub fn files_of(root: &Path, image: &Image) -> Result<Vec<String>> {
+    let dockerfile = Dockerfile::read(root, image.dockerfile)?;
+    let stage = dockerfile.target(image.name);
+    let stage = stage.with_context(|| format!("{} has no stage {}", image.dockerfile, image.name))?;
+    let ignore = Ignore::read(root)?.unwrap_or_default();
+    let mut files = vec![image.dockerfile.to_owned()];
+    for source in dockerfile.sources(stage) {
+        // Of a pattern the whole folder, which is never too little.
+        let fixed = source.find(['*', '?']).map_or(source.as_str(), |at| &source[..at]);
+        let folder = fixed.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let path = if fixed == source { &source } else { folder };
+        files.extend(ignore.files(root, path)?);
+    }
+    files.sort();
+    files.dedup();
+    Ok(files)
+}
+
+/// Packs the context of an image and returns the archive.
 pub fn pack(world: &World, image: &Image) -> Result<PathBuf> {
+    let next = "check that the folder target is writable and that the disk has room";
     let folder = world.build_folder().join("squall-build");
     fs::create_dir_all(&folder)?;
-    let file = folder.join(format!("context-{}.tar.gz", image.name));
+    let file = |end: &str| folder.join(format!("context-{}.{end}", image.name));
+    let (archive, list) = (file("tar.gz"), file("list"));
+    fs::write(&list, files_of(&world.root, image)?.join("\n"))?;
     let mut tar = Command::new("tar");
-    tar.arg("--create").arg("--gzip").arg("--file").arg(&file).arg("--directory").arg(&world.root);
-    tar.args(MADE.iter().chain(&NEVER).map(|name| format!("--exclude={name}")));
-    let paths = image.context();
-    tar.args(paths.iter().filter(|path| world.root.join(path).exists()));
-    let next = "see that the folder target can be written and that there is room on the disk";
+    tar.args(["--create", "--gzip", "--file"]).arg(&archive);
+    tar.arg("--directory").arg(&world.root).arg("--files-from").arg(&list);
     super::engine::capture(tar).or_fail(format!("packing the sources of {}", image.name), next)?;
-    Ok(file)
+    Ok(archive)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_mean_what_docker_means_by_them() {
+        let check = |text: &str, path: &str, expected| {
+            assert_eq!(Ignore::parse(text).excludes(path), expected, "{path} by {text:?}");
+        };
+        check("target", "target/debug/x", true);
+        check("target", "api/target/x", false);
+        check("**/target", "api/target/x", true);
+        check("**/target", "target", true);
+        check("/web/dist/", "web/dist/a.js", true);
+        check("*.md", "docs/README.md", false);
+        check("**/*.md\n!README.md", "README.md", false);
+        check("**/*.md\n!README.md", "docs/a.md", true);
+        check("*\n!api\n!Cargo.*", "api/src/main.rs", false);
+        check("*\n!api\n!Cargo.*", "Cargo.lock", false);
+        check("*\n!api\napi/tests", "api/tests/a.rs", true);
+        check("a/**/z", "a/z", true);
+        check("a/**/z", "a/b/c/z", true);
+        check("# a comment\n\n./y", "y", true);
+        check("file?.rs", "file1.rs", true);
+        check("", "anything", false);
+        let folders =
+            [("target", "target", true), ("*\n!api/src", "api", false), ("*\n!api/src", "web", true)];
+        for (text, folder, expected) in folders.into_iter().chain([("*\n!**/a", "web/src", false)]) {
+            assert_eq!(Ignore::parse(text).excludes_all_of(folder), expected, "{folder} by {text:?}");
+        }
+    }
 }

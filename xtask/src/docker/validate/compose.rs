@@ -1,96 +1,248 @@
-//! Compose files as one model whose every value knows its file and line.
+//! Compose files as Compose itself reads them: `docker compose config` merges, interpolates and checks them.
 //!
-//! The flow: each file is read with its places ([`yaml`]) → files are laid over each other as Compose does it ([`merge`]) → `${…}` gets its
-//! defaults ([`interpolate`]) → services are taken out ([`service`]). Where a Compose client answers, its own reading of the same
-//! files takes the place of ours ([`client`]), and ours says where each value stands.
+//! Its JSON holds no lines, so a finding is placed by looking for the service and its key in the files.
 
-pub mod yaml;
-mod merge;
-mod interpolate;
-mod service;
-pub mod client;
+use super::rules::{Finding, is_rule};
+use crate::docker::dockerfile::{Command, variables};
+use anyhow::Result;
+use serde_json::Value;
+use std::{
+    collections::BTreeSet,
+    env,
+    path::{Path, PathBuf},
+    process::{self, Stdio},
+};
 
-pub use interpolate::Use;
-pub use service::{Build, Service};
-
-use super::finding::Finding;
-use yaml::{Node, Place};
-
-/// Files that are run together.
-#[derive(Debug)]
-pub struct Model {
-    /// As a person would say it: `compose.yaml + infra/compose.prod.yaml`.
-    pub title: String,
-    pub files: Vec<String>,
-    /// What relative paths count from.
-    pub folder: String,
-    pub is_production: bool,
-    pub root: Node,
-    pub services: Vec<Service>,
-    pub uses: Vec<Use>,
-}
-
-/// A Compose file as it was found.
 #[derive(Debug, Clone)]
 pub struct Source {
+    /// From the root of the repository.
     pub path: String,
     pub text: String,
 }
 
+/// Files that are run together.
+#[derive(Debug)]
+pub struct Model {
+    pub sources: Vec<Source>,
+    pub is_production: bool,
+    pub json: Value,
+    /// What Compose warned of.
+    pub warnings: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Service<'a> {
+    pub name: &'a str,
+    pub json: &'a Value,
+}
+
+/// The value of variables that have no default; it can be a number, a port and a name.
+const PLACEHOLDER: &str = "1";
+
+/// The Compose plugin of the docker client, else the program of the same name. Reading files needs no engine.
+pub fn client() -> Option<PathBuf> {
+    let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let own = set("DOCKER_CONFIG").or_else(|| Some(set("HOME")?.join(".docker")));
+    let system =
+        ["/usr/local/lib/docker", "/usr/local/libexec/docker", "/usr/lib/docker", "/usr/libexec/docker"];
+    let folders = own.into_iter().chain(system.map(PathBuf::from));
+    let mut plugins = folders.map(|folder| folder.join("cli-plugins/docker-compose"));
+    plugins.find(|path| path.is_file()).or_else(|| which::which("docker-compose").ok())
+}
+
 impl Model {
-    /// Lays the sources over each other. What cannot be read is a finding, and then there is no model.
-    pub fn read(sources: &[Source], is_production: bool) -> Result<Self, Vec<Finding>> {
-        let mut faults = Vec::new();
-        let mut roots = Vec::new();
-        for source in sources {
-            match yaml::parse(&source.path, &source.text) {
-                Ok(root) => roots.push(root),
-                Err((line, said)) => {
-                    faults.push(
-                        Finding::new("SQ-C00", &source.path, line).saying(format!("this is no YAML: {said}")),
-                    );
-                }
+    /// What Compose makes of these files, or what it has against them.
+    pub fn read(client: &Path, root: &Path, sources: Vec<Source>) -> Result<Self, Finding> {
+        let refused = |message: &str| {
+            let message = message.trim().replace(&format!("{}/", root.display()), "");
+            let named = sources.iter().rev().find(|source| message.contains(&source.path));
+            let source = named.unwrap_or(&sources[sources.len() - 1]);
+            let line = line_of(&message, &source.text);
+            Finding::new("SQ-C00", &source.path, line).because(format!("Compose refuses it: {message}"))
+        };
+        let mut command = process::Command::new(client);
+        command.current_dir(root).stdin(Stdio::null());
+        command.args(sources.iter().flat_map(|source| ["--file", &source.path]));
+        command.args(["--env-file", "/dev/null", "--profile", "*", "config", "--format", "json"]);
+        // The variables of this machine must not change the result.
+        let kept = ["PATH", "HOME", "DOCKER_CONFIG", "XDG_CONFIG_HOME"];
+        let kept = env::vars_os().filter(|(name, _)| kept.iter().any(|kept| name == kept));
+        let unset = sources.iter().flat_map(|source| asked(&source.text));
+        let unset = unset.filter(|(_, operator, _)| !operator.ends_with(['-', '+']));
+        let unset: Vec<_> = unset.map(|(name, ..)| (name, PLACEHOLDER)).collect();
+        let output = command.env_clear().envs(kept).envs(unset).output();
+        let output = output.map_err(|error| refused(&error.to_string()))?;
+        let messages = String::from_utf8_lossy(&output.stderr).into_owned();
+        if !output.status.success() {
+            return Err(refused(&messages));
+        }
+        let json = serde_json::from_slice(&output.stdout).map_err(|error| refused(&error.to_string()))?;
+        let warnings =
+            messages.lines().filter_map(|line| Some(line.split_once("level=warning msg=")?.1.to_owned()));
+        let is_production = sources.last().is_some_and(|source| source.path.contains("prod"));
+        Ok(Self { warnings: warnings.collect(), is_production, json, sources })
+    }
+
+    pub fn services(&self) -> impl Iterator<Item = Service<'_>> {
+        entries(&self.json["services"]).map(|(name, json)| Service { name, json })
+    }
+
+    pub fn service(&self, name: &str) -> Option<Service<'_>> {
+        self.services().find(|service| service.name == name)
+    }
+
+    /// Whether it ends on its own and is meant to: others wait for its end, or nothing restarts it.
+    pub fn is_job(&self, service: Service<'_>) -> bool {
+        let is_awaited = |other: Service<'_>| {
+            other.json["depends_on"][service.name]["condition"] == "service_completed_successfully"
+        };
+        self.services().any(is_awaited)
+            || (service.json["restart"] == "no" && service.json["healthcheck"].is_null())
+    }
+
+    /// Whether a variable reaches a process only if it is set where the stack is started: `NAME:` or `${NAME:-}`.
+    pub fn is_handed_on(&self, name: &str, value: &str) -> bool {
+        let mut all = self.sources.iter().flat_map(|source| asked(&source.text));
+        value == PLACEHOLDER && all.any(|(known, operator, _)| known == name && operator.ends_with("-}"))
+    }
+
+    /// The reason for which `x-allow` excuses a service from a rule.
+    pub fn allows(&self, service: &str, rule: &str) -> Option<&str> {
+        self.json["x-allow"][service][rule].as_str().filter(|reason| is_reason(reason))
+    }
+
+    /// What is wrong with the exceptions themselves; `used` are those that excused something.
+    pub fn check_exceptions(&self, used: &BTreeSet<(String, String)>) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for (service, rules) in entries(&self.json["x-allow"]) {
+            for (rule, reason) in entries(rules) {
+                let (id, why) = if !is_rule(rule) {
+                    ("SQ-E02", format!("{rule} is not a rule"))
+                } else if !reason.as_str().is_some_and(is_reason) {
+                    ("SQ-E01", format!("the exception of {service} from {rule} has no reason"))
+                } else if !used.contains(&(service.to_owned(), rule.to_owned())) {
+                    ("SQ-E03", format!("the exception of {service} from {rule} excuses nothing"))
+                } else {
+                    continue;
+                };
+                let is_named = |line: &str| line.contains(rule) && !line.starts_with('#');
+                let place = |it: &'_ Source| Some((it.path.clone(), it.text.lines().position(is_named)? + 1));
+                let (path, line) = self.sources.iter().rev().find_map(place).unwrap_or_default();
+                findings.push(Finding::new(id, &path, line).because(why));
             }
         }
-        if !faults.is_empty() {
-            return Err(faults);
+        findings
+    }
+
+    /// The file and line of a service, of a key in it, and of the first line below that holds `detail`.
+    pub fn place(&self, service: &str, key: &str, detail: &str) -> (&str, usize) {
+        let found = |source: &Source| {
+            let lines: Vec<_> = source.text.lines().collect();
+            let services = lines.iter().position(|line| line.starts_with("services:"))?;
+            let named = |line: &&str, indent: &str, name: &str| {
+                let rest = line.strip_prefix(indent).and_then(|line| line.strip_prefix(name));
+                rest.is_some_and(|rest| rest.starts_with(':'))
+            };
+            let start = services + lines[services..].iter().position(|line| named(line, "  ", service))?;
+            let inside =
+                |line: &&&str| line.starts_with("   ") || line.trim().is_empty() || line.starts_with("  #");
+            let block: Vec<_> = lines[start + 1..].iter().take_while(inside).collect();
+            let key = block.iter().position(|line| named(line, "    ", key));
+            let detail =
+                key.and_then(|key| Some(key + block[key..].iter().position(|line| line.contains(detail))?));
+            let line = detail.or(key).map_or(start, |at| start + 1 + at) + 1;
+            Some((detail.or(key).is_some(), line))
+        };
+        let places = self.sources.iter().rev().filter_map(|source| Some((&*source.path, found(source)?)));
+        let places: Vec<_> = places.collect();
+        let best = places.iter().find(|(_, (is_exact, _))| *is_exact).or(places.first());
+        best.map_or((&self.sources[0].path, 1), |(path, (_, line))| (path, *line))
+    }
+}
+
+impl<'a> Service<'a> {
+    /// The texts of a list.
+    pub fn list(self, key: &str) -> impl Iterator<Item = &'a str> {
+        items(&self.json[key]).filter_map(Value::as_str)
+    }
+
+    pub fn text(self, key: &str) -> &'a str {
+        self.json[key].as_str().unwrap_or_default()
+    }
+
+    pub fn has(self, key: &str) -> bool {
+        !self.json[key].is_null()
+    }
+
+    pub fn environment(self) -> impl Iterator<Item = (&'a str, Option<&'a str>)> {
+        entries(&self.json["environment"]).map(|(name, value)| (name, value.as_str()))
+    }
+
+    pub fn has_health_check_disabled(self) -> bool {
+        let check = &self.json["healthcheck"];
+        check["disable"] == true || check["test"][0] == "NONE"
+    }
+
+    pub fn health_check(self) -> Option<Command> {
+        let words: Vec<_> = items(&self.json["healthcheck"]["test"]).filter_map(Value::as_str).collect();
+        match words.split_first()? {
+            (&"CMD", rest) => Some(Command::Exec(rest.iter().map(|word| (*word).to_owned()).collect())),
+            (&"CMD-SHELL", rest) => Some(Command::Shell(rest.join(" "))),
+            _ => None,
         }
-        let mut uses = Vec::new();
-        let mut merged: Option<Node> = None;
-        for mut root in roots {
-            interpolate::all(&mut root, &mut uses);
-            merged = Some(match merged {
-                Some(below) => merge::over(below, root),
-                None => merge::settled(root),
-            });
-        }
-        let files: Vec<_> = sources.iter().map(|source| source.path.clone()).collect();
-        let first = files.first().cloned().unwrap_or_default();
-        let root = merged.unwrap_or_else(|| Node::null(Place { file: first.into(), line: 1 }));
-        let folder =
-            files.first().and_then(|file| file.rsplit_once('/')).map_or("", |(folder, _)| folder).to_owned();
-        let services = service::all(&root, &folder);
-        Ok(Self { folder, title: files.join(" + "), files, is_production, root, services, uses })
     }
+}
 
-    /// The same model as Compose itself reads it, with the places of ours.
-    pub fn dressed(mut self, read: &serde_json::Value) -> Self {
-        self.root = client::dress(read, Some(&self.root), &self.root.place);
-        self.services = service::all(&self.root, &self.folder);
-        self
-    }
+fn is_reason(text: &str) -> bool {
+    text.split_whitespace().count() > 1
+}
 
-    pub fn service(&self, name: &str) -> Option<&Service> {
-        self.services.iter().find(|service| service.name == name)
-    }
+/// The line that a message of Compose means: its number, else that of the last key or item that it names.
+fn line_of(message: &str, text: &str) -> usize {
+    let number = message.split("line ").nth(1).and_then(|rest| rest.split([':', ' ']).next()?.parse().ok());
+    let mut words = message.rsplit(|letter: char| !(letter.is_alphanumeric() || "_-".contains(letter)));
+    let named = || {
+        words.find_map(|word| {
+            let is_named = |line: &str| {
+                let line = line.trim();
+                line.strip_prefix("- ").is_some_and(|item| item.starts_with(word))
+                    || line.strip_prefix(word).is_some_and(|rest| rest.starts_with(':'))
+            };
+            text.lines().position(is_named).filter(|_| word.len() > 1).map(|at| at + 1)
+        })
+    };
+    number.or_else(named).unwrap_or(1)
+}
 
-    /// Whether it ends by itself and is meant to: others wait for its end, or nobody restarts it.
-    pub fn is_one_shot(&self, service: &Service) -> bool {
-        let awaited = self.services.iter().flat_map(|other| &other.dependencies).any(|dependency| {
-            dependency.on == service.name
-                && dependency.condition.as_deref() == Some("service_completed_successfully")
-        });
-        let never = service.restart.as_ref().is_some_and(|(restart, _)| restart == "no");
-        awaited || (never && service.healthcheck.is_none())
+pub fn entries(value: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    value.as_object().into_iter().flatten().map(|(key, value)| (key.as_str(), value))
+}
+
+pub fn items(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+/// Name, operator and line of each `${NAME}` in a file.
+pub fn asked(text: &str) -> impl Iterator<Item = (&str, &str, usize)> {
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with('#'));
+    lines.flat_map(|(at, line)| {
+        variables(line).into_iter().map(move |(name, operator)| (name, operator, at + 1))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finding_is_placed_at_its_key_in_the_file_that_has_it() {
+        let source = |path: &str, text: &str| Source { path: path.into(), text: text.into() };
+        let base = "x-a: &a\n  user: x\nservices:\n  api:\n    <<: *a\n    ports:\n      - 1:1\n      - 2:2\n  db:\n    user: y\n";
+        let sources = vec![source("a", base), source("b", "services:\n  api:\n    image: x\n")];
+        let model = Model { sources, is_production: false, json: Value::Null, warnings: Vec::new() };
+        assert_eq!(model.place("api", "ports", "2:2"), ("a", 8));
+        assert_eq!(model.place("api", "image", ""), ("b", 3));
+        assert_eq!(model.place("api", "user", ""), ("b", 2));
+        assert_eq!(model.place("db", "user", ""), ("a", 10));
     }
 }

@@ -1,210 +1,151 @@
 //! The files of a repository that containers are made of.
 
-use super::{
-    compose::{Build, Source},
-    context::Ignore,
-    dockerfile::Dockerfile,
-    rules::compose::Readers,
+use super::compose::Source;
+use crate::{
+    docker::{context::Ignore, dockerfile},
+    files,
 };
-use crate::files;
 use anyhow::{Context, Result};
+use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::{Component, Path, PathBuf, absolute},
+    path::{Path, PathBuf, absolute},
 };
 
-/// The file at the root of a context; beside a Dockerfile its name is the end of a longer one.
-pub const IGNORE: &str = ".dockerignore";
-
-/// Folders in which nothing of ours stands.
-const SKIPPED: [&str; 6] = [".git", "target", "node_modules", "dist", "docs", "tests"];
+/// Folders without files of a stack. `.ci` makes base images for machines that cannot pull them.
+const SKIPPED: [&str; 7] = [".ci", ".git", "target", "node_modules", "dist", "docs", "tests"];
 
 #[derive(Debug, Default)]
 pub struct Project {
     pub root: PathBuf,
-    pub dockerfiles: Dockerfiles,
+    pub dockerfiles: BTreeMap<String, Dockerfile>,
     pub composes: Vec<Source>,
-    /// What the root's .dockerignore says, and those beside Dockerfiles, by their names.
-    ignores: BTreeMap<String, Ignore>,
-    pub has_ignore: bool,
-    pub readers: Readers,
-}
-
-#[derive(Debug, Default)]
-pub struct Dockerfiles {
-    root: PathBuf,
-    files: BTreeMap<String, DockerfileOf>,
+    pub ignore: Option<Ignore>,
+    /// Names that .env.example lists, if there is one.
+    pub example: Option<BTreeSet<String>>,
+    /// Names of variables that our sources quote.
+    quoted: BTreeSet<String>,
+    /// Templates and scripts of the images.
+    templates: Vec<String>,
 }
 
 #[derive(Debug)]
-pub struct DockerfileOf {
-    pub path: String,
+pub struct Dockerfile {
     pub text: String,
-    pub parsed: Dockerfile,
-    /// BuildKit reads UTF-8 and nothing else.
+    pub parsed: dockerfile::Dockerfile,
+    /// Line and message, if it is not a Dockerfile.
+    pub error: Option<(usize, String)>,
     pub is_utf8: bool,
-}
-
-impl Dockerfiles {
-    pub fn get(&self, path: &str) -> Option<&DockerfileOf> {
-        self.files.get(path)
-    }
-
-    pub fn all(&self) -> impl Iterator<Item = &DockerfileOf> {
-        self.files.values()
-    }
-
-    /// Where a build finds its Dockerfile, from the root of the repository.
-    pub fn path_of(&self, build: &Build) -> String {
-        let from_root =
-            |path: &str| Path::new(path).strip_prefix(&self.root).unwrap_or(Path::new(path)).to_owned();
-        let name = build.dockerfile.as_deref().unwrap_or("Dockerfile");
-        plain(&Path::new(&build.folder).join(from_root(&build.context)).join(from_root(name)))
-    }
-}
-
-/// A path without `.` and `..`, with slashes.
-fn plain(path: &Path) -> String {
-    let mut parts: Vec<String> = Vec::new();
-    for component in path.components() {
-        match component {
-            Component::ParentDir => drop(parts.pop()),
-            Component::Normal(part) => parts.push(part.to_string_lossy().into_owned()),
-            _ => {}
-        }
-    }
-    parts.join("/")
-}
-
-/// Whether a file's name says that it is a Dockerfile.
-pub fn is_dockerfile(name: &str) -> bool {
-    let lower = name.to_ascii_lowercase();
-    let bare = ["dockerfile", "containerfile"];
-    // `dockerfile.rs` is a program about Dockerfiles.
-    let is_other =
-        [".dockerignore", ".rs", ".md", ".txt", ".tpl", ".template"].iter().any(|end| lower.ends_with(end));
-    !is_other
-        && bare.iter().any(|bare| {
-            lower == *bare || lower.starts_with(&format!("{bare}.")) || lower.ends_with(&format!(".{bare}"))
-        })
-}
-
-/// `compose.yaml`, `docker-compose.yml`, `compose.prod.yaml`, `x.compose.yaml`.
-pub fn is_compose(name: &str) -> bool {
-    let lower = name.to_ascii_lowercase();
-    let Some(stem) = lower.strip_suffix(".yaml").or_else(|| lower.strip_suffix(".yml")) else { return false };
-    stem.split(['.', '-']).any(|part| part == "compose")
 }
 
 impl Project {
     /// All of a repository, or only the given files of it.
     pub fn read(root: &Path, given: &[PathBuf]) -> Result<Self> {
-        let mut project = Self { root: root.to_owned(), ..Self::default() };
-        project.dockerfiles.root = root.to_owned();
+        let ignore = Ignore::read(root)?;
+        let example = files::read_if_there(&root.join(".env.example"))?.map(|text| names_in(&text));
+        let mut project = Self { root: root.to_owned(), ignore, example, ..Self::default() };
         let mut paths = Vec::new();
+        for path in given {
+            paths.push(absolute(path).with_context(|| format!("finding {}", path.display()))?);
+        }
         if given.is_empty() {
             files::walk(root, &SKIPPED, &mut |path| {
                 paths.push(path.to_owned());
                 Ok(())
             })?;
-        } else {
-            // As a person names them: from where they are.
-            for path in given {
-                paths.push(absolute(path).with_context(|| format!("finding {}", path.display()))?);
-            }
         }
-        for path in &paths {
+        for path in paths {
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let shown = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
+            let bytes = || fs::read(&path).with_context(|| format!("reading {}", path.display()));
+            let text = || Ok::<_, anyhow::Error>(String::from_utf8_lossy(&bytes()?).into_owned());
             if is_compose(&name) {
-                let text = String::from_utf8_lossy(&read(path)?).into_owned();
-                project.composes.push(Source { path: project.name(path), text });
+                project.composes.push(Source { path: shown, text: text()? });
             } else if is_dockerfile(&name) || !given.is_empty() {
-                let (text, is_utf8) = decode(&read(path)?);
-                let path = project.name(path);
-                let parsed = Dockerfile::parse(&text);
-                project.dockerfiles.files.insert(path.clone(), DockerfileOf { path, text, parsed, is_utf8 });
-            } else {
-                project.learn(path, &name)?;
+                let utf8 = String::from_utf8(bytes()?);
+                let is_utf8 = utf8.is_ok();
+                let text = utf8.unwrap_or_default();
+                let (parsed, error) = match dockerfile::Dockerfile::parse(&text) {
+                    Ok(parsed) => (parsed, None),
+                    Err(error) => (dockerfile::Dockerfile::default(), Some(error)),
+                };
+                project.dockerfiles.insert(shown, Dockerfile { text, parsed, error, is_utf8 });
+            } else if name.ends_with(".rs") && !shown.starts_with("xtask/") {
+                let text = text()?;
+                project.quoted.extend(text.split('"').filter(|name| is_name(name)).map(str::to_owned));
+            } else if shown.starts_with("infra/") && !name.ends_with(".md") {
+                project.templates.push(text()?);
             }
         }
-        if let Some(text) = files::read_if_there(&root.join(".dockerignore"))? {
-            project.ignores.insert(IGNORE.to_owned(), Ignore::parse(&text));
-            project.has_ignore = true;
-        }
-        project.ignores.entry(IGNORE.to_owned()).or_default();
-        for path in project.dockerfiles.files.keys() {
-            let name = format!("{path}{IGNORE}");
-            if let Some(text) = files::read_if_there(&root.join(&name))? {
-                project.ignores.insert(name, Ignore::parse(&text));
-            }
-        }
-        let example = files::read_if_there(&root.join(".env.example"))?;
-        project.readers.example = example.map(|text| names_in(&text));
-        // The base first, then what is laid over it.
+        // The base first, then the files that are laid over it.
         project.composes.sort_by_key(|source| (source.path.matches('/').count(), source.path.clone()));
         Ok(project)
     }
 
-    /// The .dockerignore that holds for a Dockerfile: one beside it goes before that of the root.
-    pub fn ignore_of(&self, dockerfile: &str) -> (String, &Ignore) {
-        let own = format!("{dockerfile}{IGNORE}");
-        let name = if self.ignores.contains_key(&own) { own } else { IGNORE.to_owned() };
-        let ignore = &self.ignores[&name];
-        (name, ignore)
+    /// A path from the root of the repository; nothing for one outside of it.
+    pub fn relative<'a>(&self, path: &'a str) -> Option<&'a str> {
+        Path::new(path).strip_prefix(&self.root).ok()?.to_str()
     }
 
-    fn name(&self, path: &Path) -> String {
-        plain(path.strip_prefix(&self.root).unwrap_or(path))
+    /// Where a build finds its Dockerfile, if that is in this repository.
+    pub fn dockerfile_of(&self, build: &Value) -> Option<String> {
+        let context = self.relative(build["context"].as_str()?)?;
+        let name = build["dockerfile"].as_str().unwrap_or("Dockerfile");
+        Path::new(context).join(name).to_str().map(str::to_owned)
     }
 
-    /// Keeps what can read the environment.
-    fn learn(&mut self, path: &Path, name: &str) -> Result<()> {
-        let shown = self.name(path);
-        if name.ends_with(".rs") && !shown.starts_with("xtask/") {
-            self.readers.sources.push(String::from_utf8_lossy(&read(path)?).into_owned());
-        } else if shown.starts_with("infra/") && !name.ends_with(".md") {
-            self.readers.templates.push(String::from_utf8_lossy(&read(path)?).into_owned());
-        }
-        Ok(())
-    }
-}
-
-fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).with_context(|| format!("reading {}", path.display()))
-}
-
-/// The text of a file, and whether it is UTF-8. Others are read by their byte order mark, so that rules can speak about them too.
-fn decode(bytes: &[u8]) -> (String, bool) {
-    let units = |width: usize, little: bool| {
-        let unit = move |unit: &[u8]| {
-            let add = |sum: u32, byte: &u8| sum << 8 | u32::from(*byte);
-            if little { unit.iter().rev().fold(0, add) } else { unit.iter().fold(0, add) }
+    pub fn stage_of(&self, build: &Value) -> Option<(&Dockerfile, usize)> {
+        let file = self.dockerfiles.get(&self.dockerfile_of(build)?)?;
+        let stage = match build["target"].as_str() {
+            Some(target) => file.parsed.target(target),
+            None => file.parsed.stages.len().checked_sub(1),
         };
-        bytes[width..].chunks_exact(width).map(unit).collect::<Vec<u32>>()
-    };
-    let wide = |units: Vec<u32>| units.into_iter().filter_map(char::from_u32).collect();
-    let narrow = |units: Vec<u32>| {
-        let units: Vec<u16> = units.into_iter().map(|unit| (unit & 0xffff) as u16).collect();
-        String::from_utf16_lossy(&units)
-    };
-    match bytes {
-        [0xff, 0xfe, 0, 0, ..] => (wide(units(4, true)), false),
-        [0, 0, 0xfe, 0xff, ..] => (wide(units(4, false)), false),
-        [0xff, 0xfe, ..] => (narrow(units(2, true)), false),
-        [0xfe, 0xff, ..] => (narrow(units(2, false)), false),
-        _ => (String::from_utf8_lossy(bytes).into_owned(), std::str::from_utf8(bytes).is_ok()),
+        Some((file, stage?))
     }
+
+    pub fn has_sources(&self) -> bool {
+        !self.quoted.is_empty()
+    }
+
+    /// Whether our programs, or the templates of an image, read a variable.
+    pub fn reads(&self, name: &str) -> bool {
+        let in_template = |wanted: &str| self.templates.iter().any(|text| text.contains(wanted));
+        self.quoted.contains(name)
+            || in_template(&format!("${{{name}"))
+            || in_template(&format!("${name}"))
+            // A name with _FILE is read where the code reads any name that way.
+            || name.strip_suffix("_FILE").is_some_and(|base| self.quoted.contains("_FILE") && self.reads(base))
+    }
+}
+
+fn is_dockerfile(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["dockerfile", "containerfile"].iter().any(|bare| {
+        let rest = name.strip_prefix(bare).filter(|rest| rest.is_empty() || rest.starts_with('.'));
+        // `dockerfile.rs` is a program about Dockerfiles.
+        rest.is_some_and(|rest| !matches!(rest, ".dockerignore" | ".rs" | ".md" | ".txt"))
+            || name.ends_with(&format!(".{bare}"))
+    })
+}
+
+/// `compose.yaml`, `docker-compose.yml`, `compose.prod.yaml`, `x.compose.yaml`.
+fn is_compose(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let stem = name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml"));
+    stem.is_some_and(|stem| stem.split(['.', '-']).any(|part| part == "compose"))
 }
 
 /// Names that an example of `.env` sets, in comments too.
 fn names_in(text: &str) -> BTreeSet<String> {
-    let lines = text.lines().map(|line| line.trim_start_matches(['#', ' ']).trim_start_matches("export "));
-    let names = lines.filter_map(|line| line.split_once('=')).map(|(name, _)| name);
-    let is_name = |name: &str| {
-        name.chars().all(|letter| letter.is_ascii_uppercase() || letter.is_ascii_digit() || letter == '_')
-    };
-    names.filter(|name| !name.is_empty() && is_name(name)).map(str::to_owned).collect()
+    let names = text.lines().filter_map(|line| line.trim_start_matches(['#', ' ']).split_once('='));
+    let names = names.map(|(name, _)| name.trim_start_matches("export "));
+    names.filter(|name| is_name(name)).map(str::to_owned).collect()
+}
+
+fn is_name(text: &str) -> bool {
+    let is_letter = |letter: &u8| letter.is_ascii_uppercase() || letter.is_ascii_digit() || *letter == b'_';
+    !text.is_empty() && text.as_bytes().iter().all(is_letter)
 }
 
 #[cfg(test)]
@@ -216,24 +157,13 @@ mod tests {
         for name in ["Dockerfile", "rust.Dockerfile", "Dockerfile.dev", "Containerfile", "api.dockerfile"] {
             assert!(is_dockerfile(name), "{name}");
         }
-        for name in ["rust.Dockerfile.dockerignore", "Dockerfiles.md", "dockerfile.rs"] {
-            assert!(!is_dockerfile(name), "{name}");
-        }
         for name in ["compose.yaml", "docker-compose.yml", "compose.prod.yaml", "docker-compose.override.yml"]
         {
             assert!(is_compose(name), "{name}");
         }
-        for name in ["composer.yaml", "compose.rs", "prometheus.yaml"] {
-            assert!(!is_compose(name), "{name}");
+        for name in ["rust.Dockerfile.dockerignore", "Dockerfiles.md", "dockerfile.rs", "composer.yaml"] {
+            assert!(!is_dockerfile(name) && !is_compose(name), "{name}");
         }
-    }
-
-    #[test]
-    fn other_encodings_are_read_and_told() {
-        assert!(decode("\u{feff}FROM a".as_bytes()).1);
-        assert_eq!(decode(b"\xff\xfea\0b\0"), ("ab".to_owned(), false));
-        assert_eq!(decode(b"\0\0\xfe\xff\0\0\0a"), ("a".to_owned(), false));
-        assert_eq!(decode(b"a\xff"), ("a\u{fffd}".to_owned(), false));
     }
 
     #[test]

@@ -1,4 +1,5 @@
-# expect SQ-D08 at 3
+# expect SC1072 at 4
+# expect SQ-D08 at 8
 FROM debian:12.5
 RUN <<EOF
 LABEL org.opencontainers.image.title=a org.opencontainers.image.description=b org.opencontainers.image.licenses=MIT

@@ -1,5 +1,6 @@
-# expect ExposeInvalidFormat at 4
-# expect ExposeProtoCasing at 5
+# expect ExposeInvalidFormat at 5
+# expect ExposeProtoCasing at 6
+# expect DL1000 at 5
 FROM debian:12.5
 EXPOSE 127.0.0.1:80
 EXPOSE 80/TCP

@@ -1,4 +1,5 @@
-# expect SQ-D08 at 3
+# expect SQ-D08 at 4
+# expect DL1000 at 4
 FROM debian:12.5
 INSTALL curl
 LABEL org.opencontainers.image.title=a org.opencontainers.image.description=b org.opencontainers.image.licenses=MIT

@@ -1,0 +1,54 @@
+//! A project with a source, and a digest to drive by hand.
+
+use sqlx::PgPool;
+use squall_base::Environment;
+use squall_intake::{Batch, Origin, batch::Shape, inbox};
+use squall_live::Publisher;
+use squall_worker::{
+    config::Config,
+    pipeline::{Context, Digest, Progress, Stage},
+};
+use std::sync::Arc;
+use tokio::sync::Notify;
+
+pub async fn project(pool: &PgPool, slug: &str) -> Origin {
+    let project_id = sqlx::query_scalar("insert into projects (slug, name) values ($1, $1) returning id")
+        .bind(slug)
+        .fetch_one(pool)
+        .await
+        .unwrap();
+    let source_id = sqlx::query_scalar(
+        "insert into sources (project_id, kind, name) values ($1, 'http', 'HTTP') returning id",
+    )
+    .bind(project_id)
+    .fetch_one(pool)
+    .await
+    .unwrap();
+    Origin { project_id, source_id }
+}
+
+pub fn context(pool: &PgPool) -> Context {
+    let env =
+        Environment::from_lookup(|name| (name == "DATABASE_URL").then(|| "postgres://not-used".to_owned()));
+    let config = Arc::new(Config::read(env).unwrap());
+    Context {
+        pool: pool.clone(),
+        config,
+        inbox_filled: Arc::new(Notify::new()),
+        live: Publisher::start(pool.clone(), None),
+    }
+}
+
+pub async fn put(pool: &PgPool, origin: Origin, shape: Shape, body: &str) {
+    let batch = Batch::parse(body.as_bytes(), shape).unwrap();
+    inbox::insert(&mut pool.acquire().await.unwrap(), origin, &batch).await.unwrap();
+}
+
+/// Runs the digest until it finds nothing to do.
+pub async fn digest_all(digest: &mut Digest) {
+    while digest.run_once().await.unwrap() != Progress::Idle {}
+}
+
+pub async fn number(pool: &PgPool, sql: &'static str) -> i64 {
+    sqlx::query_scalar(sql).fetch_one(pool).await.unwrap()
+}

@@ -1,0 +1,339 @@
+//! A Dockerfile as the rules read it: instructions with their lines, stages, and the variables in a text.
+
+use anyhow::{Context, Result, anyhow};
+use regex_lite::Regex;
+use serde_json::Value;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    iter,
+    ops::Range,
+    path::Path,
+    sync::LazyLock,
+};
+
+#[derive(Debug, Default)]
+pub struct Dockerfile {
+    pub instructions: Vec<Instruction>,
+    pub stages: Vec<Stage>,
+    /// ARG above the first FROM, with its default.
+    pub arguments: BTreeMap<String, Option<String>>,
+}
+
+#[derive(Debug, Default)]
+pub struct Instruction {
+    pub line: usize,
+    /// In upper case.
+    pub keyword: String,
+    /// As it is written, with continued lines joined.
+    pub written: String,
+    pub flags: Vec<(String, String)>,
+    /// RUN, CMD and ENTRYPOINT, and the command of HEALTHCHECK unless that is NONE.
+    pub command: Option<Command>,
+    /// Sources and target of COPY and ADD, ports of EXPOSE, paths of VOLUME, else what follows the keyword.
+    pub words: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// `["program", "argument"]`
+    Exec(Vec<String>),
+    /// Text for a shell.
+    Shell(String),
+}
+
+#[derive(Debug)]
+pub struct Stage {
+    pub line: usize,
+    pub name: Option<String>,
+    /// The base as it is written, and with the defaults of ARG filled in where all have one.
+    pub base: String,
+    pub image: Option<String>,
+    /// The stage that it is built from.
+    pub parent: Option<usize>,
+    instructions: Range<usize>,
+}
+
+impl Dockerfile {
+    pub fn read(root: &Path, path: &str) -> Result<Self> {
+        let text = std::fs::read_to_string(root.join(path)).with_context(|| format!("reading {path}"))?;
+        Self::parse(&text).map_err(|(line, message)| anyhow!("{path}:{line}: {message}"))
+    }
+
+    /// The file, or the line and the reason why it cannot be one.
+    pub fn parse(text: &str) -> Result<Self, (usize, String)> {
+        let text = text.trim_start_matches('\u{feff}');
+        let parsed = parse_dockerfile::parse(text).map_err(|error| {
+            let shown = error.to_string();
+            let line = shown.rsplit_once(" at line ").and_then(|(_, at)| at.split(' ').next()?.parse().ok());
+            (line.unwrap_or(1), format!("{error:#}"))
+        })?;
+        let parsed = serde_json::to_value(&parsed.instructions).map_err(|error| (1, error.to_string()))?;
+        let parsed = parsed.as_array().map_or(&[][..], Vec::as_slice);
+        let mut file = Self::default();
+        for (at, json) in parsed.iter().enumerate() {
+            let end = parsed.get(at + 1).map_or(text.len(), start);
+            let instruction = Instruction::read(text, json, end);
+            if instruction.is("FROM") {
+                let (base, next) = (instruction.text(), file.instructions.len() + 1);
+                file.stages.push(Stage {
+                    line: instruction.line,
+                    name: json["as_"][1]["value"].as_str().map(str::to_owned),
+                    image: expand(&base, |name| file.arguments.get(name).cloned().flatten()),
+                    parent: file.stage(&base),
+                    base,
+                    instructions: next..next,
+                });
+            } else if let Some(stage) = file.stages.last_mut() {
+                stage.instructions.end += 1;
+            } else if instruction.is("ARG") {
+                file.arguments.extend(instruction.pairs());
+            }
+            file.instructions.push(instruction);
+        }
+        Ok(file)
+    }
+
+    /// The last stage of this name.
+    pub fn stage(&self, name: &str) -> Option<usize> {
+        let is_named = |stage: &Stage| stage.name.as_deref().is_some_and(|it| it.eq_ignore_ascii_case(name));
+        self.stages.iter().rposition(is_named)
+    }
+
+    /// A stage by its name or number, as `--target` and `--from` name it.
+    pub fn target(&self, name: &str) -> Option<usize> {
+        self.stage(name).or_else(|| name.parse().ok().filter(|index| *index < self.stages.len()))
+    }
+
+    pub fn own(&self, stage: usize) -> &[Instruction] {
+        &self.instructions[self.stages[stage].instructions.clone()]
+    }
+
+    /// A stage and those it is built from, the first one first.
+    fn lineage(&self, stage: usize) -> Vec<usize> {
+        let mut lineage: Vec<_> = iter::successors(Some(stage), |stage| self.stages[*stage].parent).collect();
+        lineage.reverse();
+        lineage
+    }
+
+    /// All that an image made of this stage went through, oldest first.
+    pub fn history(&self, stage: usize) -> impl DoubleEndedIterator<Item = &Instruction> {
+        self.lineage(stage).into_iter().flat_map(|stage| self.own(stage))
+    }
+
+    pub fn last(&self, stage: usize, keyword: &str) -> Option<&Instruction> {
+        self.history(stage).rfind(|instruction| instruction.is(keyword))
+    }
+
+    /// The public image at the bottom; nothing if a variable hides it.
+    pub fn base_image(&self, stage: usize) -> Option<&str> {
+        self.stages[self.lineage(stage)[0]].image.as_deref()
+    }
+
+    /// Its name without registry and tag.
+    pub fn base(&self, stage: usize) -> Option<&str> {
+        self.base_image(stage).map(|image| reference(image).0)
+    }
+
+    /// A stage and all others that a build of it runs.
+    pub fn needed(&self, stage: usize) -> BTreeSet<usize> {
+        let mut needed = BTreeSet::from([stage]);
+        // A stage takes only from those above it.
+        for at in (0..=stage).rev() {
+            if needed.contains(&at) {
+                let flags = self.own(at).iter().flat_map(|instruction| &instruction.flags);
+                let sources = flags.filter_map(|(name, value)| match &**name {
+                    "from" => Some(value.as_str()),
+                    "mount" => value.split(',').find_map(|field| field.strip_prefix("from=")),
+                    _ => None,
+                });
+                needed.extend(sources.filter_map(|name| self.target(name)).chain(self.stages[at].parent));
+            }
+        }
+        needed
+    }
+
+    /// Stages that no other one needs: what the file is for.
+    pub fn ends(&self) -> Vec<usize> {
+        let all = 0..self.stages.len();
+        let is_needed =
+            |stage| all.clone().any(|other| other != stage && self.needed(other).contains(&stage));
+        all.clone().filter(|stage| !is_needed(*stage)).collect()
+    }
+
+    /// The paths of the build context that a build of this stage copies.
+    pub fn sources(&self, stage: usize) -> BTreeSet<String> {
+        let needed = self.needed(stage);
+        let copies = needed.iter().flat_map(|stage| self.own(*stage)).filter(|copy| copy.is_copy());
+        let local = copies.filter(|copy| copy.flag("from").is_none()).flat_map(|copy| copy.sources());
+        local.filter(|source| !source.contains("://")).map(|source| plain(source).to_owned()).collect()
+    }
+
+    /// The public images that a build of this stage begins with.
+    pub fn bases(&self, stage: usize) -> BTreeSet<String> {
+        let needed = self.needed(stage).into_iter().map(|stage| &self.stages[stage]);
+        let public = needed.filter(|stage| stage.parent.is_none() && stage.base != "scratch");
+        public.filter_map(|stage| stage.image.clone()).collect()
+    }
+}
+
+impl Stage {
+    /// As a person calls it.
+    pub fn title(&self) -> String {
+        self.name.clone().unwrap_or_else(|| format!("from {}", self.base))
+    }
+}
+
+/// A path of the build context without `./` and a slash at either end.
+pub fn plain(path: &str) -> &str {
+    path.trim_start_matches("./").trim_matches('/')
+}
+
+/// Where an instruction begins.
+fn start(json: &Value) -> usize {
+    let keyword = json["kind"].as_str().unwrap_or_default().to_lowercase();
+    json[keyword]["span"]["start"].as_u64().unwrap_or_default() as usize
+}
+
+impl Instruction {
+    fn read(text: &str, json: &Value, end: usize) -> Self {
+        fn texts(list: &Value) -> impl Iterator<Item = String> {
+            let value = |item: &Value| Some(item.get("path").unwrap_or(item)["value"].as_str()?.to_owned());
+            list.as_array().into_iter().flatten().filter_map(value)
+        }
+        let start = start(json);
+        let lines = text[start..end].lines().filter(|line| !line.trim_start().starts_with('#'));
+        let written = lines.collect::<Vec<_>>().join("\n").replace("\\\n", " ").trim_end().to_owned();
+        let option = |flag: &Value| {
+            let part = |name: &str| flag[name]["value"].as_str().unwrap_or_default().to_owned();
+            (part("name"), part("value"))
+        };
+        let arguments = &json["arguments"];
+        let command = arguments.get("arguments").unwrap_or(arguments);
+        let single = [arguments, &json["image"], &json["name"], &json["dest"]].map(|it| it["value"].as_str());
+        let lists = [&json["src"], arguments, &arguments["json"]["value"], &arguments["string"]];
+        Self {
+            line: text[..start].matches('\n').count() + 1,
+            keyword: json["kind"].as_str().unwrap_or_default().to_owned(),
+            written,
+            flags: json["options"].as_array().into_iter().flatten().map(option).collect(),
+            command: match (command["exec"]["value"].is_array(), command["shell"]["value"].as_str()) {
+                (true, _) => Some(Command::Exec(texts(&command["exec"]["value"]).collect())),
+                (_, shell) => shell.map(|text| Command::Shell(text.to_owned())),
+            },
+            words: lists
+                .into_iter()
+                .flat_map(texts)
+                .chain(single.into_iter().flatten().map(|text| text.trim().to_owned()))
+                .collect(),
+        }
+    }
+
+    pub fn is(&self, keyword: &str) -> bool {
+        self.keyword == keyword
+    }
+
+    pub fn is_copy(&self) -> bool {
+        self.is("COPY") || self.is("ADD")
+    }
+
+    pub fn flag(&self, name: &str) -> Option<&str> {
+        self.flags.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// What COPY and ADD take.
+    pub fn sources(&self) -> &[String] {
+        self.words.split_last().map_or(&[], |(_, sources)| sources)
+    }
+
+    pub fn text(&self) -> String {
+        self.words.join(" ")
+    }
+
+    /// Names and values of ENV, LABEL and ARG.
+    pub fn pairs(&self) -> Vec<(String, Option<String>)> {
+        static PAIR: LazyLock<Option<Regex>> =
+            LazyLock::new(|| Regex::new(r#"([^\s=]+)(?:=((?:"[^"]*"|'[^']*'|\\.|[^\s\\])*))?"#).ok());
+        let text = self.text();
+        let pairs = PAIR.iter().flat_map(|pair| pair.captures_iter(&text));
+        let value = |value: &str| value.trim_matches(['"', '\'']).to_owned();
+        pairs.map(|pair| (pair[1].to_owned(), pair.get(2).map(|it| value(it.as_str())))).collect()
+    }
+}
+
+/// Name, tag and whether a digest pins it; the registry is left out.
+pub fn reference(image: &str) -> (&str, Option<&str>, bool) {
+    let (image, digest) = image.split_once('@').map_or((image, false), |(image, _)| (image, true));
+    let image = match image.split_once('/') {
+        Some((registry, rest)) if registry.contains(['.', ':']) => rest,
+        _ => image,
+    };
+    image.split_once(':').map_or((image, None, digest), |(name, tag)| (name, Some(tag), digest))
+}
+
+/// The name of each `$NAME` and `${NAME:-default}`, and what follows it: `:-`, `:?` or, with an empty default, `:-}`.
+pub fn variables(text: &str) -> Vec<(&str, &str)> {
+    static VARIABLE: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"[\\$]\$|\$\{?([A-Za-z_]\w*)(:?[-+?]\}?)?").ok());
+    let found = VARIABLE.iter().flat_map(|variable| variable.captures_iter(text));
+    let part = |part: Option<regex_lite::Match<'_>>| part.map_or("", |part| &text[part.range()]);
+    found.filter_map(|found| Some((part(Some(found.get(1)?)), part(found.get(2))))).collect()
+}
+
+/// The text with values filled in, or nothing if a variable has neither a value nor a default.
+pub fn expand(text: &str, value: impl Fn(&str) -> Option<String>) -> Option<String> {
+    let variable = Regex::new(r"\$(?:(\w+)|\{(\w+)(?::?-([^}]*))?\})").ok()?;
+    let mut is_complete = true;
+    let expanded = variable.replace_all(text, |found: &regex_lite::Captures<'_>| {
+        let name = found.get(1).or(found.get(2)).map_or("", |name| name.as_str());
+        let default = found.get(3).map(|default| default.as_str().to_owned());
+        let value = value(name).filter(|value| !value.is_empty()).or(default);
+        is_complete &= value.is_some();
+        value.unwrap_or_default()
+    });
+    is_complete.then(|| expanded.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_is_known_through_the_defaults_of_its_arguments() {
+        let text = "ARG V=1.95\nARG W\nFROM rust:${V}-slim AS build\nFROM ${X:-debian:12}\nFROM a:$W\nFROM build AS end";
+        let file = Dockerfile::parse(text).unwrap();
+        let images: Vec<_> = file.stages.iter().map(|stage| stage.image.as_deref()).collect();
+        assert_eq!(images, [Some("rust:1.95-slim"), Some("debian:12"), None, Some("build")]);
+        assert_eq!((file.base(3), file.ends()), (Some("rust"), vec![1, 2, 3]));
+    }
+
+    #[test]
+    fn a_build_needs_the_sources_and_bases_of_all_stages_it_runs() {
+        let text = "FROM a:1 AS x\nCOPY ./src /src/\nFROM b:2 AS y\nCOPY web ./\nFROM scratch AS z\n\
+                    COPY --from=x /src /src\nRUN --mount=type=bind,from=y,target=/y true\nCOPY c d e/\nFROM c:3\nCOPY f .\n";
+        let file = Dockerfile::parse(text).unwrap();
+        let listed = |paths: BTreeSet<String>| paths.into_iter().collect::<Vec<_>>().join(" ");
+        assert_eq!(
+            (listed(file.sources(2)), listed(file.bases(2))),
+            ("c d src web".into(), "a:1 b:2".into())
+        );
+        assert_eq!(file.ends(), [2, 3]);
+    }
+
+    #[test]
+    fn pairs_and_variables_are_told_from_other_text() {
+        let file =
+            Dockerfile::parse("FROM a\nENV a=1 b=\"x y\" \\\n  # c\n  c=${a:-d}\nARG A B=1\n").unwrap();
+        let shown = |at: usize| format!("{:?}", file.instructions[at].pairs()).replace("Some", "");
+        assert_eq!(shown(1), r#"[("a", ("1")), ("b", ("x y")), ("c", ("${a:-d}"))]"#);
+        assert_eq!(shown(2), r#"[("A", None), ("B", ("1"))]"#);
+        let found = variables("a$B/${C:-${D}}/$$E/\\$F/$1/${G:-}${H?x}");
+        assert_eq!(found, [("B", ""), ("C", ":-"), ("D", ""), ("G", ":-}"), ("H", "?")]);
+    }
+
+    #[test]
+    fn an_image_is_named_without_its_registry() {
+        assert_eq!(reference("debian:bookworm-slim"), ("debian", Some("bookworm-slim"), false));
+        assert_eq!(reference("registry.example:5000/a/b"), ("a/b", None, false));
+        assert_eq!(reference("node@sha256:abc"), ("node", None, true));
+    }
+}

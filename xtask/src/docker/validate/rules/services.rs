@@ -1,0 +1,227 @@
+//! Rules about each service of a Compose model: health, rights, image, mounts, and what production adds.
+
+use super::{Finding, images::moves, programs, secrets, wiring};
+use crate::docker::{
+    dockerfile::reference,
+    validate::{
+        Settings,
+        compose::{Model, Service, items},
+        project::{Dockerfile, Project},
+    },
+};
+use std::collections::BTreeSet;
+
+/// One service with all that is known around it.
+pub struct Check<'a> {
+    pub model: &'a Model,
+    pub project: &'a Project,
+    pub settings: &'a Settings,
+    pub service: Service<'a>,
+    pub findings: Vec<Finding>,
+    /// Exceptions that excused something: service and rule.
+    pub used: BTreeSet<(String, String)>,
+}
+
+pub type Checked = (Vec<Finding>, BTreeSet<(String, String)>);
+
+pub fn check(model: &Model, project: &Project, settings: &Settings) -> Checked {
+    let (mut findings, mut used) = (Vec::new(), BTreeSet::new());
+    for service in model.services() {
+        let mut check =
+            Check { model, project, settings, service, findings: Vec::new(), used: BTreeSet::new() };
+        check.health();
+        check.rights();
+        check.image();
+        check.mounts();
+        if model.is_production && !check.is_for_development() {
+            check.production();
+        }
+        wiring::check(&mut check);
+        findings.extend(check.findings);
+        used.extend(check.used);
+    }
+    (findings, used)
+}
+
+impl<'a> Check<'a> {
+    /// Adds a finding at a key of the service, unless the file excuses it. Without a reason the rule's own is given.
+    pub fn add(&mut self, rule: &str, key: &str, why: &str) {
+        self.add_at(rule, key, "", why);
+    }
+
+    /// The same at the line below the key that holds `detail`.
+    pub fn add_at(&mut self, rule: &str, key: &str, detail: &str, why: &str) {
+        let name = self.service.name;
+        if self.model.allows(name, rule).is_some() {
+            self.used.insert((name.to_owned(), rule.to_owned()));
+            return;
+        }
+        let (path, line) = self.model.place(name, key, detail);
+        let finding = Finding::new(rule, path, line);
+        let why = if why.is_empty() { finding.why.clone() } else { why.to_owned() };
+        self.findings.push(finding.because(format!("{name}: {why}")));
+    }
+
+    /// It starts only when someone asks for it while developing.
+    pub fn is_for_development(&self) -> bool {
+        let profiles: Vec<_> = self.service.list("profiles").collect();
+        let known = &self.settings.development_profiles;
+        !profiles.is_empty() && profiles.iter().all(|profile| known.iter().any(|known| known == profile))
+    }
+
+    pub fn is_edge(&self) -> bool {
+        self.settings.edges.iter().any(|edge| edge == self.service.name)
+    }
+
+    /// The Dockerfile and the stage that the service is built from.
+    pub fn stage(&self) -> Option<(&'a Dockerfile, usize)> {
+        self.project.stage_of(&self.service.json["build"])
+    }
+
+    fn health(&mut self) {
+        let (service, stage) = (self.service, self.stage());
+        let in_image =
+            stage.and_then(|(file, stage)| file.parsed.last(stage, "HEALTHCHECK")?.command.as_ref());
+        let is_job = self.model.is_job(service);
+        if service.has_health_check_disabled() && !is_job {
+            self.add("SQ-C01", "healthcheck", "the health check is disabled");
+        } else if !service.has("healthcheck") && in_image.is_none() && !is_job {
+            self.add("SQ-C01", "", "there is no health check, neither here nor in its image");
+        }
+        if let (Some((file, stage)), Some(command)) = (stage, service.health_check())
+            && let Some(missing) = programs::missing(&file.parsed, stage, &command)
+        {
+            self.add("SQ-C23", "healthcheck", &format!("the health check {missing} its image"));
+        }
+    }
+
+    fn rights(&mut self) {
+        const REQUIRED: [(&str, &str, &str); 3] = [
+            ("SQ-C05", "read_only", "true"),
+            ("SQ-C06", "cap_drop", "all"),
+            ("SQ-C07", "security_opt", "no-new-privileges no-new-privileges:true no-new-privileges=true"),
+        ];
+        #[rustfmt::skip]
+        const FORBIDDEN: [(&str, &str, &str, &str); 9] = [
+            ("SQ-C19", "privileged", "true", "it is privileged, which is root on the host"),
+            ("SQ-C19", "pid", "host", "it sees all processes of the host"),
+            ("SQ-C19", "ipc", "host", "it shares memory with the host"),
+            ("SQ-C19", "uts", "host", "it can rename the host"),
+            ("SQ-C19", "userns_mode", "host", "it leaves the engine's user namespace"),
+            ("SQ-C19", "network_mode", "host", "it uses the host's network"),
+            ("SQ-C19", "security_opt", "seccomp:unconfined seccomp=unconfined", "it may make every system call"),
+            ("SQ-C19", "security_opt", "apparmor:unconfined apparmor=unconfined", "it has no AppArmor profile"),
+            ("SQ-C19", "cap_add", "all sys_admin net_admin sys_ptrace sys_module dac_read_search sys_rawio bpf", "this is close to being root on the host"),
+        ];
+        let service = self.service;
+        let found = |key: &str, values: &str| {
+            let json = &service.json[key];
+            let written = json.as_bool().map(|value| value.to_string()).or(json.as_str().map(str::to_owned));
+            let mut all = service.list(key).map(str::to_owned).chain(written);
+            all.find(|it| {
+                values.split(' ').any(|value| it.to_lowercase().trim_start_matches("cap_") == value)
+            })
+        };
+        for (rule, key, values) in REQUIRED {
+            if found(key, values).is_none() {
+                self.add(rule, key, "");
+            }
+        }
+        for (rule, key, values, why) in FORBIDDEN {
+            if let Some(value) = found(key, values) {
+                self.add_at(rule, key, &value, why);
+            }
+        }
+        if matches!(service.text("user").split(':').next(), Some("root" | "0")) {
+            self.add("SQ-C21", "user", "");
+        }
+        if service.has("container_name") {
+            self.add(
+                "SQ-C22",
+                "container_name",
+                "with a fixed name it cannot have replicas, nor a second stack start",
+            );
+        }
+        if service.has("links") {
+            self.add("SQ-C22", "links", "networks do what links are for");
+        }
+    }
+
+    /// An image that is built here has the name that it gets.
+    fn image(&mut self) {
+        let Some(image) = self.service.json["image"].as_str().filter(|_| !self.service.has("build")) else {
+            return;
+        };
+        let (name, tag, has_digest) = reference(image);
+        if !has_digest && tag.is_none_or(moves) {
+            self.add("SQ-C11", "image", &format!("{image} is another image every few weeks"));
+        }
+        // PostgreSQL 18's images keep their data in a folder of their version, below the one to mount.
+        let tag = tag.and_then(|tag| tag.rsplit("pg").next()).unwrap_or_default();
+        let major = tag.split(|letter: char| !letter.is_ascii_digit()).next().unwrap_or_default();
+        let is_new =
+            matches!(name, "postgres" | "pgvector/pgvector") && major.parse().is_ok_and(|it: u32| it >= 18);
+        let targets = items(&self.service.json["volumes"]).filter_map(|mount| mount["target"].as_str());
+        for target in targets.filter(|it| is_new && it.trim_end_matches('/') == "/var/lib/postgresql/data") {
+            let why = format!("PostgreSQL {major} keeps its data in another folder: the data is lost");
+            self.add_at("SQ-C24", "volumes", target, &why);
+        }
+    }
+
+    fn mounts(&mut self) {
+        const SYSTEM: [&str; 9] =
+            ["/", "/boot", "/dev", "/etc", "/proc", "/root", "/sys", "/usr", "/var/run"];
+        for mount in items(&self.service.json["volumes"]).filter(|mount| mount["type"] == "bind") {
+            let source = mount["source"].as_str().unwrap_or_default();
+            let target = mount["target"].as_str().unwrap_or_default();
+            let here = self.project.relative(source);
+            if source.ends_with("docker.sock") {
+                self.add_at(
+                    "SQ-C19",
+                    "volumes",
+                    target,
+                    "it gets the engine's socket, and with it root on the host",
+                );
+            } else if SYSTEM.contains(&source) {
+                self.add_at("SQ-C19", "volumes", target, &format!("it gets {source} of the host"));
+            } else if let Some(path) = here.filter(|path| !self.project.root.join(path).exists()) {
+                self.add_at("SQ-C20", "volumes", target, &format!("{path} does not exist"));
+            }
+        }
+    }
+
+    fn production(&mut self) {
+        let (service, json) = (self.service, self.service.json);
+        let limits = &json["deploy"]["resources"]["limits"];
+        let all = [("mem_limit", "memory"), ("cpus", "cpus"), ("pids_limit", "pids")];
+        let is_missing = |(key, limit): &(&str, &str)| json[key].is_null() && limits[limit].is_null();
+        let missing: Vec<_> = all.into_iter().filter(is_missing).map(|(_, limit)| limit).collect();
+        if !missing.is_empty() {
+            self.add("SQ-C02", "", &format!("it has no limit of {}", missing.join(", ")));
+        }
+        // json-file, which is the default, rotates only if its options ask for it.
+        let rotates = !matches!(json["logging"]["driver"].as_str(), None | Some("json-file"));
+        let options = &json["logging"]["options"];
+        if !rotates && ["max-size", "max-file"].iter().any(|option| options[option].is_null()) {
+            self.add("SQ-C03", "logging", "its logs are not bounded by max-size and max-file");
+        }
+        let restart = service.text("restart");
+        let restarts = ["always", "unless-stopped", "on-failure"].iter().any(|it| restart.starts_with(it));
+        let policy = json["deploy"]["restart_policy"]["condition"].as_str();
+        let is_job = self.model.is_job(service);
+        if !is_job && !restarts && !matches!(policy, Some("any" | "on-failure")) {
+            self.add("SQ-C04", "restart", "it stays down after a crash or a restart of the host");
+        } else if is_job && matches!(restart, "always" | "unless-stopped") {
+            self.add("SQ-C04", "restart", "it is restarted when it ends, and others wait for its end");
+        }
+        for (name, value) in service.environment().filter_map(|(name, value)| Some((name, value?))) {
+            let is_file = name.ends_with("_FILE") || value.starts_with("/run/secrets/");
+            let is_secret =
+                secrets::is_secret(name) || secrets::holds_password(value) || secrets::holds_token(value);
+            if is_secret && !is_file && !value.is_empty() && !self.model.is_handed_on(name, value) {
+                let why = format!("the variable {name} is a secret, which `docker inspect` shows");
+                self.add_at("SQ-C14", "environment", name, &why);
+            }
+        }
+    }
+}
