@@ -35,10 +35,11 @@ export interface paths {
         put?: never;
         /**
          * Send events
-         * @description The body is NDJSON, a JSON array, or plain log lines, optionally compressed with gzip or zstd. A line that cannot be read
-         *     as an event is rejected with its number and reason; the others are stored. An event needs a `message` or an `exception`.
-         *     The fields `level`, `timestamp`, `logger`, `service`, `environment`, `release`, `host` and `attributes` have a meaning,
-         *     and any other field is stored as an attribute. A JSON string is a log line.
+         * @description The body is NDJSON, a JSON array, or plain log lines, optionally compressed with gzip or zstd. A
+         *     line that cannot be read as an event is rejected with its number and reason; the others are
+         *     stored. An event needs a `message` or an `exception`. The fields `level`, `timestamp`, `logger`,
+         *     `service`, `environment`, `release`, `host` and `attributes` have a meaning, and any other field
+         *     is stored as an attribute. A JSON string is a log line.
          */
         post: operations["ingest"];
         delete?: never;
@@ -331,11 +332,12 @@ export interface paths {
         };
         /**
          * Stream live updates
-         * @description Server-sent events, until the session ends or the server stops: `issue.new` and `issue.changed` (the current state of
-         *     an issue, each issue at most once a second), `counts` (events counted since the last message, by minute and level), and
-         *     `resync` (messages may have been missed; reload what is shown). Load your data after the stream has started. With the
-         *     header `Last-Event-ID` a stream continues where another one ended, or starts with `resync`. Comments keep a quiet stream
-         *     alive.
+         * @description Server-sent events, until the session ends or the server stops: `issue.new` and `issue.changed`
+         *     (the current state of an issue, each issue at most once a second), `counts` (events counted
+         *     since the last message, by minute and level), and `resync` (messages may have been missed;
+         *     reload what is shown). Load your data after the stream has started. With the header
+         *     `Last-Event-ID` a stream continues where another one ended, or starts with `resync`. Comments
+         *     keep a quiet stream alive.
          */
         get: operations["stream"];
         put?: never;
