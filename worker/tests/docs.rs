@@ -75,7 +75,10 @@ fn the_links_of_the_docs_lead_to_files_and_headings() {
             let linked = if file.is_empty() { path.clone() } else { path.with_file_name(file) };
             assert!(linked.exists(), "{} links to {target}, which does not exist", path.display());
             let has_heading = anchor.is_empty()
-                || fs::read_to_string(&linked).unwrap().lines().any(|line| anchor_of(line) == Some(anchor.into()));
+                || fs::read_to_string(&linked)
+                    .unwrap()
+                    .lines()
+                    .any(|line| anchor_of(line) == Some(anchor.into()));
             assert!(has_heading, "{} links to {target}, which has no such heading", path.display());
         }
     }

@@ -64,7 +64,11 @@ impl Stage for Retain {
         if deleted > 0 {
             trace::count("squall.rows", usize::try_from(deleted).unwrap_or(usize::MAX));
         }
-        Ok(if deleted >= u64::try_from(SLICE).unwrap_or(u64::MAX) { Progress::Did(1) } else { Progress::Idle })
+        Ok(if deleted >= u64::try_from(SLICE).unwrap_or(u64::MAX) {
+            Progress::Did(1)
+        } else {
+            Progress::Idle
+        })
     }
 }
 

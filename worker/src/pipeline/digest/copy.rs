@@ -10,7 +10,7 @@ const EPOCH_OFFSET_MICROS: i64 = 946_684_800_000_000;
 pub(super) struct Rows(Vec<u8>);
 
 impl Rows {
-        pub(super) fn with_capacity(bytes: usize) -> Self {
+    pub(super) fn with_capacity(bytes: usize) -> Self {
         let mut buffer = Vec::with_capacity(bytes + 32);
         buffer.extend_from_slice(b"PGCOPY\n\xff\r\n\0");
         buffer.extend_from_slice(&[0; 8]);

@@ -47,7 +47,12 @@ fn decode_batch(batch: &ClaimedBatch, kept_days: i64, events: &mut Vec<DecodedEv
     Ok(())
 }
 
-fn decode_event(batch: &ClaimedBatch, raw: RawEvent<'_>, reference: jiff::Timestamp, kept_days: i64) -> DecodedEvent {
+fn decode_event(
+    batch: &ClaimedBatch,
+    raw: RawEvent<'_>,
+    reference: jiff::Timestamp,
+    kept_days: i64,
+) -> DecodedEvent {
     let received_at = batch.received_at.timestamp_micros();
     let mut attributes = Attributes::new(raw.attributes.as_deref().map(|json| json.get()));
     let (mut level, mut time) = (None, raw.occurred_at_ms.map(|ms| ms.saturating_mul(1000)));
