@@ -117,7 +117,8 @@ mod tests {
         command.build();
         let mut tables = String::new();
         for (title, names) in GROUPS {
-            tables += &format!("\n### {title}\n| command | what it does | arguments |\n| --- | --- | --- |\n");
+            tables +=
+                &format!("\n### {title}\n| command | what it does | arguments |\n| --- | --- | --- |\n");
             for name in names {
                 rows_of(command.find_subcommand(name).unwrap(), name, &mut tables);
             }

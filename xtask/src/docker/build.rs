@@ -83,8 +83,12 @@ fn command(world: &World, builder: &Engine, image: &Image, reference: &str) -> R
     // A log is easier to read with a line for each event.
     docker.args(["--progress", if env::var_os("CI").is_some() { "plain" } else { "auto" }]);
     docker.arg("--label").arg(format!("{SOURCE}={}", source_stamp(world, image)?));
-    for (name, value) in labels(world) {
-        docker.arg("--label").arg(format!("org.opencontainers.image.{name}={value}"));
+    // The only label that the Dockerfiles cannot hold.
+    let mut git = Command::new("git");
+    git.args(["rev-parse", "HEAD"]).current_dir(&world.root);
+    process::die_with_parent(&mut git, process::SIGTERM);
+    if let Ok(revision) = capture(git) {
+        docker.arg("--label").arg(format!("org.opencontainers.image.revision={}", revision.trim()));
     }
     // Builders reach the registries as this machine does. These arguments leave no trace in the image.
     for name in ["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"] {
@@ -96,14 +100,6 @@ fn command(world: &World, builder: &Engine, image: &Image, reference: &str) -> R
     docker.arg("-").current_dir(&world.root).env("DOCKER_BUILDKIT", "1");
     docker.stdin(File::open(context)?);
     Ok(docker)
-}
-
-/// Labels that only the builder knows; the Dockerfiles hold the others.
-fn labels(world: &World) -> Vec<(&'static str, String)> {
-    let mut git = Command::new("git");
-    git.args(["rev-parse", "HEAD"]).current_dir(&world.root);
-    process::die_with_parent(&mut git, process::SIGTERM);
-    capture(git).map(|text| ("revision", text.trim().to_owned())).into_iter().collect()
 }
 
 /// The label with the stamp of the sources that an image was made from.
@@ -173,14 +169,9 @@ fn table(sizes: &[ImageSize]) -> String {
     let mut text = format!("{:<28} {:>9} {:>9} {:>9}\n", "IMAGE", "SIZE", "COUNTED", "BUDGET");
     for image in sizes {
         let budget = image.budget_megabytes.map(|megabytes| format!("≤ {megabytes} MB")).unwrap_or_default();
-        text += format!(
-            "{:<28} {:>9} {:>9} {budget:>9}",
-            image.reference,
-            megabytes(image.bytes),
-            megabytes(image.counted_bytes)
-        )
-        .trim_end();
-        text.push('\n');
+        let (size, counted) = (megabytes(image.bytes), megabytes(image.counted_bytes));
+        let line = format!("{:<28} {size:>9} {counted:>9} {budget:>9}", image.reference);
+        text += &format!("{}\n", line.trim_end());
     }
     text
 }

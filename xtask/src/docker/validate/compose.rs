@@ -3,7 +3,7 @@
 //! Its JSON holds no lines, so a finding is placed by looking for the service and its key in the files.
 
 use super::rules::{Finding, is_rule};
-use crate::docker::dockerfile::{Command, substitute};
+use crate::docker::dockerfile::{Command, variables};
 use anyhow::Result;
 use serde_json::Value;
 use std::{
@@ -34,15 +34,6 @@ pub struct Model {
 pub struct Service<'a> {
     pub name: &'a str,
     pub json: &'a Value,
-}
-
-/// A `${NAME}` in a file.
-#[derive(Debug)]
-pub struct Variable<'a> {
-    pub name: &'a str,
-    pub line: usize,
-    default: Option<&'a str>,
-    is_conditional: bool,
 }
 
 /// The value of variables that have no default; it can be a number, a port and a name.
@@ -76,9 +67,9 @@ impl Model {
         // The variables of this machine must not change the result.
         let kept = ["PATH", "HOME", "DOCKER_CONFIG", "XDG_CONFIG_HOME"];
         let kept = env::vars_os().filter(|(name, _)| kept.iter().any(|kept| name == kept));
-        let unset = sources.iter().flat_map(|source| variables(&source.text));
-        let unset = unset.filter(|it| !it.is_conditional && it.default.unwrap_or_default().is_empty());
-        let unset: Vec<_> = unset.map(|variable| (variable.name, PLACEHOLDER)).collect();
+        let unset = sources.iter().flat_map(|source| asked(&source.text));
+        let unset = unset.filter(|(_, operator, _)| !operator.ends_with(['-', '+']));
+        let unset: Vec<_> = unset.map(|(name, ..)| (name, PLACEHOLDER)).collect();
         let output = command.env_clear().envs(kept).envs(unset).output();
         let output = output.map_err(|error| refused(&error.to_string()))?;
         let messages = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -111,8 +102,8 @@ impl Model {
 
     /// Whether a variable reaches a process only if it is set where the stack is started: `NAME:` or `${NAME:-}`.
     pub fn is_handed_on(&self, name: &str, value: &str) -> bool {
-        let mut all = self.sources.iter().flat_map(|source| variables(&source.text));
-        value == PLACEHOLDER && all.any(|it| it.name == name && it.default == Some(""))
+        let mut all = self.sources.iter().flat_map(|source| asked(&source.text));
+        value == PLACEHOLDER && all.any(|(known, operator, _)| known == name && operator.ends_with("-}"))
     }
 
     /// The reason for which `x-allow` excuses a service from a rule.
@@ -134,10 +125,10 @@ impl Model {
                 } else {
                     continue;
                 };
-                let written = |source: &&Source| source.text.contains(rule);
-                let source = self.sources.iter().rfind(written).unwrap_or(&self.sources[0]);
-                let line = source.text.lines().position(|line| line.contains(rule)).unwrap_or(0) + 1;
-                findings.push(Finding::new(id, &source.path, line).because(why));
+                let is_named = |line: &str| line.contains(rule) && !line.starts_with('#');
+                let place = |it: &'_ Source| Some((it.path.clone(), it.text.lines().position(is_named)? + 1));
+                let (path, line) = self.sources.iter().rev().find_map(place).unwrap_or_default();
+                findings.push(Finding::new(id, &path, line).because(why));
             }
         }
         findings
@@ -171,24 +162,28 @@ impl Model {
 
 impl<'a> Service<'a> {
     /// The texts of a list.
-    pub fn list(&self, key: &str) -> impl Iterator<Item = &'a str> {
+    pub fn list(self, key: &str) -> impl Iterator<Item = &'a str> {
         items(&self.json[key]).filter_map(Value::as_str)
     }
 
-    pub fn has(&self, key: &str) -> bool {
+    pub fn text(self, key: &str) -> &'a str {
+        self.json[key].as_str().unwrap_or_default()
+    }
+
+    pub fn has(self, key: &str) -> bool {
         !self.json[key].is_null()
     }
 
-    pub fn environment(&self) -> impl Iterator<Item = (&'a str, Option<&'a str>)> {
+    pub fn environment(self) -> impl Iterator<Item = (&'a str, Option<&'a str>)> {
         entries(&self.json["environment"]).map(|(name, value)| (name, value.as_str()))
     }
 
-    pub fn has_health_check_disabled(&self) -> bool {
+    pub fn has_health_check_disabled(self) -> bool {
         let check = &self.json["healthcheck"];
         check["disable"] == true || check["test"][0] == "NONE"
     }
 
-    pub fn health_check(&self) -> Option<Command> {
+    pub fn health_check(self) -> Option<Command> {
         let words: Vec<_> = items(&self.json["healthcheck"]["test"]).filter_map(Value::as_str).collect();
         match words.split_first()? {
             (&"CMD", rest) => Some(Command::Exec(rest.iter().map(|word| (*word).to_owned()).collect())),
@@ -227,41 +222,17 @@ pub fn items(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
-/// What a Compose file asks of the environment.
-pub fn variables(text: &str) -> Vec<Variable<'_>> {
-    fn collect<'a>(text: &'a str, line: usize, found: &mut Vec<Variable<'a>>) {
-        substitute(text, &mut |name, operator: &str| {
-            let operator = operator.trim_start_matches(':');
-            let default = operator.strip_prefix('-');
-            found.push(Variable { name, line, default, is_conditional: operator.starts_with('+') });
-            collect(default.unwrap_or_default(), line, found);
-            String::new()
-        });
-    }
-    let mut found = Vec::new();
-    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with('#')) {
-        collect(line, index + 1, &mut found);
-    }
-    found
+/// Name, operator and line of each `${NAME}` in a file.
+pub fn asked(text: &str) -> impl Iterator<Item = (&str, &str, usize)> {
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with('#'));
+    lines.flat_map(|(at, line)| {
+        variables(line).into_iter().map(move |(name, operator)| (name, operator, at + 1))
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn variables_are_found_in_defaults_but_not_in_comments() {
-        let found = variables("# ${Z}\na: ${A:-x${B-}}\nb: ${C:?set C}$$D\nc: '${E:+z}'\n");
-        let shown: Vec<_> =
-            found.iter().map(|it| (it.name, it.line, it.default, it.is_conditional)).collect();
-        let expected = [
-            ("A", 2, Some("x${B-}"), false),
-            ("B", 2, Some(""), false),
-            ("C", 3, None, false),
-            ("E", 4, None, true),
-        ];
-        assert_eq!(shown, expected);
-    }
 
     #[test]
     fn a_finding_is_placed_at_its_key_in_the_file_that_has_it() {

@@ -157,15 +157,12 @@ mod tests {
         for name in ["Dockerfile", "rust.Dockerfile", "Dockerfile.dev", "Containerfile", "api.dockerfile"] {
             assert!(is_dockerfile(name), "{name}");
         }
-        for name in ["rust.Dockerfile.dockerignore", "Dockerfiles.md", "dockerfile.rs"] {
-            assert!(!is_dockerfile(name), "{name}");
-        }
         for name in ["compose.yaml", "docker-compose.yml", "compose.prod.yaml", "docker-compose.override.yml"]
         {
             assert!(is_compose(name), "{name}");
         }
-        for name in ["composer.yaml", "compose.rs", "prometheus.yaml"] {
-            assert!(!is_compose(name), "{name}");
+        for name in ["rust.Dockerfile.dockerignore", "Dockerfiles.md", "dockerfile.rs", "composer.yaml"] {
+            assert!(!is_dockerfile(name) && !is_compose(name), "{name}");
         }
     }
 

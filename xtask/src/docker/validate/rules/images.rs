@@ -3,8 +3,9 @@
 use super::{Finding, programs, secrets};
 use crate::docker::{
     context::{Ignore, glob},
-    dockerfile::{Command, Dockerfile, Instruction, expand, plain, reference, substitute},
+    dockerfile::{Command, Dockerfile, Instruction, expand, plain, reference, variables},
 };
+use regex_lite::Regex;
 use std::{collections::BTreeSet, fs, path::Path};
 
 /// What is known around a Dockerfile.
@@ -25,17 +26,42 @@ struct Rules<'a> {
 
 pub fn check(path: &str, text: &str, file: &Dockerfile, around: &Surroundings<'_>) -> BTreeSet<Finding> {
     let mut rules = Rules { path, file, findings: BTreeSet::new() };
-    rules.style(text);
+    let lines: Vec<_> = text.lines().map(str::trim).collect();
+    for (at, pair) in lines.windows(2).enumerate() {
+        if pair[0].ends_with('\\') && !pair[0].starts_with('#') && pair[1].is_empty() {
+            rules.add("NoEmptyContinuation", at + 2);
+        }
+    }
+    rules.casing();
     rules.bases();
     rules.variables();
+    for (rule, pattern, unless) in PATTERNS {
+        let (pattern, unless) = (Regex::new(pattern), Regex::new(unless));
+        let (Ok(pattern), Ok(unless)) = (pattern, unless) else { continue };
+        for instruction in &file.instructions {
+            let text = &instruction.written;
+            if pattern.is_match(text) && (unless.as_str().is_empty() || !unless.is_match(text)) {
+                rules.add(rule, instruction.line);
+            }
+        }
+    }
     for instruction in &file.instructions {
         if instruction.is_copy() {
             rules.copies(instruction, around.context);
         }
-        if let Some(command) = instruction.command.as_ref().filter(|_| instruction.is("RUN")) {
-            rules.commands(instruction.line, &command.text());
+        if secrets::holds_token(&instruction.written) {
+            rules.say(
+                "CIS-DI-0010",
+                instruction.line,
+                "a secret is in the text, and so in the image's history".into(),
+            );
+        } else if secrets::holds_password(&instruction.written) {
+            rules.say(
+                "CIS-DI-0010",
+                instruction.line,
+                "a password in an address stays in the image's history".into(),
+            );
         }
-        rules.text(instruction);
     }
     let ends = if around.targets.is_empty() { file.ends() } else { around.targets.iter().copied().collect() };
     for stage in ends {
@@ -44,71 +70,53 @@ pub fn check(path: &str, text: &str, file: &Dockerfile, around: &Surroundings<'_
     rules.findings
 }
 
+/// Rule, the text of an instruction that breaks it, and the text that makes it good.
+#[rustfmt::skip]
+const PATTERNS: [(&str, &str, &str); 12] = [
+    ("LegacyKeyValueFormat", r"^(?i:ENV|LABEL)\s+[^=\s]+\s", ""),
+    ("ExposeInvalidFormat", r"^(?i:EXPOSE)\s(.*\s)?[^\s$]*[:.]", ""),
+    ("ExposeProtoCasing", r"^(?i:EXPOSE)\s.*/[a-z]*[A-Z]", ""),
+    ("FromAsCasing", r"^(FROM\s.*\sas|from\s.*\sAS)\s", ""),
+    ("StageNameCasing", r"^(?i:FROM)\s.*\s(?i:AS)\s+\S*[A-Z]", ""),
+    ("SQ-D06", r"^(?i:ADD)\s(.*\s)?https?://", r"\s--checksum="),
+    ("SQ-D09", r"^(?i:RUN)\s(?s:.*)\b(curl|wget)\b[^;&]*\|\s*(sh|bash|ash|zsh|python3?)(\s+--?)?\s*($|[;&\n])", ""),
+    ("SQ-D11", r"(chmod\s+(-\S+\s+)*|--chmod=|install\s[^;&|]*-m\s*)(([ug]*[oa][ugoa]*)?[+=][a-z]*w|0?[0246]?\d\d[2367]\b)", ""),
+    ("CIS-DI-0008", r"(chmod\s+(-\S+\s+)*|--chmod=|install\s[^;&|]*-m\s*)([ugoa]*[+=][a-z]*s|0?[2-7]\d{3}\b)", ""),
+    ("DKL-DI-0003", r"\b(apt|apt-get|apk)\s[^;&|]*\b(dist-|full-)?upgrade\b", ""),
+    ("SQ-D12", r"\bapt(-get)?\s[^;&|]*\bupdate\b", r"\bapt(-get)?\s[^;&|]*\b(install|(dist-|full-)?upgrade|build-dep|download)\b"),
+    ("DKL-DI-0002", r#"^(?i:VOLUME)\s(.*["\s])?(/|/boot|/dev|/etc|/lib|/proc|/root|/sys|/usr)/?(["\s]|$)"#, ""),
+];
+
 /// Whether a tag names another image every few weeks.
 pub fn moves(tag: &str) -> bool {
     const MOVING: &str = "alpine current dev edge latest lts lts-alpine lts-slim main mainline master nightly rolling \
                           slim stable testing unstable";
-    MOVING.split_whitespace().any(|moving| moving == tag)
+    MOVING.split(' ').any(|moving| moving == tag)
 }
 
-/// Folders that belong to the system.
-const SYSTEM: [&str; 10] =
-    ["/", "/boot", "/dev", "/etc", "/lib", "/proc", "/root", "/sys", "/usr", "/var/run"];
-
-pub fn is_system_folder(path: &str) -> bool {
-    SYSTEM.contains(&path) || SYSTEM.contains(&path.trim_end_matches('/'))
-}
+/// What BuildKit defines everywhere, and in FROM alone.
+const DEFINED: &str = "HTTP_PROXY http_proxy HTTPS_PROXY https_proxy FTP_PROXY ftp_proxy NO_PROXY no_proxy ALL_PROXY \
+                       all_proxy SOURCE_DATE_EPOCH";
+const DEFINED_IN_FROM: &str =
+    "BUILDPLATFORM BUILDOS BUILDARCH BUILDVARIANT TARGETPLATFORM TARGETOS TARGETARCH TARGETVARIANT";
 
 impl Rules<'_> {
-    fn add(&mut self, rule: &str, line: usize, why: impl Into<Option<String>>) {
-        let finding = Finding::new(rule, self.path, line);
-        self.findings.insert(match why.into() {
-            Some(why) => finding.because(why),
-            None => finding,
-        });
+    fn add(&mut self, rule: &str, line: usize) {
+        self.findings.insert(Finding::new(rule, self.path, line));
     }
 
-    fn style(&mut self, text: &str) {
-        let lines: Vec<_> = text.lines().collect();
-        for (index, pair) in lines.windows(2).enumerate() {
-            let is_continued = pair[0].trim_end().ends_with('\\') && !pair[0].trim_start().starts_with('#');
-            if is_continued && pair[1].trim().is_empty() {
-                self.add("NoEmptyContinuation", index + 2, None);
-            }
-        }
-        let is_lower = |word: &str| word.chars().all(|letter| letter.is_ascii_lowercase());
-        let is_upper = |word: &str| word.chars().all(|letter| letter.is_ascii_uppercase());
-        let file = self.file;
-        let lower = file.instructions.iter().filter(|it| is_lower(&it.spelling)).count();
-        let upper = file.instructions.iter().filter(|it| is_upper(&it.spelling)).count();
-        for instruction in &file.instructions {
-            let Instruction { line, spelling, .. } = instruction;
-            if !(if lower > upper { is_lower(spelling) } else { is_upper(spelling) }) {
-                let why = format!("{spelling} is not in the case of most instructions of this file");
-                self.add("ConsistentInstructionCasing", *line, why);
-            }
-            if instruction.is_legacy_pair() {
-                self.add("LegacyKeyValueFormat", *line, None);
-            }
-            let ports =
-                instruction.words.iter().filter(|port| instruction.is("EXPOSE") && !port.contains('$'));
-            for port in ports {
-                let (number, protocol) = port.split_once('/').unwrap_or((port, "tcp"));
-                if number.contains([':', '.']) {
-                    self.add("ExposeInvalidFormat", *line, format!("{port} is more than a port"));
-                } else if protocol != protocol.to_ascii_lowercase() {
-                    self.add("ExposeProtoCasing", *line, None);
-                }
-            }
-        }
-        let froms = file.instructions.iter().filter(|instruction| instruction.is("FROM"));
-        for (stage, from) in file.stages.iter().zip(froms) {
-            let word = stage.spelling_of_as.as_deref().unwrap_or(&from.spelling);
-            if (is_lower(word), is_upper(word)) != (is_lower(&from.spelling), is_upper(&from.spelling)) {
-                self.add("FromAsCasing", stage.line, None);
-            }
-            if stage.name.as_ref().is_some_and(|name| name.contains(char::is_uppercase)) {
-                self.add("StageNameCasing", stage.line, None);
+    fn say(&mut self, rule: &str, line: usize, why: String) {
+        self.findings.insert(Finding::new(rule, self.path, line).because(why));
+    }
+
+    fn casing(&mut self) {
+        let spelling = |it: &Instruction| it.written[..it.keyword.len()].to_owned();
+        let is_upper = |it: &&Instruction| spelling(it) == it.keyword;
+        let uppers = self.file.instructions.iter().filter(is_upper).count();
+        let upper_wins = uppers * 2 >= self.file.instructions.len();
+        for it in &self.file.instructions {
+            if !(if upper_wins { is_upper(&it) } else { spelling(it) == it.keyword.to_lowercase() }) {
+                self.add("ConsistentInstructionCasing", it.line);
             }
         }
     }
@@ -119,18 +127,8 @@ impl Rules<'_> {
             let Some(image) = &stage.image else { continue };
             let (name, tag, has_digest) = reference(image);
             let is_hidden = *image != stage.base && name != "scratch";
-            match tag {
-                Some(tag) if !has_digest && moves(tag) && (is_hidden || tag != "latest") => {
-                    self.add(
-                        "SQ-D01",
-                        stage.line,
-                        format!("the tag of {image} moves to another image every few weeks"),
-                    );
-                }
-                None if is_hidden && !has_digest => {
-                    self.add("SQ-D01", stage.line, format!("{image} has no version"));
-                }
-                _ => {}
+            if !has_digest && tag.map_or(is_hidden, |tag| moves(tag) && (is_hidden || tag != "latest")) {
+                self.say("SQ-D01", stage.line, format!("{image} is another image every few weeks"));
             }
         }
     }
@@ -138,21 +136,17 @@ impl Rules<'_> {
     fn variables(&mut self) {
         let file = self.file;
         for from in file.instructions.iter().filter(|instruction| instruction.is("FROM")) {
-            let text = format!("{} {}", from.text, from.flag("platform").unwrap_or_default());
-            for (name, operator) in used_variables(&text) {
-                let has_default = operator.trim_start_matches(':').starts_with(['-', '+']);
-                match file.arguments.get(&name) {
-                    None if !DEFINED
-                        .split(' ')
-                        .chain(DEFINED_IN_FROM.split(' '))
-                        .any(|known| known == name) =>
-                    {
+            for (name, operator) in variables(&from.written) {
+                let is_built_in =
+                    || DEFINED.split(' ').chain(DEFINED_IN_FROM.split(' ')).any(|known| known == name);
+                match file.arguments.get(name) {
+                    None if !is_built_in() => {
                         let why = format!("FROM uses ${name}, which no ARG above the first FROM declares");
-                        self.add("UndefinedArgInFrom", from.line, why);
+                        self.say("UndefinedArgInFrom", from.line, why);
                     }
-                    Some(None) if !has_default => {
+                    Some(None) if !operator.contains(['-', '+']) => {
                         let why = format!("FROM uses ${name}, which has no value unless --build-arg sets it");
-                        self.add("InvalidDefaultArgInFrom", from.line, why);
+                        self.say("InvalidDefaultArgInFrom", from.line, why);
                     }
                     _ => {}
                 }
@@ -173,12 +167,10 @@ impl Rules<'_> {
             for instruction in file.history(stage) {
                 let expands =
                     !matches!(&*instruction.keyword, "ARG" | "RUN" | "CMD" | "ENTRYPOINT" | "SHELL");
-                let text = format!("{} {}", instruction.text, instruction.words.join(" "));
-                for (name, operator) in used_variables(&text) {
-                    let has_default = operator.trim_start_matches(':').starts_with(['-', '+', '?']);
-                    if expands && !known.contains(&name) && !has_default {
+                for (name, operator) in variables(&instruction.written).into_iter().filter(|_| expands) {
+                    if !known.contains(name) && operator.is_empty() {
                         let why = format!("${name} is used, and no ARG or ENV of this stage defines it");
-                        self.add("UndefinedVar", instruction.line, why);
+                        self.say("UndefinedVar", instruction.line, why);
                     }
                 }
                 if instruction.is("ARG") || instruction.is("ENV") {
@@ -189,15 +181,7 @@ impl Rules<'_> {
     }
 
     fn copies(&mut self, copy: &Instruction, context: Option<(&Path, &Ignore)>) {
-        let line = copy.line;
-        self.mode(copy.flag("chmod").unwrap_or_default(), line);
-        for source in copy.sources() {
-            if source.contains("://") || source.starts_with("git@") {
-                if copy.is("ADD") && source.starts_with("http") && copy.flag("checksum").is_none() {
-                    self.add("SQ-D06", line, format!("{source} is downloaded without a check"));
-                }
-                continue;
-            }
+        for source in copy.sources().iter().filter(|source| !source.contains("://")) {
             let path = plain(source);
             let name = path.rsplit('/').next().unwrap_or_default();
             let is_harmless = matches!(name, ".env.example" | ".npmrc")
@@ -206,94 +190,29 @@ impl Rules<'_> {
                     !text.contains("_auth") && !text.contains("_password") && !secrets::holds_token(&text)
                 });
             if secrets::is_secret_file(name) && !is_harmless {
-                self.add("CIS-DI-0010", line, format!("{source} looks like a secret, and stays in a layer"));
+                self.say(
+                    "CIS-DI-0010",
+                    copy.line,
+                    format!("{source} looks like a secret, and stays in a layer"),
+                );
             }
-            let Some((root, ignore)) = context.filter(|_| copy.flag("from").is_none() && !path.contains('$'))
-            else {
+            let is_local = copy.flag("from").is_none() && !path.contains('$');
+            let Some((root, ignore)) = context.filter(|_| is_local && !matches!(path, "" | ".")) else {
                 continue;
             };
-            if !path.is_empty() && path != "." && !exists(root, path) {
-                self.add("SQ-D05", line, format!("{source} is not in the build context"));
-            } else if !path.contains(['*', '?'])
-                && ignore.files(root, path).is_ok_and(|files| files.is_empty())
-            {
-                self.add("CopyIgnoredFile", line, format!("{source} is left out of the build context"));
+            let (folder, last) = path.rsplit_once('/').unwrap_or(("", path));
+            let entries = fs::read_dir(root.join(folder)).into_iter().flatten().flatten();
+            let pattern = glob(last);
+            let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+            let is_match = |name: &String| pattern.as_ref().is_some_and(|pattern| pattern.is_match(name));
+            let matching: Vec<_> = names.filter(is_match).collect();
+            let sent =
+                |name: &String| ignore.files(root, plain(&format!("{folder}/{name}"))).unwrap_or_default();
+            if matching.is_empty() {
+                self.say("SQ-D05", copy.line, format!("{source} is not in the build context"));
+            } else if matching.iter().all(|name| sent(name).is_empty()) {
+                self.say("CopyIgnoredFile", copy.line, format!("{source} is left out of the build context"));
             }
-        }
-    }
-
-    fn mode(&mut self, mode: &str, line: usize) {
-        let octal = u32::from_str_radix(mode, 8).ok();
-        let (who, what) = mode.split_once(['+', '=']).unwrap_or_default();
-        if octal.is_some_and(|octal| octal & 0o6000 != 0) || what.contains('s') {
-            self.add("CIS-DI-0008", line, format!("mode {mode} lets everyone run the file as its owner"));
-        }
-        let for_others = who.is_empty() || who.contains(['o', 'a']);
-        if octal.is_some_and(|octal| octal & 0o1002 == 0o002) || (for_others && what.contains('w')) {
-            self.add("SQ-D11", line, format!("mode {mode} lets every process write there"));
-        }
-    }
-
-    /// Reads a script as words between separators; hadolint, which holds ShellCheck, does the rest.
-    fn commands(&mut self, line: usize, script: &str) {
-        let script = script.replace("\\\n", " ").replace("||", ";").replace("&&", ";");
-        let mut is_apt_used = [false; 2];
-        for pipeline in script.split([';', '\n', '(', ')', '{', '}']) {
-            let mut is_download = false;
-            for command in pipeline.split('|') {
-                let words: Vec<_> = command.split_whitespace().filter(|word| !word.contains('=')).collect();
-                let Some((program, arguments)) = words.split_first() else { continue };
-                let mut plain = arguments.iter().filter(|word| !word.starts_with('-'));
-                let has = |names: &[&str]| arguments.iter().any(|word| names.contains(word));
-                match *program {
-                    "chmod" => plain.next().iter().for_each(|mode| self.mode(mode, line)),
-                    "install" => {
-                        let after = arguments.iter().skip_while(|word| **word != "-m").nth(1);
-                        after.iter().for_each(|mode| self.mode(mode, line));
-                    }
-                    "apt-get" | "apt" => {
-                        is_apt_used[0] |= has(&["update"]);
-                        is_apt_used[1] |= has(&[
-                            "install",
-                            "upgrade",
-                            "dist-upgrade",
-                            "full-upgrade",
-                            "build-dep",
-                            "download",
-                        ]);
-                        if has(&["upgrade", "dist-upgrade", "full-upgrade"]) {
-                            self.add("DKL-DI-0003", line, None);
-                        }
-                    }
-                    "apk" if has(&["upgrade"]) => self.add("DKL-DI-0003", line, None),
-                    "curl" | "wget" => is_download = true,
-                    "sh" | "bash" | "ash" | "zsh" | "python" | "python3"
-                        if is_download && plain.next().is_none() =>
-                    {
-                        self.add("SQ-D09", line, None);
-                    }
-                    _ => {}
-                }
-            }
-        }
-        if is_apt_used == [true, false] {
-            self.add("SQ-D12", line, None);
-        }
-    }
-
-    fn text(&mut self, instruction: &Instruction) {
-        let command = instruction.command.as_ref().map(Command::text);
-        let texts = [&instruction.text, &command.unwrap_or_default(), &instruction.heredocs.join("\n")]
-            .map(String::clone);
-        if texts.iter().any(|text| secrets::holds_token(text)) {
-            self.add(
-                "CIS-DI-0010",
-                instruction.line,
-                "a secret is in the text, and so in the image's history".to_owned(),
-            );
-        } else if texts.iter().any(|text| secrets::holds_password(text)) {
-            let why = "an address with a password in it stays in the image's history".to_owned();
-            self.add("CIS-DI-0010", instruction.line, why);
         }
     }
 
@@ -301,28 +220,22 @@ impl Rules<'_> {
     fn image(&mut self, stage: usize, is_checked_by_service: bool) {
         let file = self.file;
         let (title, line) = (file.stages[stage].title(), file.stages[stage].line);
-        match file.last(stage, "USER") {
-            None => {
-                self.add("CIS-DI-0001", line, format!("the image {title} has no USER, and so runs as root"))
+        let user = file.last(stage, "USER").map(|user| (user.line, user.text()));
+        let id = user.as_ref().map(|(_, user)| user.split(':').next().unwrap_or_default());
+        let id = id.and_then(|id| expand(id, |name| default(file, stage, name))).unwrap_or_default();
+        let why = match (&user, id.parse::<u32>()) {
+            (None, _) => Some(format!("the image {title} has no USER, and so runs as root")),
+            (_, Ok(0)) => Some(format!("the image {title} runs as root")),
+            (Some((_, user)), Err(_)) => {
+                Some(format!("the user {user:?} of the image {title} may be root's name"))
             }
-            Some(user) => {
-                let id = user.text.split(':').next().unwrap_or_default();
-                let id = expand(id, &|name| default(file, stage, name)).unwrap_or_default();
-                match id.parse::<u32>() {
-                    Ok(0) => self.add("CIS-DI-0001", user.line, format!("the image {title} runs as root")),
-                    Ok(_) => {}
-                    Err(_) => {
-                        let why = format!(
-                            "the user {:?} of the image {title} is a name, which may be root's",
-                            user.text
-                        );
-                        self.add("CIS-DI-0001", user.line, why);
-                    }
-                }
-            }
+            (_, Ok(_)) => None,
+        };
+        if let Some(why) = why {
+            self.say("CIS-DI-0001", user.map_or(line, |(line, _)| line), why);
         }
         if file.last(stage, "HEALTHCHECK").is_none() && !is_checked_by_service {
-            self.add("CIS-DI-0006", line, format!("the image {title} has no HEALTHCHECK"));
+            self.say("CIS-DI-0006", line, format!("the image {title} has no HEALTHCHECK"));
         }
         let labels = file.history(stage).filter(|label| label.is("LABEL")).flat_map(Instruction::pairs);
         let labels: BTreeSet<_> = labels.map(|(name, _)| name).collect();
@@ -330,61 +243,29 @@ impl Rules<'_> {
         let missing: Vec<_> = ["title", "description", "licenses"].into_iter().filter(is_missing).collect();
         if !missing.is_empty() {
             let why = format!("the image {title} has no {} (org.opencontainers.image.…)", missing.join(", "));
-            self.add("SQ-D10", line, why);
+            self.say("SQ-D10", line, why);
         }
         for instruction in file.history(stage) {
             if instruction.is("ENV") && instruction.pairs().iter().any(|(name, _)| name == "DEBIAN_FRONTEND")
             {
-                self.add("SQ-D13", instruction.line, None);
-            }
-            for path in
-                instruction.words.iter().filter(|path| instruction.is("VOLUME") && is_system_folder(path))
-            {
-                self.add("DKL-DI-0002", instruction.line, format!("{path} is a folder of the system"));
+                self.add("SQ-D13", instruction.line);
             }
             let is_script = instruction.is("RUN") && matches!(instruction.command, Some(Command::Shell(_)));
             if is_script && !programs::has_shell(file, stage) {
                 let why = format!("RUN needs a shell, and there is no shell in the image {title}");
-                self.add("SQ-D04", instruction.line, why);
+                self.say("SQ-D04", instruction.line, why);
             }
         }
         for keyword in ["ENTRYPOINT", "CMD", "HEALTHCHECK"] {
             // CMD behind an ENTRYPOINT holds arguments.
             let started = file.last(stage, keyword);
             let started = started.filter(|_| keyword != "CMD" || file.last(stage, "ENTRYPOINT").is_none());
-            let Some((it, command)) = started.and_then(|it| Some((it, it.command.as_ref()?))) else {
-                continue;
-            };
-            if let Some(missing) = programs::missing(file, stage, command) {
-                self.add(missing.rule(), it.line, format!("{keyword} {missing} the image {title}"));
+            let missing = started.and_then(|it| programs::missing(file, stage, it.command.as_ref()?));
+            if let (Some(it), Some(missing)) = (started, missing) {
+                self.say(missing.rule(), it.line, format!("{keyword} {missing} the image {title}"));
             }
         }
     }
-}
-
-/// What BuildKit defines everywhere, and in FROM alone.
-const DEFINED: &str = "HTTP_PROXY http_proxy HTTPS_PROXY https_proxy FTP_PROXY ftp_proxy NO_PROXY no_proxy ALL_PROXY \
-                       all_proxy SOURCE_DATE_EPOCH";
-const DEFINED_IN_FROM: &str =
-    "BUILDPLATFORM BUILDOS BUILDARCH BUILDVARIANT TARGETPLATFORM TARGETOS TARGETARCH TARGETVARIANT";
-
-/// Names and operators; what is in single quotes is text.
-fn used_variables(text: &str) -> Vec<(String, String)> {
-    let (mut outside, mut single, mut double) = (String::new(), false, false);
-    for letter in text.chars() {
-        match letter {
-            '\'' if !double => single = !single,
-            '"' if !single => double = !double,
-            letter if !single => outside.push(letter),
-            _ => {}
-        }
-    }
-    let mut found = Vec::new();
-    substitute(&outside, &mut |name, operator| {
-        found.push((name.to_owned(), operator.to_owned()));
-        String::new()
-    });
-    found
 }
 
 /// The value that ARG or ENV gives a variable of a stage.
@@ -392,12 +273,4 @@ fn default(file: &Dockerfile, stage: usize, name: &str) -> Option<String> {
     let sets = file.history(stage).filter(|it| it.is("ARG") || it.is("ENV")).flat_map(Instruction::pairs);
     let last = sets.filter(|(known, _)| known == name).last()?;
     last.1.or_else(|| file.arguments.get(name).cloned().flatten())
-}
-
-/// Whether a path with `*` in it leads to something.
-fn exists(folder: &Path, pattern: &str) -> bool {
-    let (first, rest) = pattern.split_once('/').map_or((pattern, None), |(first, rest)| (first, Some(rest)));
-    let names = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name());
-    let mut matching = names.filter(|name| glob(first, &name.to_string_lossy()));
-    matching.any(|name| rest.is_none_or(|rest| exists(&folder.join(name), rest)))
 }

@@ -55,16 +55,12 @@ const OFTEN_MISSED: [&str; 5] = ["curl", "wget", "nc", "jq", "ps"];
 fn has_program(file: &Dockerfile, stage: usize, program: &str) -> bool {
     let name = program.rsplit('/').next().unwrap_or(program);
     // A RUN that names it may well have installed it.
-    let is_named = |text: String| {
+    let is_named = |text: &str| {
         let is_part = |letter: char| letter.is_alphanumeric() || "_.-".contains(letter);
         text.split(|letter| !is_part(letter)).any(|word| word == name)
     };
     let mut runs = file.history(stage).filter(|instruction| instruction.is("RUN"));
-    if is_copied(file, stage, program)
-        || runs.any(|run| {
-            run.heredocs.iter().cloned().chain(run.command.as_ref().map(Command::text)).any(is_named)
-        })
-    {
+    if is_copied(file, stage, program) || runs.any(|run| is_named(&run.written)) {
         return true;
     }
     let base = file.base(stage);
@@ -82,7 +78,7 @@ fn is_copied(file: &Dockerfile, stage: usize, path: &str) -> bool {
     let mut folder = String::from("/");
     for instruction in file.history(stage) {
         if instruction.is("WORKDIR") {
-            folder = absolute(&folder, &instruction.text);
+            folder = absolute(&folder, &instruction.text());
         }
         let Some((target, sources)) = instruction.words.split_last().filter(|_| instruction.is_copy()) else {
             continue;

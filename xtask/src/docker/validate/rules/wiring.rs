@@ -1,134 +1,111 @@
-//! How services depend on each other and on the images they are made of: waits, ports, networks, builds, variables.
+//! How services fit together and to the images they are made of: waits, ports, networks, builds, variables.
 
-use super::{Finding, services::Rules};
+use super::{Finding, services::Check};
 use crate::docker::{
-    dockerfile::{Command, reference},
-    validate::compose::{Service, entries, items, variables},
+    dockerfile::reference,
+    validate::{
+        compose::{Model, asked, entries, items},
+        project::Project,
+    },
 };
 use std::collections::BTreeSet;
 
-pub fn check(rules: &mut Rules<'_>, service: Service<'_>) {
-    dependencies(rules, service);
-    published(rules, service);
-    networks(rules, service);
-    build(rules, service);
-    ports(rules, service);
-    environment(rules, service);
+pub fn check(check: &mut Check<'_>) {
+    dependencies(check);
+    published(check);
+    networks(check);
+    build(check);
+    ports(check);
+    environment(check);
 }
 
-fn dependencies(rules: &mut Rules<'_>, service: Service<'_>) {
-    let name = service.name;
-    for (on, dependency) in entries(&service.json["depends_on"]) {
-        let Some(other) = rules.model.service(on) else { continue };
-        let in_image = rules.stage(other).is_none_or(|(file, stage)| {
+fn dependencies(check: &mut Check<'_>) {
+    for (on, dependency) in entries(&check.service.json["depends_on"]) {
+        let Some(other) = check.model.service(on) else { continue };
+        let image = check.project.stage_of(&other.json["build"]);
+        let in_image = image.is_none_or(|(file, stage)| {
             file.parsed.last(stage, "HEALTHCHECK").is_some_and(|check| check.command.is_some())
         });
         let is_checked = if other.has("healthcheck") { !other.has_health_check_disabled() } else { in_image };
         let why = match dependency["condition"].as_str() {
-            Some("service_started") if !rules.model.is_job(other) => {
-                format!("{name} waits for {on} to be started, not to be ready")
-            }
+            Some("service_started") if !check.model.is_job(other) => "to be started, not to be ready",
             Some("service_healthy") if !is_checked => {
-                format!("{name} waits for {on} to be healthy, and {on} has no health check: it never starts")
+                "to be healthy, which has no health check: it never starts"
             }
             _ => continue,
         };
-        rules.add_at("SQ-C08", service, "depends_on", on, why);
+        check.add_at("SQ-C08", "depends_on", on, &format!("it waits for {on} {why}"));
     }
 }
 
-fn published(rules: &mut Rules<'_>, service: Service<'_>) {
-    let name = service.name;
-    if rules.settings.edges.iter().any(|edge| edge == name) {
-        return;
-    }
-    for port in items(&service.json["ports"]) {
+fn published(check: &mut Check<'_>) {
+    for port in items(&check.service.json["ports"]).filter(|_| !check.is_edge()).collect::<Vec<_>>() {
         let is_local = port["host_ip"].as_str().is_some_and(|ip| ip.starts_with("127.") || ip == "::1");
-        if !(is_local && rules.is_for_development(service)) {
-            let edges = rules.settings.edges.join(", ");
+        if !(is_local && check.is_for_development()) {
+            let target = port["target"].to_string();
+            let edges = check.settings.edges.join(", ");
             let why = format!(
-                "{name} publishes port {}: only the edge ({edges}) may be reached from outside",
-                port["target"]
+                "it publishes port {target}, and only the edge ({edges}) may be reached from outside"
             );
-            rules.add_at("SQ-C09", service, "ports", &port["target"].to_string(), why);
+            check.add_at("SQ-C09", "ports", &target, &why);
         }
     }
 }
 
-fn networks(rules: &mut Rules<'_>, service: Service<'_>) {
-    let name = service.name;
-    let is_internal = |network: &str| rules.model.json["networks"][network]["internal"] == true;
-    let open =
-        entries(&service.json["networks"]).map(|(network, _)| network).find(|network| !is_internal(network));
-    match open {
-        Some("default") => {
-            let why = format!("{name} is on the default network, with every other service and a way out");
-            rules.add("SQ-C10", service, "", why);
-        }
-        Some(network) if !rules.settings.edges.iter().any(|edge| edge == name) => {
-            let why = format!("{name} is on the network {network}, which is not internal: it has a way out");
-            rules.add_at("SQ-C10", service, "networks", network, why);
+fn networks(check: &mut Check<'_>) {
+    let is_open = |network: &&str| check.model.json["networks"][network]["internal"] != true;
+    match entries(&check.service.json["networks"]).map(|(network, _)| network).find(is_open) {
+        Some("default") => check.add("SQ-C10", "", "it is on the default network, which has a way out"),
+        Some(network) if !check.is_edge() => {
+            let why = format!("it is on the network {network}, which is not internal and has a way out");
+            check.add_at("SQ-C10", "networks", network, &why);
         }
         _ => {}
     }
 }
 
-fn build(rules: &mut Rules<'_>, service: Service<'_>) {
-    let (name, build) = (service.name, &service.json["build"]);
-    let Some(path) = rules.project.dockerfile_of(build) else { return };
-    let Some(file) = rules.project.dockerfiles.get(&path) else {
-        return rules.add(
-            "SQ-C17",
-            service,
-            "build",
-            format!("{name} is built from {path}, which does not exist"),
-        );
+fn build(check: &mut Check<'_>) {
+    let build = &check.service.json["build"];
+    let Some(path) = check.project.dockerfile_of(build) else { return };
+    let Some(file) = check.project.dockerfiles.get(&path) else {
+        return check.add("SQ-C17", "build", &format!("{path} does not exist"));
     };
-    if let (Some(target), None) = (build["target"].as_str(), rules.stage(service)) {
-        let why = format!("{name} is built from the stage {target}, which {path} does not have");
-        rules.add_at("SQ-C17", service, "build", "target", why);
+    if let (Some(target), None) = (build["target"].as_str(), check.stage()) {
+        check.add_at("SQ-C17", "build", "target", &format!("{path} has no stage {target}"));
     }
     let arguments = file.parsed.instructions.iter().filter(|instruction| instruction.is("ARG"));
     let declared: BTreeSet<_> =
         arguments.flat_map(|argument| argument.pairs()).map(|(name, _)| name).collect();
     for (argument, _) in entries(&build["args"]) {
-        // BuildKit has arguments of its own.
-        let is_known = declared.contains(argument)
-            || argument.starts_with("BUILDKIT_")
-            || argument.to_uppercase().ends_with("_PROXY")
-            || argument == "SOURCE_DATE_EPOCH";
-        if !is_known {
-            let why = format!("{name} is built with {argument}, which no ARG of {path} takes");
-            rules.add_at("SQ-C17", service, "build", argument, why);
+        let is_built_in = argument.starts_with("BUILDKIT_") || argument == "SOURCE_DATE_EPOCH";
+        if !declared.contains(argument) && !is_built_in && !argument.to_uppercase().ends_with("_PROXY") {
+            check.add_at("SQ-C17", "build", argument, &format!("no ARG of {path} takes {argument}"));
         }
     }
 }
 
 /// Published ports, and those that the health check asks, must be among those that the image opens.
-fn ports(rules: &mut Rules<'_>, service: Service<'_>) {
-    let Some((file, stage)) = rules.stage(service) else { return };
+fn ports(check: &mut Check<'_>) {
+    let Some((file, stage)) = check.stage() else { return };
     let exposes = file.parsed.history(stage).filter(|instruction| instruction.is("EXPOSE"));
     let port = |word: &String| word.split('/').next().unwrap_or_default().to_owned();
     let exposed: Vec<_> = exposes.flat_map(|expose| expose.words.iter().map(port)).collect();
     if exposed.is_empty() || exposed.iter().any(|port| port.contains(['$', '-'])) {
         return;
     }
-    let (name, opened) = (service.name, exposed.join(", "));
-    for port in items(&service.json["ports"]).map(|port| port["target"].to_string()) {
+    let opened = exposed.join(", ");
+    for port in items(&check.service.json["ports"]).map(|port| port["target"].to_string()) {
         if !exposed.contains(&port) {
-            let why = format!("{name} publishes port {port}, and its image opens {opened}");
-            rules.add_at("SQ-C18", service, "ports", &port, why);
+            let why = format!("it publishes port {port}, and its image opens {opened}");
+            check.add_at("SQ-C18", "ports", &port, &why);
         }
     }
-    let text = service.health_check().as_ref().map(Command::text).unwrap_or_default();
-    for host in ["localhost:", "127.0.0.1:", "[::1]:"] {
-        for rest in text.split(host).skip(1) {
-            let port: String = rest.chars().take_while(char::is_ascii_digit).collect();
-            if !port.is_empty() && !exposed.contains(&port) {
-                let why =
-                    format!("the health check of {name} asks port {port}, and its image opens {opened}");
-                rules.add("SQ-C18", service, "healthcheck", why);
-            }
+    let text = check.service.json["healthcheck"]["test"].to_string();
+    for rest in ["localhost:", "127.0.0.1:", "[::1]:"].iter().flat_map(|host| text.split(host).skip(1)) {
+        let port: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        if !port.is_empty() && !exposed.contains(&port) {
+            let why = format!("the health check asks port {port}, and its image opens {opened}");
+            check.add("SQ-C18", "healthcheck", &why);
         }
     }
 }
@@ -145,49 +122,52 @@ const THIRD_PARTY: [(&str, &str); 11] = [
 const BY_LIBRARIES: &str =
     "AWS_ HOME LANG LC_ALL MALLOC_ NO_COLOR ORT_DYLIB_PATH OTEL_ PATH PG RUST_ SSL_CERT_ TMPDIR TZ";
 
-fn environment(rules: &mut Rules<'_>, service: Service<'_>) {
-    let is_ours = rules.stage(service).is_some() && rules.project.has_sources();
-    let image =
-        service.json["image"].as_str().filter(|_| !service.has("build")).map(|image| reference(image).0);
+fn environment(check: &mut Check<'_>) {
+    let is_ours = check.stage().is_some() && check.project.has_sources();
+    let image = check.service.json["image"].as_str().filter(|_| !check.service.has("build"));
+    let image = image.map(|image| reference(image).0);
     let prefixes = THIRD_PARTY.iter().find(|(known, _)| Some(*known) == image).map(|(_, prefixes)| *prefixes);
     let starts = |name: &str, prefixes: &str| prefixes.split(' ').any(|prefix| name.starts_with(prefix));
-    for (name, _) in service.environment() {
+    for (name, _) in check.service.environment() {
         let is_read = match prefixes {
             Some(prefixes) => starts(name, prefixes),
-            None => !is_ours || rules.project.reads(name),
+            None => !is_ours || check.project.reads(name),
         };
         if !is_read && !starts(name, BY_LIBRARIES) && !name.to_uppercase().ends_with("_PROXY") {
-            let why = format!("{} gets {name}, which nothing in it reads", service.name);
-            rules.add_at("SQ-C13", service, "environment", name, why);
+            check.add_at("SQ-C13", "environment", name, &format!("nothing in it reads {name}"));
         }
     }
 }
 
-/// Variables that a person can set but cannot find, and what is declared and not used by any model.
-pub fn sources(rules: &mut Rules<'_>) {
-    let Some(source) = rules.model.sources.last() else { return };
-    for variable in variables(&source.text) {
-        if rules.project.example.as_ref().is_some_and(|example| !example.contains(variable.name)) {
-            let why = format!("${{{}}} is not in .env.example, so it cannot be found", variable.name);
-            rules.findings.push(Finding::new("SQ-C12", &source.path, variable.line).because(why));
+/// What a file says outside of its services: warnings of Compose, variables nobody can find, unused declarations.
+pub fn file(model: &Model, project: &Project) -> Vec<Finding> {
+    let Some(source) = model.sources.last() else { return Vec::new() };
+    let finding = |rule, line, why: String| Finding::new(rule, &source.path, line).because(why);
+    let mut findings = Vec::new();
+    if model.services().next().is_none() {
+        findings.push(finding("SQ-C00", 1, "there are no services".to_owned()));
+    }
+    let warnings = model.warnings.iter().filter(|warning| warning.contains(&source.path));
+    findings.extend(warnings.map(|warning| finding("SQ-C22", 1, format!("Compose warns: {warning}"))));
+    for (name, _, line) in asked(&source.text) {
+        if project.example.as_ref().is_some_and(|example| !example.contains(name)) {
+            findings.push(finding("SQ-C12", line, format!("${{{name}}} is not in .env.example")));
         }
     }
     // Compose leaves out of its answer what no service uses.
     let mut section = "";
-    for (index, line) in
-        source.text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with('#'))
+    for (at, line) in source.text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with('#'))
     {
-        match line.split_once(':') {
-            Some((key, _)) if !key.starts_with(' ') => section = key,
-            Some((key, _)) if matches!(section, "volumes" | "networks" | "secrets" | "configs") => {
-                let name =
-                    key.strip_prefix("  ").filter(|name| !name.starts_with([' ', '-']) && *name != "default");
-                if let Some(name) = name.filter(|name| rules.model.json[section][name].is_null()) {
-                    let why = format!("{name} is declared under {section}, and no service uses it");
-                    rules.findings.push(Finding::new("SQ-C16", &source.path, index + 1).because(why));
-                }
+        let Some((key, _)) = line.split_once(':') else { continue };
+        if !key.starts_with(' ') {
+            section = key;
+        } else if matches!(section, "volumes" | "networks" | "secrets" | "configs") {
+            let name =
+                key.strip_prefix("  ").filter(|name| !name.starts_with([' ', '-']) && *name != "default");
+            if let Some(name) = name.filter(|name| model.json[section][name].is_null()) {
+                findings.push(finding("SQ-C16", at + 1, format!("no service uses {name} of {section}")));
             }
-            _ => {}
         }
     }
+    findings
 }
