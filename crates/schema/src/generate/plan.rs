@@ -169,8 +169,8 @@ fn steps(sides: Sides<'_>, changes: &Changes, id: &Id) -> Result<Vec<Step>, Refu
     }
 }
 
-/// Appends steps to the plan, none before `from`, and returns the level of the last one. A step that needs
-/// another one committed comes two levels later.
+/// Appends steps to the plan, none before `from`, and returns the earliest level for a step that needs them:
+/// two later if the last one must be committed first.
 fn place(steps: Vec<Step>, from: usize, plan: &mut Plan) -> usize {
     let mut level = from;
     for (number, step) in steps.into_iter().enumerate() {
