@@ -1,4 +1,5 @@
-//! Rules about one Dockerfile: BuildKit's checks of style and variables, what dockle finds in an image, and our own.
+//! Rules about one Dockerfile: BuildKit's checks of style and variables, what dockle finds in an
+//! image, and our own.
 
 use super::{Finding, programs, secrets};
 use crate::docker::{
