@@ -25,7 +25,7 @@ create table users (
     constraint users_email_key unique (email)
 );
 
--- A session is found by the SHA-256 of the token in the cookie: a stolen table signs nobody in.
+-- A session is found by the SHA-256 of the token in the cookie, so a stolen table is useless.
 create table sessions (
     token_hash   bytea primary key,
     user_id      bigint not null constraint sessions_user references users on delete cascade,
@@ -37,7 +37,7 @@ create table sessions (
 create index sessions_user_id on sessions (user_id);
 create index sessions_expires_at on sessions (expires_at);
 
--- The one-time token that makes the first admin; the row goes when it is used.
+-- The one-time token that creates the first admin; its row is deleted when it is used.
 create table setup_tokens (
     token_hash bytea primary key,
     created_at timestamptz not null default now(),
@@ -61,8 +61,8 @@ create table projects (
     slug             text not null constraint projects_slug_format check (slug ~ '^[a-z0-9]([a-z0-9-]{0,48}[a-z0-9])?$'),
     name             text not null constraint projects_name_length check (length(name) between 1 and 200),
     retention_days   integer not null default 30 constraint projects_retention check (retention_days between 1 and 3650),
-    -- Counts the changes of the project's fingerprints: a worker whose copy of the template tree is
-    -- older than this reads the changes before it writes one of its own.
+    -- Counts the changes of the project's fingerprints. A worker with an older copy of the template
+    -- tree reads the changes before it writes one.
     grouping_version bigint not null default 0,
     -- Events of days before this one have been dropped by retention.
     purged_before    date,
@@ -90,7 +90,7 @@ create index api_keys_project_id on api_keys (project_id);
 
 create type source_kind as enum ('http', 'file', 'postgres', 'elasticsearch', 'sentry', 'otlp');
 
--- A source of kind `http` is made with each project and stands for what is pushed to it.
+-- Each project has one source of kind `http`, for the events that are pushed to it.
 create table sources (
     id              bigint generated always as identity primary key,
     project_id      bigint not null constraint sources_project references projects on delete cascade,
@@ -98,7 +98,7 @@ create table sources (
     name            text not null constraint sources_name_length check (length(name) between 1 and 200),
     -- What the kind needs: `{"glob": "/var/log/app/*.log"}` for a file source.
     settings        jsonb not null default '{}',
-    -- Credentials, encrypted before they come here.
+    -- Credentials, encrypted by the application.
     secret          bytea,
     enabled         boolean not null default true,
     -- How far each thing has been read, saved in the transaction that fills the inbox. For a file
@@ -118,7 +118,7 @@ create index sources_due on sources (next_poll_at) where enabled;
 
 create type poll_outcome as enum ('read', 'empty', 'failed');
 
--- The history of polls that did something: read events, or failed. Empty polls are not written.
+-- The history of polls that read events or failed. Empty polls are not written.
 create table polls (
     id          bigint generated always as identity primary key,
     source_id   bigint not null constraint polls_source references sources on delete cascade,
@@ -133,7 +133,7 @@ create index polls_source_id on polls (source_id, id desc);
 
 -- ─── The inbox: accepted, not yet digested ───────────────────────────────────────────────────────
 
--- One row is one batch of events of one source. When its insert commits, the sender has its answer.
+-- One row is one batch of events of one source. The sender gets its answer when the insert commits.
 create table inbox (
     id           bigint generated always as identity primary key,
     project_id   bigint not null constraint inbox_project references projects on delete cascade,
@@ -141,21 +141,21 @@ create table inbox (
     received_at  timestamptz not null default now(),
     events       integer not null,
     bytes        integer not null,
-    -- How `body` is written: 1 = zstd of one JSON object a line.
+    -- Encoding of `body`: 1 = zstd of one JSON object per line.
     codec        smallint not null,
     body         bytea not null,
     attempts     integer not null default 0,
     last_error   text,
-    -- A batch that failed is tried again alone, not before this time.
+    -- A failed batch is retried alone, not before this time.
     retry_at     timestamptz,
-    -- A batch that failed too often is set aside with its reason and never holds up the others.
+    -- A batch that failed too often is set aside with its reason and does not delay the others.
     set_aside_at timestamptz
 );
--- The body is compressed already: PostgreSQL must not try again.
+-- The body is compressed already; PostgreSQL must not compress it again.
 alter table inbox alter column body set storage external;
 create index inbox_ready on inbox (id) where set_aside_at is null;
 
--- How events ended that were not stored, so that every event ends exactly once and is counted.
+-- Rejected events by day and reason, so that every event ends exactly once and is counted.
 create table rejections (
     project_id bigint not null constraint rejections_project references projects on delete cascade,
     source_id  bigint not null constraint rejections_source references sources on delete cascade,
@@ -174,7 +174,7 @@ create type issue_status as enum ('open', 'resolved', 'ignored');
 create table issues (
     id           bigint generated always as identity primary key,
     project_id   bigint not null constraint issues_project references projects on delete cascade,
-    -- The template, or the exception's type and message: what a person reads in a list.
+    -- The template, or the exception's type and message: the text shown in a list.
     title        text not null,
     -- The place it comes from: logger, or the innermost in-app frame.
     culprit      text,
@@ -197,15 +197,15 @@ create index issues_by_events on issues (project_id, events desc, id desc);
 create index issues_by_first_seen on issues (project_id, first_seen desc, id desc);
 create index issues_search on issues using gin (search);
 
--- Every fingerprint known, and the issue it leads to. It is the memory of the template tree as well:
--- read in order of `id`, the templates rebuild the tree exactly. People merge and split issues by
--- pointing fingerprints elsewhere, so corrections survive.
+-- Every known fingerprint, and the issue it leads to. Read in order of `id`, the templates also rebuild
+-- the template tree exactly. An issue is merged or split by pointing fingerprints to another issue, so
+-- corrections survive.
 create table fingerprints (
     id          bigint generated always as identity primary key,
     project_id  bigint not null constraint fingerprints_project references projects on delete cascade,
     issue_id    bigint not null constraint fingerprints_issue references issues on delete cascade,
     fingerprint bytea not null,
-    -- The version of the grouping that made it.
+    -- The version of the grouping that created it.
     version     smallint not null,
     template    text not null,
     -- The project's grouping_version at the last change of this row.
@@ -274,7 +274,7 @@ create table feedback (
     issue_id bigint not null constraint feedback_issue references issues on delete cascade,
     user_id  bigint constraint feedback_user references users on delete set null,
     at       timestamptz not null default now(),
-    -- 'tag', 'merge', 'split' or 'spike', with what the person said.
+    -- 'tag', 'merge', 'split' or 'spike', with the person's input.
     kind     text not null constraint feedback_kind check (kind in ('tag', 'merge', 'split', 'spike')),
     details  jsonb not null
 );

@@ -15,9 +15,9 @@ export default defineConfig({
   },
   build: {
     target: 'es2023',
-    // These browsers know light-dark(): it stays as it is written, instead of growing into two rules a colour.
+    // These browsers support light-dark(), which is then not expanded into two rules for each colour.
     cssTarget: ['chrome123', 'firefox120', 'safari17.5'],
-    // A strict content security policy refuses data: addresses.
+    // A strict content security policy forbids data: URLs.
     assetsInlineLimit: 0,
     reportCompressedSize: false,
   },
@@ -26,14 +26,14 @@ export default defineConfig({
     include: ['src/**/*.test.{ts,tsx}'],
     setupFiles: ['src/test/setup.ts'],
     env: { TZ: 'UTC' },
-    // They run beside compilers on two cores: a slow machine is no failure.
+    // The tests must not fail on a slow machine that compiles at the same time.
     testTimeout: 30_000,
-    // One thread a core of the smallest machine we build on.
+    // One thread for each core of the smallest build machine.
     maxWorkers: 2,
   },
 })
 
-/** Writes a .gz and a .br beside each file that becomes smaller, which api and edge serve as they are: strongest compression, paid once. */
+/** Writes a .gz and a .br beside each file that becomes smaller, for api and edge to serve. */
 function packed(): Plugin {
   return {
     name: 'packed',

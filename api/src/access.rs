@@ -19,7 +19,6 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use axum_extra::headers::{Authorization, HeaderMapExt, authorization::Bearer};
 
 /// What a caller needs for a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,7 +72,7 @@ async fn admit(
     access: Access,
     request: &mut Request,
 ) -> Result<Option<SignedIn>, ApiError> {
-    let secret = project_key(request.headers()).map(|secret| sha256(&secret));
+    let secret = project_key(request.headers()).map(sha256);
     match (access, secret) {
         (Access::Ingest, secret) => {
             request.extensions_mut().insert(ingest_key(state, secret).await?);
@@ -136,11 +135,13 @@ fn unknown_key(message: &str) -> ApiError {
 }
 
 /// The project key in `Authorization: Bearer`, or in `X-Squall-Key` for senders that cannot set the former.
-fn project_key(headers: &HeaderMap) -> Option<String> {
-    if let Some(Authorization(bearer)) = headers.typed_get::<Authorization<Bearer>>() {
-        return Some(bearer.token().trim().to_owned());
-    }
-    headers.get("x-squall-key").and_then(|value| value.to_str().ok()).map(str::to_owned)
+fn project_key(headers: &HeaderMap) -> Option<&str> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let bearer = text("authorization").and_then(|value| {
+        let (scheme, secret) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then_some(secret.trim())
+    });
+    bearer.or_else(|| text("x-squall-key"))
 }
 
 /// Whether the page that sent this is one of Squall's. Programs other than browsers send neither header, and
@@ -196,7 +197,7 @@ mod tests {
             (&[("authorization", "Bearer")], None),
             (&[], None),
         ] {
-            assert_eq!(project_key(&headers(pairs)).as_deref(), expected, "{pairs:?}");
+            assert_eq!(project_key(&headers(pairs)), expected, "{pairs:?}");
         }
     }
 }

@@ -3,7 +3,7 @@ import { ADMIN, expect, NOT_SIGNED_IN, signIn, test } from './stack'
 const VIEWER = { name: 'Grace Hopper', email: 'grace@example.org', password: 'nanoseconds everywhere' }
 
 test('signing out ends the session, and signing in leads back', async ({ browser, allow: _ }) => {
-  // A session of its own: the others still need theirs.
+  // A separate session, because the other tests still need theirs.
   const context = await browser.newContext({ storageState: { cookies: [], origins: [] } })
   const page = await context.newPage()
   await page.goto('/issues?level=error')

@@ -5,7 +5,7 @@ const broken = {
   json: { code: 'internal', message: 'Something went wrong on our side.', request_id: 'req-500' },
 }
 
-test('an answer of 500 shows its sentence and request id, and a retry mends the page', async ({
+test('an error 500 shows its message and request id, and a retry restores the page', async ({
   page,
   allow,
 }) => {
@@ -22,7 +22,7 @@ test('an answer of 500 shows its sentence and request id, and a retry mends the 
 
 test('what was loaded stays when a refresh fails', async ({ page, allow }) => {
   allow(/500.*\/api\/v1\/statistics/, /ERR_FAILED.*\/api\/v1\/stream/)
-  // A page that is told what changes has no need to refresh.
+  // A live page does not poll.
   await page.route('**/api/v1/stream', (route) => route.abort())
   await page.goto('/')
   await expect(page.getByRole('list', { name: 'Top issues' })).toBeVisible()
@@ -33,7 +33,7 @@ test('what was loaded stays when a refresh fails', async ({ page, allow }) => {
   await expect(page.getByRole('alert')).toHaveCount(0)
 })
 
-test('a server that is away is named, and found again', async ({ page, allow }) => {
+test('an unreachable server is reported, and found again', async ({ page, allow }) => {
   allow(/ERR_FAILED|ERR_CONNECTION/)
   await page.route('**/api/v1/sources*', (route) => route.abort())
   await page.goto('/sources')
@@ -42,10 +42,10 @@ test('a server that is away is named, and found again', async ({ page, allow }) 
   await expect(page.getByRole('list', { name: 'Sources' })).toBeVisible()
 })
 
-test('an issue that is not there, and an address that is no page', async ({ page, allow }) => {
+test('an unknown issue and an unknown address', async ({ page, allow }) => {
   allow(/404.*\/api\/v1\/issues\/999999999/)
   await page.goto('/issues/999999999')
-  await expect(page.getByRole('alert').first()).toContainText('There is no such issue')
+  await expect(page.getByRole('alert').first()).toContainText('This issue does not exist')
   await page.goto('/nowhere')
-  await expect(page.getByRole('heading', { name: 'There is no page at this address' })).toBeVisible()
+  await expect(page.getByRole('heading', { name: 'Page not found' })).toBeVisible()
 })

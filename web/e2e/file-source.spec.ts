@@ -67,7 +67,7 @@ test('a source is disabled and enabled again', async ({ page }) => {
   await expect(page.getByRole('button', { name: 'Disable catalog log' })).toBeVisible()
 })
 
-test('a path that is none is refused with a reason', async ({ page, allow }) => {
+test('an invalid path is refused with a reason', async ({ page, allow }) => {
   allow(/400.*\/api\/v1\/sources/)
   await page.goto('/sources?project=web-shop')
   await page.getByRole('button', { name: 'Add a file source' }).click()

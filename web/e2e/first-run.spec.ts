@@ -10,7 +10,7 @@ test('the first run leads from the one-time link to an issue on the page', async
   expect(link, 'SQUALL_SETUP_URL must hold the one-time link of a fresh stack').toContain('#token=')
   allow(NOT_SIGNED_IN)
 
-  // Whoever comes before the set-up is led to it.
+  // Before the setup, every page leads to it.
   await page.goto('/issues')
   await expect(page.getByRole('heading', { name: 'Welcome to Squall' })).toBeVisible()
 
@@ -55,7 +55,7 @@ test('the first run leads from the one-time link to an issue on the page', async
   writeFileSync(KEY_FILE, key)
 })
 
-test('the set-up is over once there is an admin', async ({ page, allow }) => {
+test('the setup is closed once an admin exists', async ({ page, allow }) => {
   allow(NOT_SIGNED_IN)
   await page.goto('/setup')
   await expect(page.getByRole('heading', { name: 'Squall is set up' })).toBeVisible()

@@ -1,6 +1,6 @@
 import { expect, send, test } from './stack'
 
-/** A word of this run alone, so that the issue is a new one. */
+/** Unique to this run, so that the issue is new. */
 const word = () =>
   Math.random()
     .toString(36)
@@ -14,7 +14,7 @@ test('a new issue appears without a reload, and counts as it happens', async ({ 
   const list = page.getByRole('list', { name: 'Issues' })
   await expect(list).toBeVisible()
   await expect(page.getByText('Live', { exact: true })).toBeVisible()
-  // From here on the page asks for nothing that it is not told to ask for.
+  // From here on, the page only requests what the stream makes it request.
   const asked: string[] = []
   page.on('request', (request) => asked.push(new URL(request.url()).pathname))
 
@@ -29,7 +29,7 @@ test('a new issue appears without a reload, and counts as it happens', async ({ 
   await expect(row).toContainText('Events: 3')
   expect(asked.filter((path) => path === '/api/v1/issues')).toHaveLength(before)
 
-  // The same on its own page, where somebody else resolves it meanwhile.
+  // The same on its own page, while another user resolves it.
   await row.getByRole('link').click()
   await expect(page.getByRole('button', { name: 'Resolve' })).toBeVisible()
   const id = Number(page.url().split('/').at(-1))
@@ -38,10 +38,10 @@ test('a new issue appears without a reload, and counts as it happens', async ({ 
   await expect(page.getByText('resolved', { exact: true })).toBeVisible()
 })
 
-test('a page whose stream is refused asks by itself', async ({ page, allow }) => {
+test('a page whose stream is refused polls', async ({ page, allow }) => {
   allow(/503.*\/api\/v1\/stream/)
   await page.route('**/api/v1/stream', (route) => route.fulfill({ status: 503 }))
-  // The mark says the same before the stream was asked for.
+  // The mark shows the same before the stream was requested.
   const refused = page.waitForResponse('**/api/v1/stream')
   const message = `the ${word()} ${word()} has run dry`
   await page.goto('/issues')
@@ -51,23 +51,23 @@ test('a page whose stream is refused asks by itself', async ({ page, allow }) =>
   await expect(page.getByText(message)).toBeVisible()
 })
 
-test('a page whose stream cannot be reached asks by itself', async ({ page, allow }) => {
+test('a page whose stream is unreachable polls', async ({ page, allow }) => {
   allow(/ERR_FAILED.*\/api\/v1\/stream/)
   await page.route('**/api/v1/stream', (route) => route.abort())
   const message = `the ${word()} ${word()} has gone away`
   await page.goto('/issues')
-  // The browser itself tries again and again.
+  // The browser retries on its own.
   await expect(page.getByText('Reconnecting', { exact: true })).toBeVisible()
   await send(page, [{ level: 'error', message, service: 'live', logger: 'live.tests' }])
   await expect(page.getByText(message)).toBeVisible()
 })
 
-test('the status page says who is told', async ({ page }) => {
+test('the status page shows how many receive live updates', async ({ page }) => {
   await page.goto('/status')
   await expect(
     page.getByText(
       /^(Not configured: rate limits and live updates work inside|Redis answers: rate limits and live updates are shared)/,
     ),
   ).toBeVisible()
-  await expect(page.getByText(/told what changes\.$/)).toBeVisible()
+  await expect(page.getByText(/receives? live updates\.$/)).toBeVisible()
 })

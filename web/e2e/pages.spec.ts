@@ -29,7 +29,7 @@ test('a deep link survives a refresh, with its title', async ({ page }) => {
   await expect(page.getByRole('link', { name: 'Last 7 days' })).toHaveAttribute('aria-current', 'page')
 })
 
-test('filters stand in the address, and back undoes them', async ({ page }) => {
+test('filters are in the URL, and back undoes them', async ({ page }) => {
   await page.goto('/issues')
   const list = page.getByRole('list', { name: 'Issues' })
   await expect(list.getByRole('link', { name: 'slow query on orders' })).toBeVisible()
@@ -97,7 +97,7 @@ test('the chosen theme survives a refresh', async ({ page }) => {
   )
 })
 
-test('the status page says that all is well', async ({ page }) => {
+test('the status page shows that everything works', async ({ page }) => {
   await page.goto('/status')
   await expect(page.getByText('Everything works: events are taken in and grouped.')).toBeVisible()
 })

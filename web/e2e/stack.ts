@@ -11,7 +11,7 @@ export const KEY_FILE = 'test-results/key.txt'
 export const ADMIN = { name: 'Ada Lovelace', email: 'ada@example.org', password: 'correct horse battery' }
 
 export const test = base.extend<{ allow: (...messages: RegExp[]) => void; watched: undefined }>({
-  // Errors that a test brings about on purpose.
+  // Errors that a test causes on purpose.
   allow: async ({ page }, use) => {
     const allowed: RegExp[] = []
     const problems: string[] = []
@@ -26,7 +26,7 @@ export const test = base.extend<{ allow: (...messages: RegExp[]) => void; watche
   watched: [async ({ allow: _ }, use) => use(undefined), { auto: true }],
 })
 
-/** A browser logs an error when nobody is signed in, though the app expects that answer. */
+/** A browser logs an error without a session, although the app expects that answer. */
 export const NOT_SIGNED_IN = /401.*\/api\/v1\/session/
 
 /** Sends events as a program would, and fails unless all of them are accepted. */

@@ -1,4 +1,4 @@
-//! What a person can set, checked before anything starts.
+//! The settings of the worker, checked before anything starts.
 
 use squall_base::{Environment, Failure, Variable};
 use squall_boot::config::Common;
@@ -8,19 +8,19 @@ use std::{net::SocketAddr, time::Duration};
 /// The worker's configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// What the api reads too.
+    /// The settings that the api shares.
     pub common: Common,
-    /// Where Redis is, if replicas of the api share one.
+    /// The address of Redis, if replicas of the api share one.
     pub redis: Option<Address>,
     /// Where `/healthz` and `/readyz` answer.
     pub health_listen: SocketAddr,
-    /// How often a file source looks at its files.
+    /// How often a file source checks its files.
     pub poll_interval: Duration,
-    /// How many bytes one poll of one source reads at most.
+    /// The most bytes that one poll of a source reads.
     pub poll_bytes: usize,
-    /// How many events one turn of the digest takes at most, give or take one batch.
+    /// The most events of one turn of the digest, give or take one batch.
     pub digest_events: usize,
-    /// How long counts by minute are kept.
+    /// How many days counts per minute are kept.
     pub counts_days: u32,
 }
 
@@ -28,26 +28,26 @@ impl Config {
     /// Reads the environment.
     ///
     /// # Errors
-    /// Every value that cannot be used, together.
+    /// All problems together.
     pub fn read(mut env: Environment) -> Result<Self, Failure> {
         let mut config = Self::describe(&mut env);
         config.common.warnings = env.finish()?;
         Ok(config)
     }
 
-    /// Every variable with its default, for the docs.
+    /// All variables with their defaults, for the docs.
     pub fn variables() -> Vec<Variable> {
         let mut env = Environment::from_lookup(|_| None);
         Self::describe(&mut env);
         env.variables().to_vec()
     }
 
-    /// Where the worker answers, which is all that its health check needs to know.
+    /// The address of the worker's health check.
     pub fn health_listen(env: &mut Environment) -> SocketAddr {
         env.address(
             "SQUALL_HEALTH_LISTEN",
             "127.0.0.1:8644",
-            "Where the worker's `/healthz`, `/readyz` and `/metrics` answer; an internal address.",
+            "The internal address of the worker's `/healthz`, `/readyz` and `/metrics`.",
         )
     }
 
@@ -60,26 +60,26 @@ impl Config {
                 "SQUALL_POLL_INTERVAL_MS",
                 500,
                 50..=60_000,
-                "How often a file source looks at its files, in milliseconds.",
+                "How often a file source checks its files, in milliseconds.",
             )),
             poll_bytes: env.bytes(
                 "SQUALL_POLL_BYTES",
                 "4MiB",
                 65_536..=268_435_456,
-                "How much one poll of one source reads at most.",
+                "The most that one poll of a source reads.",
             ),
             digest_events: usize::try_from(env.count(
                 "SQUALL_DIGEST_EVENTS",
                 20_000,
                 1..=1_000_000,
-                "How many events one transaction of the digest takes at most.",
+                "The most events of one transaction of the digest.",
             ))
             .unwrap_or(20_000),
             counts_days: narrow(env.count(
                 "SQUALL_COUNTS_DAYS",
                 90,
                 1..=3650,
-                "How many days the counts by minute are kept.",
+                "How many days counts per minute are kept.",
             )),
         }
     }

@@ -1,4 +1,4 @@
-//! `/healthz` says that the process lives; `/readyz` that it can work; `/metrics` is for Prometheus.
+//! `/healthz`: the process runs. `/readyz`: it can work. `/metrics`: for Prometheus.
 
 use anyhow::{Context, Result};
 use axum::{
@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 /// Answers on `address` until `stop` is cancelled.
 ///
 /// # Errors
-/// When the address cannot be listened on: it is taken, or not this machine's.
+/// When the address is in use, or does not belong to this machine.
 pub async fn serve(address: SocketAddr, pool: PgPool, stop: CancellationToken) -> Result<()> {
     let listener = tokio::net::TcpListener::bind(address).await.with_context(|| {
         format!("listening on {address} for health checks. Another process may have the port; set SQUALL_HEALTH_LISTEN to a free one")
@@ -29,7 +29,7 @@ pub async fn serve(address: SocketAddr, pool: PgPool, stop: CancellationToken) -
         .context("answering health checks")
 }
 
-/// What the worker answers.
+/// The routes of the worker.
 pub fn router(pool: PgPool, exporter: Exporter) -> Router {
     let metrics = Router::new().route("/metrics", get(render)).with_state((pool.clone(), exporter));
     Router::new()

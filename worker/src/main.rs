@@ -61,7 +61,8 @@ fn check_health(options: HealthcheckOptions) -> Result<()> {
     healthcheck::run(address, options)
 }
 
-/// How long the end of the process waits for a read that cannot be cancelled, such as one from a dead mount.
+/// How long the end of the process waits for a read that cannot be cancelled, such as one from a
+/// dead mount.
 const BLOCKED_READS: Duration = Duration::from_secs(5);
 
 fn serve() -> Result<()> {
@@ -79,7 +80,7 @@ async fn run(config: Config) -> Result<()> {
     let pool = database::pool(&config.common, "squall-worker")?;
     let health = tokio::spawn(health::serve(config.health_listen, pool.clone(), stop.clone()));
     let work = tokio::spawn(work(config, pool, stop.clone()));
-    // Whichever ends first ends the other: a worker without its health check looks dead to its supervisor.
+    // Each ends the other: a worker without its health check looks dead to its supervisor.
     let health = async {
         let ended = health.await.context("running the health check");
         stop.cancel();
@@ -105,14 +106,14 @@ async fn work(config: Config, pool: PgPool, stop: CancellationToken) {
     listening.abort();
 }
 
-/// Rings whenever a door has filled the inbox. A lost connection is made anew; until then the stages'
-/// own pauses are what wakes them.
+/// Wakes the digest when the inbox has new rows. While the connection is lost, the digest runs
+/// after its idle pause instead.
 async fn listen(pool: PgPool, inbox_filled: Arc<Notify>, stop: CancellationToken) {
     while !stop.is_cancelled() {
         match listen_once(&pool, &inbox_filled).await {
             Ok(()) => {}
             Err(error) => {
-                tracing::warn!(error = %error, "Notifications from the database were lost; listening again.")
+                tracing::warn!(error = %error, "The connection for notifications was lost; listening again.")
             }
         }
         tokio::time::sleep(Duration::from_secs(1)).await;

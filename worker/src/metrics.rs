@@ -1,24 +1,25 @@
-//! What is looked up when Prometheus reads: sources, days and the size of the database.
+//! Gauges that are read from the database at each scrape: sources, days and the size of the
+//! database.
 
 use crate::partitions;
 use chrono::Utc;
 use sqlx::PgPool;
 use squall_boot::metrics::{self, Exporter};
 
-/// Looks everything up and renders it with what was counted. What is not known is not a number.
+/// Renders all metrics. A gauge whose value cannot be read is NaN.
 pub(crate) async fn render(pool: &PgPool, exporter: &Exporter) -> String {
     let is_up = metrics::observe_database(pool).await;
-    let looked_up = if is_up { look_up(pool).await.ok() } else { None };
-    let unknown = || Stock { days: f64::NAN, ahead: f64::NAN, bytes: f64::NAN, sources: Vec::new() };
-    let stock = looked_up.unwrap_or_else(unknown);
-    metrics::PARTITIONS.set(&[], stock.days);
-    metrics::PARTITIONS_AHEAD.set(&[], stock.ahead);
-    metrics::DATABASE_BYTES.set(&[], stock.bytes);
+    let gauges = if is_up { read_gauges(pool).await.ok() } else { None };
+    let unknown = || Gauges { days: f64::NAN, ahead: f64::NAN, bytes: f64::NAN, sources: Vec::new() };
+    let gauges = gauges.unwrap_or_else(unknown);
+    metrics::PARTITIONS.set(&[], gauges.days);
+    metrics::PARTITIONS_AHEAD.set(&[], gauges.ahead);
+    metrics::DATABASE_BYTES.set(&[], gauges.bytes);
     for kind in KINDS {
         for state in STATES {
             let found =
-                stock.sources.iter().find(|it| (it.kind.as_str(), it.state.as_str()) == (kind, state));
-            let none = if stock.bytes.is_nan() { f64::NAN } else { 0.0 };
+                gauges.sources.iter().find(|it| (it.kind.as_str(), it.state.as_str()) == (kind, state));
+            let none = if gauges.bytes.is_nan() { f64::NAN } else { 0.0 };
             metrics::SOURCES.set(&[kind, state], found.map_or(none, |it| it.count));
         }
     }
@@ -28,7 +29,7 @@ pub(crate) async fn render(pool: &PgPool, exporter: &Exporter) -> String {
 const KINDS: [&str; 2] = ["file", "http"];
 const STATES: [&str; 3] = ["working", "failing", "disabled"];
 
-struct Stock {
+struct Gauges {
     days: f64,
     ahead: f64,
     bytes: f64,
@@ -41,7 +42,7 @@ struct Sources {
     count: f64,
 }
 
-async fn look_up(pool: &PgPool) -> anyhow::Result<Stock> {
+async fn read_gauges(pool: &PgPool) -> anyhow::Result<Gauges> {
     let days = partitions::existing(pool).await?;
     let today = Utc::now().date_naive();
     let ahead = days.last().map_or(-1, |newest| (*newest - today).num_days());
@@ -53,7 +54,7 @@ async fn look_up(pool: &PgPool) -> anyhow::Result<Stock> {
                 count(*)::float8 as \"count!\"
          from sources group by 1, 2"
     );
-    Ok(Stock {
+    Ok(Gauges {
         days: days.len() as f64,
         ahead: ahead as f64,
         bytes: bytes.fetch_one(pool).await?,

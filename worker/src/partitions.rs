@@ -1,4 +1,5 @@
-//! The partitions of `events`: one per UTC day, created before the first event of that day is stored.
+//! The partitions of `events`: one per UTC day, created before the first event of that day is
+//! stored.
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, Days, NaiveDate, Utc};
@@ -17,8 +18,8 @@ impl Partitions {
         Self { pool, known: HashSet::new() }
     }
 
-    /// Creates the partitions for events of these times (microseconds since 1970), outside the caller's transaction:
-    /// an empty partition is harmless when that one fails.
+    /// Creates the partitions for events of these times (microseconds since 1970), outside the
+    /// caller's transaction: an empty partition is harmless when that one fails.
     ///
     /// # Errors
     /// What the database answers.
@@ -50,7 +51,8 @@ impl Partitions {
         let until = day.checked_add_days(Days::new(1)).context("a day after the end of the calendar")?;
         let name = name(day);
         let mut transaction = self.pool.begin().await?;
-        // Without this lock, two workers that create the same partition would deadlock on the parent.
+        // Without this lock, two workers that create the same partition would deadlock on the
+        // parent.
         sqlx::query!("select pg_advisory_xact_lock(hashtext('squall partitions'))")
             .execute(&mut *transaction)
             .await?;

@@ -1,8 +1,8 @@
 //! The stages, in the order an event meets them.
 //!
-//! A stage looks in the database for a bounded amount of work, does it, and returns whether it found any.
-//! Each runs in its own loop, so that a slow one delays no other: again at once after work, after a
-//! notification or a pause when idle, after a longer pause when it failed.
+//! A stage looks in the database for a bounded amount of work, does it, and returns whether it
+//! found any. Each runs in its own loop, so that a slow one delays no other: again at once after
+//! work, after a notification or a pause when idle, after a longer pause when it failed.
 
 mod poll;
 mod digest;
@@ -66,8 +66,8 @@ pub async fn run(context: Context, stop: CancellationToken) {
     stages.wait().await;
 }
 
-/// Nobody would notice a panicked stage until events pile up. The process exits instead, and its supervisor restarts
-/// it; the interrupted turn is repeated.
+/// Nobody would notice a panicked stage until events pile up. The process exits instead, and its
+/// supervisor restarts it; the interrupted turn is repeated.
 async fn guard(
     name: &'static str,
     stage: impl Future<Output = ()> + Send + 'static,

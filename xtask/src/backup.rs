@@ -1,5 +1,6 @@
-//! `backup`: run `squall-backup`, which knows backups, on the right database with the right programs. Taking the
-//! native stack back to a moment is here too, since it exchanges the data folder.
+//! `backup`: run `squall-backup`, which knows backups, on the right database with the right
+//! programs. Taking the native stack back to a moment is here too, since it exchanges the data
+//! folder.
 
 use crate::{
     build::{self, Binaries},
@@ -105,8 +106,7 @@ const NEXT: &str = "fix the cause shown above, then run the command again";
 const NOT_IN_CONTAINERS: [(&str, &str); 2] = [
     (
         "recover",
-        "recover into a volume of its own: `docker compose run --rm --no-deps recover --to TIME` (see the backup \
-         guide in docs/)",
+        "recover into a volume of its own: `docker compose run --rm --no-deps recover --to TIME` (docs/guide/backup-and-restore.md)",
     ),
     (
         "wal",
@@ -165,7 +165,7 @@ fn go_back(world: &World, moment: &str, forwarded: &Forwarded) -> Result<()> {
     if given_url().is_some() {
         return refuse(
             "DATABASE_URL names a server whose data folder xtask does not manage",
-            "run `squall-backup recover --to TIME --into FOLDER` on its machine (see the backup guide in docs/)",
+            "run `squall-backup recover --to TIME --into FOLDER` on its machine (docs/guide/backup-and-restore.md)",
         );
     }
     let folder = forwarded.stack.folder(world)?;

@@ -5,6 +5,7 @@ mod cargo;
 use crate::{
     failure::{Exit, Failure},
     files,
+    postgres::{self, Postgres},
     tools::version_of,
     world::{Profile, World, installed_programs},
 };
@@ -114,10 +115,15 @@ pub fn binaries(world: &World, which: Binaries) -> Result<()> {
     cargo::build(world, &packages, &options)
 }
 
-/// Builds the programs and the web app side by side, and returns the folder of the web app.
+/// Builds the programs and the web app and fetches PostgreSQL, side by side. Returns the folder of the web app.
 pub fn stack(world: &World, which: Binaries) -> Result<PathBuf> {
+    let say = |line: &str| cargo::print(&format!("{line}\n"));
     thread::scope(|scope| {
-        let web = scope.spawn(|| web(world, &|line| eprintln!("{line}")));
+        let web = scope.spawn(|| web(world, &say));
+        if postgres::given_url().is_none() {
+            // A failure is reported when the server is started.
+            scope.spawn(|| Postgres::provide(world, &say));
+        }
         let built = binaries(world, which);
         let web = web.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         built.and(web)
@@ -143,9 +149,8 @@ pub fn node_modules(world: &World, say: &dyn Fn(&str)) -> Result<()> {
     }
     say("installing npm packages");
     let shell = world.web_shell()?;
-    // `doctor` installs the browser.
-    let npm = cmd!(shell, "npm ci --no-audit --no-fund --loglevel=error")
-        .env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1");
+    // No package needs its install script, and a script may do anything.
+    let npm = cmd!(shell, "npm ci --ignore-scripts --no-audit --no-fund --loglevel=error");
     world.capture(npm, "check the network and npm's registry or proxy, then run the command again")?;
     files::replace(&stamp_of_modules(world), &lock_stamp(world)?)
 }

@@ -2,7 +2,8 @@
 
 pub use squall_base::failure::{Exit, Failure, OrFail};
 
-/// Any error of a command as a failure. One that already is a failure keeps its own, more exact parts.
+/// Any error of a command as a failure. One that already is a failure keeps its own, more exact
+/// parts.
 pub fn of_command(error: anyhow::Error, command: &str) -> Failure {
     let next = "fix the cause named above, then run the command again; `cargo xtask doctor` shows what is missing \
                 on this machine";

@@ -13,7 +13,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Replace a file as a whole: a reader sees the old text or the new one. Only its owner may read it.
+/// Replace a file as a whole: a reader sees the old text or the new one. Only its owner may read
+/// it.
 pub fn replace(path: &Path, text: &str) -> Result<()> {
     let folder = path.parent().context("a file has a folder")?;
     fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
@@ -129,8 +130,8 @@ pub fn change_mark(paths: &[PathBuf], skip: &[&str]) -> Result<(u128, usize)> {
     Ok(mark)
 }
 
-/// Call `visit` for each file and link under `path`, in the order of their names. What vanishes meanwhile is
-/// skipped.
+/// Call `visit` for each file and link under `path`, in the order of their names. What vanishes
+/// meanwhile is skipped.
 pub fn walk(path: &Path, skip: &[&str], visit: &mut impl FnMut(&Path) -> Result<()>) -> Result<()> {
     let Ok(metadata) = fs::symlink_metadata(path) else { return Ok(()) };
     if !metadata.is_dir() {

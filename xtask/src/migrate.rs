@@ -1,5 +1,5 @@
-//! `migrate`: choose the database, then run `squall-schema` (writes and checks migrations) or `squall-migrate` (the
-//! job that applies them).
+//! `migrate`: choose the database, then run `squall-schema` (writes and checks migrations) or
+//! `squall-migrate` (the job that applies them).
 
 use crate::{
     postgres::scratch::Scratch,
@@ -31,7 +31,8 @@ enum Action {
     Generate {
         /// What it does, in snake case
         name: String,
-        /// Rename of a table, type, `table.column` or `type.value`, which would look like a drop and an add
+        /// Rename of a table, type, `table.column` or `type.value`, which would look like a drop
+        /// and an add
         #[arg(long = "rename", value_name = "OLD=NEW")]
         renames: Vec<String>,
         /// Table, `table.column`, `type.attribute` or sequence whose data may be lost
@@ -59,7 +60,8 @@ enum Action {
         #[command(flatten)]
         stack: StackOptions,
     },
-    /// Replay all migrations, compare the result with migrations/schema.sql, and upgrade the last release's fixture
+    /// Replay all migrations, compare the result with migrations/schema.sql, and upgrade the last
+    /// release's fixture
     #[command(after_help = "Example:\n  cargo xtask migrate verify")]
     Verify,
     /// Keep this version's queries as those of the last release; a step of each release

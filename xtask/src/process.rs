@@ -1,7 +1,7 @@
 //! What xshell and duct do not offer: process groups, children that end with their parent, signals.
 //!
-//! A process is named by its id and the time it started, since the kernel reuses ids. All `unsafe` of xtask is
-//! in this file: a few system calls that the standard library does not have.
+//! A process is named by its id and the time it started, since the kernel reuses ids. All `unsafe`
+//! of xtask is in this file: a few system calls that the standard library does not have.
 
 use anyhow::{Context, Result};
 use duct::Expression;
@@ -52,21 +52,16 @@ impl ProcessId {
         }
     }
 
-    /// Kill the process with everything that stayed in its group.
-    pub fn kill_group(&self) {
-        if self.is_alive() {
-            end_group(self.pid, SIGKILL);
-            send(i64::from(self.pid), SIGKILL);
-        }
-    }
-
     /// Ask the process to end, and kill it after `grace`. Returns whether it ended on its own.
     pub fn stop(&self, signal: i32, grace: Duration) -> bool {
         self.signal(signal);
         if wait_until(grace, || !self.is_alive()) {
             return true;
         }
-        self.kill_group();
+        if self.is_alive() {
+            end_group(self.pid, SIGKILL);
+        }
+        self.signal(SIGKILL);
         wait_until(Duration::from_secs(5), || !self.is_alive());
         false
     }
@@ -86,7 +81,8 @@ pub fn wait_until(limit: Duration, mut done: impl FnMut() -> bool) -> bool {
     }
 }
 
-/// A field of /proc/PID/stat, counted from the state. The name before it may hold spaces and parentheses.
+/// A field of /proc/PID/stat, counted from the state. The name before it may hold spaces and
+/// parentheses.
 fn stat_field(pid: u32, index: usize) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.get(stat.rfind(')')? + 2..)?.split(' ').nth(index).map(str::to_owned)
@@ -138,7 +134,8 @@ pub fn effective_user() -> u32 {
     unsafe { libc::geteuid() }
 }
 
-/// Signal a process group. After its leader was waited for, the id is not reused while a member lives.
+/// Signal a process group. After its leader was waited for, the id is not reused while a member
+/// lives.
 pub fn end_group(leader: u32, signal: i32) {
     send(-i64::from(leader), signal);
 }
@@ -146,11 +143,13 @@ pub fn end_group(leader: u32, signal: i32) {
 #[allow(unsafe_code)]
 fn send(pid: i64, signal: i32) {
     let Ok(pid) = libc::pid_t::try_from(pid) else { return };
-    // SAFETY: kill takes plain numbers; a process that is gone is an error that does not matter here.
+    // SAFETY: kill takes plain numbers; a process that is gone is an error that does not matter
+    // here.
     unsafe { libc::kill(pid, signal) };
 }
 
-/// A child to be watched: it leads a process group, reads nothing, and gets `signal` when this thread ends.
+/// A child to be watched: it leads a process group, reads nothing, and gets `signal` when this
+/// thread ends.
 pub fn watched(command: &Command, signal: i32) -> Expression {
     let mut child = duct::cmd(command.get_program(), command.get_args()).stdin_null().unchecked();
     if let Some(folder) = command.get_current_dir() {
@@ -172,7 +171,8 @@ pub fn watched(command: &Command, signal: i32) -> Expression {
 #[allow(unsafe_code)]
 pub fn die_with_parent(command: &mut Command, signal: i32) {
     let parent = std::process::id();
-    // SAFETY: between fork and exec only async-signal-safe calls are made, and nothing is allocated.
+    // SAFETY: between fork and exec only async-signal-safe calls are made, and nothing is
+    // allocated.
     unsafe {
         command.pre_exec(move || {
             #[cfg(target_os = "linux")]
@@ -263,8 +263,8 @@ pub fn add_to_environment(variables: &BTreeMap<String, String>) {
     }
 }
 
-/// Write an executable script. Another process writes it: a file that this one has open while one of its
-/// threads forks is busy for a moment after it was closed, and cannot be run.
+/// Write an executable script. Another process writes it: a file that this one has open while one
+/// of its threads forks is busy for a moment after it was closed, and cannot be run.
 #[cfg(test)]
 pub fn write_script(path: &std::path::Path, text: &str) {
     let mut sh = std::process::Command::new("sh");
@@ -281,9 +281,8 @@ mod tests {
         assert!(ProcessId::own().unwrap().is_alive());
         let reused = ProcessId { pid: std::process::id(), started: "1@00000000".into() };
         assert!(!reused.is_alive());
-        // These would end the test if the id alone were trusted.
-        reused.signal(SIGKILL);
-        reused.kill_group();
+        // This would end the test if the id alone were trusted.
+        assert!(reused.stop(SIGKILL, Duration::ZERO));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The stack of one state folder: Squall's services, as processes of this machine or in containers.
 //!
-//! `up`, `ps`, `logs`, `restart`, `down`, `migrate` and `backup` are written against [`Stack`]. Whatever the kind,
-//! a start is: decide what the stack is made of and provide it (`plan` of [`native`] and [`compose`]) →
-//! [`Stack::start`] → [`wait_until_healthy`] → print where it is.
+//! `up`, `ps`, `logs`, `restart`, `down`, `migrate` and `backup` are written against [`Stack`].
+//! Whatever the kind, a start is: decide what the stack is made of and provide it (`plan` of
+//! [`native`] and [`compose`]) → [`Stack::start`] → [`wait_until_healthy`] → print where it is.
 
 pub mod state;
 pub mod native;
@@ -33,7 +33,8 @@ use std::{
 /// The argument by which every command chooses one of several stacks.
 #[derive(Debug, Default, clap::Args)]
 pub struct StackOptions {
-    /// Folder of the stack; each folder is a stack of its own [env: SQUALL_STATE] [default: target/squall]
+    /// Folder of the stack; each folder is a stack of its own [env: SQUALL_STATE] [default:
+    /// target/squall]
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
 }
@@ -54,16 +55,20 @@ pub trait Stack {
     fn services(&self) -> Vec<String>;
     fn url(&self) -> String;
     /// Where this machine reaches the database; none if only other services reach it.
-    fn database_url(&self) -> Option<String>;
+    fn database_url(&self) -> Option<String> {
+        None
+    }
     /// Variables that are remembered from the shell that started the stack.
-    fn remembered(&self) -> BTreeMap<String, String>;
+    fn remembered(&self) -> BTreeMap<String, String> {
+        BTreeMap::new()
+    }
 
     fn status(&mut self) -> Result<Status>;
     fn is_running(&self) -> Result<bool>;
     fn is_healthy(&self, status: &Status) -> bool;
 
-    /// Start what is missing or has changed, and return at once. Unless it is `detached`, the stack ends with
-    /// this process.
+    /// Start what is missing or has changed, and return at once. Unless it is `detached`, the stack
+    /// ends with this process.
     fn start(&mut self, detached: bool) -> Result<()>;
     /// How far the start is.
     fn starting(&mut self, status: &Status) -> Result<Starting>;
@@ -90,7 +95,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Between two looks at a stack that is starting. For containers, each look is two calls of the client.
+    /// Between two looks at a stack that is starting. For containers, each look is two calls of the
+    /// client.
     fn poll_pause(self) -> Duration {
         Duration::from_millis(if self == Self::Processes { 20 } else { 200 })
     }
@@ -143,7 +149,7 @@ pub fn open<'w>(world: &'w World, folder: &StateFolder) -> Result<Box<dyn Stack 
 /// The command for a job on the database that DATABASE_URL names, else on that of the stack.
 pub fn job(world: &World, options: &StackOptions, job: &Job) -> Result<Command> {
     match given_url() {
-        Some(url) => native::job(world, job, Some(url)),
+        Some(url) => native::job(world, job, Some(&url)),
         None => options.open(world)?.job(job),
     }
 }

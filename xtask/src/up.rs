@@ -86,21 +86,18 @@ fn choose_kind(arguments: &Arguments, folder: &StateFolder) -> Result<Kind> {
     if folder.supervisor()?.is_some() {
         return Ok(Kind::Processes);
     }
-    match Engine::find() {
-        Ok(engine) if engine.compose().is_ok() => {
-            eprintln!(
-                "a Docker engine answers: running in containers; --native runs processes of this machine"
-            );
-            Ok(Kind::Containers)
-        }
+    let (kind, why) = match Engine::find() {
+        Ok(engine) if engine.compose().is_ok() => (
+            Kind::Containers,
+            "a Docker engine answers: running in containers; --native runs processes instead",
+        ),
         Err(Absent::Silent(_)) => {
-            eprintln!(
-                "there is a docker client, but its engine does not answer: running as processes of this machine"
-            );
-            Ok(Kind::Processes)
+            (Kind::Processes, "no Docker engine answers: running as processes of this machine")
         }
-        _ => Ok(Kind::Processes),
-    }
+        _ => return Ok(Kind::Processes),
+    };
+    eprintln!("{why}");
+    Ok(kind)
 }
 
 fn plan<'w>(

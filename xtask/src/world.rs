@@ -98,20 +98,16 @@ impl World {
 
     /// Where `cmd!` runs tools of the Rust workspace.
     pub fn shell(&self) -> Result<Shell> {
-        let shell = Shell::new()?;
-        shell.change_dir(&self.root);
-        Ok(shell)
+        shell_in(&self.root)
     }
 
     /// Where `cmd!` runs npm.
     pub fn web_shell(&self) -> Result<Shell> {
-        let shell = Shell::new()?;
-        shell.change_dir(self.web());
-        Ok(shell)
+        shell_in(&self.web())
     }
 
-    /// The packages of the workspace and what each depends on, without packages from elsewhere: 0.02 s
-    /// instead of 0.4.
+    /// The packages of the workspace and what each depends on, without packages from elsewhere:
+    /// 0.02 s instead of 0.4.
     pub fn metadata(&self) -> Result<&Metadata> {
         if let Some(metadata) = self.metadata.get() {
             return Ok(metadata);
@@ -166,27 +162,33 @@ impl World {
     /// Run a command with its output on the terminal. `next` tells the user what to do if it fails.
     pub fn run(&self, command: impl Into<Command>, next: &str) -> Result<()> {
         let mut command = ends_with_xtask(command.into());
-        let status = command.status().map_err(|error| not_started(&command, &error))?;
-        match status.success() {
-            true => Ok(()),
-            false => {
-                let wrong = format!("it ended with {status}; its output is above");
-                Err(Failure::new(show(&command), wrong, next).into())
-            }
-        }
+        let ended = command.status().map_err(|error| not_started(&command, &error))?;
+        let wrong = || format!("it ended with {ended}; its output is above");
+        if ended.success() { Ok(()) } else { Err(Failure::new(show(&command), wrong(), next).into()) }
     }
 
     /// Run a command quietly and return what it printed.
     pub fn capture(&self, command: impl Into<Command>, next: &str) -> Result<String> {
-        let mut command = ends_with_xtask(command.into());
-        let output = command.output().map_err(|error| not_started(&command, &error))?;
-        if output.status.success() {
-            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-        }
-        let printed = [output.stdout, output.stderr].concat();
-        let wrong = format!("it ended with {}:\n{}", output.status, String::from_utf8_lossy(&printed));
-        Err(Failure::new(show(&command), wrong, next).into())
+        capture(command, next)
     }
+}
+
+fn shell_in(folder: &Path) -> Result<Shell> {
+    let shell = Shell::new()?;
+    shell.change_dir(folder);
+    Ok(shell)
+}
+
+/// Run a command quietly and return what it printed.
+pub fn capture(command: impl Into<Command>, next: &str) -> Result<String> {
+    let mut command = ends_with_xtask(command.into());
+    let output = command.output().map_err(|error| not_started(&command, &error))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let printed = [output.stdout, output.stderr].concat();
+    let wrong = format!("it ended with {}:\n{}", output.status, String::from_utf8_lossy(&printed));
+    Err(Failure::new(show(&command), wrong, next).into())
 }
 
 /// Where an image or a package has put the programs; none in a clone, where cargo builds them.
@@ -200,16 +202,11 @@ fn ends_with_xtask(mut command: Command) -> Command {
     command
 }
 
-fn not_started(command: &Command, error: &std::io::Error) -> anyhow::Error {
-    let failure = Failure::new(
-        show(command),
-        format!("{} could not be started: {error}", command.get_program().display()),
-        "run `cargo xtask doctor`, which shows how to get each tool",
-    );
-    match error.kind() {
-        std::io::ErrorKind::NotFound => failure.exit(Exit::ToolMissing).into(),
-        _ => failure.into(),
-    }
+fn not_started(command: &Command, error: &std::io::Error) -> Failure {
+    let wrong = format!("{} could not be started: {error}", command.get_program().display());
+    let next = "run `cargo xtask doctor`, which shows how to get each tool";
+    let is_missing = error.kind() == std::io::ErrorKind::NotFound;
+    Failure::new(show(command), wrong, next).exit(if is_missing { Exit::ToolMissing } else { Exit::Failed })
 }
 
 /// A command as a person would type it.

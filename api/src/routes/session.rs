@@ -2,7 +2,7 @@
 
 use crate::{
     AppState,
-    access::cookie,
+    access::cookie::{self, SetCookie},
     error::{ApiError, ErrorBody},
     extract::Json,
     identity::{self, User},
@@ -14,7 +14,6 @@ use axum::{
     extract::State,
     http::{HeaderMap, StatusCode},
 };
-use axum_extra::extract::CookieJar;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -41,7 +40,7 @@ pub(super) async fn sign_in(
     State(state): State<AppState>,
     headers: HeaderMap,
     Json(credentials): Json<SignIn>,
-) -> Result<(CookieJar, axum::Json<User>), ApiError> {
+) -> Result<(SetCookie, axum::Json<User>), ApiError> {
     if credentials.email.len() > MAX_EMAIL_BYTES {
         return Err(ApiError::invalid(format!("An email address has at most {MAX_EMAIL_BYTES} bytes.")));
     }
@@ -58,8 +57,8 @@ pub(super) async fn sign_in(
         .await?
         .ok_or_else(|| ApiError::unauthorized("invalid_credentials", "Email or password is wrong."))?;
     state.limits.signed_in(&email).await;
-    let cookies = cookie::begin_session(&state, user_id, &headers).await?;
-    Ok((cookies, axum::Json(identity::find(&state.pool, user_id).await?)))
+    let set_cookie = cookie::begin_session(&state, user_id, &headers).await?;
+    Ok((set_cookie, axum::Json(identity::find(&state.pool, user_id).await?)))
 }
 
 /// Get the signed-in user
@@ -82,9 +81,9 @@ pub(super) async fn who(
 pub(super) async fn sign_out(
     State(state): State<AppState>,
     headers: HeaderMap,
-) -> Result<(StatusCode, CookieJar), ApiError> {
+) -> Result<(StatusCode, SetCookie), ApiError> {
     if let Some(token) = cookie::session_token(&headers) {
         session::end(&state.pool, &token).await?;
     }
-    Ok((StatusCode::NO_CONTENT, cookie::remove(&state)))
+    Ok((StatusCode::NO_CONTENT, cookie::remove(&state)?))
 }

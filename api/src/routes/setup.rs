@@ -2,7 +2,7 @@
 
 use crate::{
     AppState,
-    access::cookie,
+    access::cookie::{self, SetCookie},
     error::{ApiError, ErrorBody},
     extract::Json,
     identity::User,
@@ -12,7 +12,6 @@ use axum::{
     extract::State,
     http::{HeaderMap, StatusCode},
 };
-use axum_extra::extract::CookieJar;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -44,8 +43,8 @@ pub(super) async fn set_up(
     State(state): State<AppState>,
     headers: HeaderMap,
     Json(set_up): Json<SetUp>,
-) -> Result<(StatusCode, CookieJar, axum::Json<User>), ApiError> {
+) -> Result<(StatusCode, SetCookie, axum::Json<User>), ApiError> {
     let admin = setup::create_admin(&state.pool, set_up).await?;
-    let cookies = cookie::begin_session(&state, admin.id, &headers).await?;
-    Ok((StatusCode::CREATED, cookies, axum::Json(admin)))
+    let set_cookie = cookie::begin_session(&state, admin.id, &headers).await?;
+    Ok((StatusCode::CREATED, set_cookie, axum::Json(admin)))
 }

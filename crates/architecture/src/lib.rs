@@ -1,7 +1,7 @@
 //! The rules of ARCHITECTURE.md and of migrations/README.md, checked against cargo's metadata and
 //! the sources.
 //!
-//! Each file begins with its rules as a table, and has a test that breaks a rule on purpose.
+//! Each file starts with its rules as a table, and has a test that breaks a rule on purpose.
 #![cfg(test)]
 
 mod crates;

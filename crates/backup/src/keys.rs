@@ -127,7 +127,7 @@ impl Identities {
         if identities.is_empty() { Err("it contains no key".to_owned()) } else { Ok(Self(identities.into())) }
     }
 
-    /// Whether there is no key.
+    /// Whether it holds no key.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -230,7 +230,7 @@ async fn verify_without_key(source: &Source) -> Result<bool> {
     let verified = verify(&store, &manifest.id, &identities, &progress).await?;
     drop(progress);
     print(&format!(
-        "{}  {}\nNOT PROVEN: without its key nobody knows whether it restores. Run `squall-backup drill --identity FILE` on \
+        "{}  {}\nNOT PROVEN: without its key it is unknown whether it restores. Run `squall-backup drill --identity FILE` on \
          a machine that has the key.",
         manifest.id,
         verified.sentence()

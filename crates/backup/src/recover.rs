@@ -145,21 +145,21 @@ async fn fetch(
 
 /// The segments that lead from the base to the point in time.
 async fn log(request: &Request<'_>, base: &Base) -> Result<Vec<StoredSegment>> {
-    let kept = wal::segments(request.store, &base.system, &base.first_segment).await?;
+    let stored = wal::segments(request.store, &base.system, &base.first_segment).await?;
     // A time belongs to the server that was running then. Only if its log ends earlier, the time
     // may belong to a server that was recovered later.
-    let own = without_later_timelines(&kept, request.to);
+    let own = without_later_timelines(&stored, request.to);
     let (mut end, mut reached) = (base.last_segment.clone(), base.finished_at);
-    for segments in [own, kept.clone()] {
+    for segments in [own, stored.clone()] {
         let segments = up_to(segments, request.to);
         let leading = without_gap(&segments, &base.last_segment, base.segment_bytes);
-        reached = leading.iter().map(|kept| kept.received_at).max().unwrap_or(reached);
+        reached = leading.iter().map(|segment| segment.received_at).max().unwrap_or(reached);
         if reached >= request.to {
             return Ok(leading.into_iter().cloned().collect());
         }
-        end = leading.last().map_or(end, |kept| kept.file.name.clone());
+        end = leading.last().map_or(end, |segment| segment.file.name.clone());
     }
-    let why = match kept.iter().any(|kept| kept.received_at >= request.to) {
+    let why = match stored.iter().any(|segment| segment.received_at >= request.to) {
         true => "what follows is missing: the log was not archived for a while, or cannot be read",
         false => "nothing later was archived",
     };
@@ -172,7 +172,7 @@ async fn log(request: &Request<'_>, base: &Base) -> Result<Vec<StoredSegment>> {
 
 /// The timeline that the segments lead to, if it differs from that of the base.
 fn timeline_after(base: &Base, segments: &[StoredSegment]) -> Option<u32> {
-    let newest = segments.iter().filter_map(|kept| timeline(&kept.file.name)).max()?;
+    let newest = segments.iter().filter_map(|segment| timeline(&segment.file.name)).max()?;
     (timeline(&base.last_segment) != Some(newest)).then_some(newest)
 }
 

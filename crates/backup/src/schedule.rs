@@ -2,10 +2,13 @@
 //!
 //! A round runs what infra/systemd/squall-backup.service runs: create, drill, prune. A round that
 //! fails is reported on standard error and by the age of the newest proven backup; the next one is
-//! tried all the same. The health check only asks whether the schedule is running: a stack whose
+//! tried all the same. The health check only tests whether the schedule is running: a stack whose
 //! last night went wrong must still start.
 
-use crate::{failure::failure, stream::Stop};
+use crate::{
+    failure::{failure, inline},
+    stream::Stop,
+};
 use anyhow::{Context, Result};
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use std::{
@@ -74,7 +77,7 @@ pub struct Schedule {
 const STEP: Duration = Duration::from_secs(10);
 
 impl Schedule {
-    /// Runs rounds until asked to stop.
+    /// Runs rounds until a stop is requested.
     pub async fn run(self, clock: &impl Clock, stop: &Stop, mut run_job: impl AsyncFnMut(Job) -> Result<()>) {
         if self.now {
             round(stop, &mut run_job).await;
@@ -115,7 +118,7 @@ async fn round(stop: &Stop, run_job: &mut impl AsyncFnMut(Job) -> Result<()>) {
         }
         if let Err(error) = run_job(job).await {
             created &= job != Job::Create;
-            eprintln!("squall-backup {} failed: {error:#}", job.arguments().join(" "));
+            eprintln!("{}", inline(&error));
         }
     }
 }
@@ -149,7 +152,7 @@ async fn wait(child: &mut Child, stop: &Stop) -> Result<ExitStatus> {
     Ok(child.wait().await?)
 }
 
-/// A schedule that has not been heard of for so long is not running.
+/// Without a heartbeat for this long, the schedule is not running.
 const STALE_AFTER: Duration = Duration::from_secs(5 * 60);
 
 /// The file whose modification time shows that the schedule is running.
@@ -168,7 +171,7 @@ impl Heartbeat {
         Self(file.to_owned())
     }
 
-    /// Beats as long as it is polled.
+    /// Writes the heartbeat for as long as it is polled.
     ///
     /// # Errors
     /// When the first beat cannot be written. The health check notices later ones.
@@ -192,7 +195,7 @@ impl Heartbeat {
         let beaten_at = fs::metadata(&self.0).and_then(|file| file.modified()).ok();
         let wrong = match beaten_at.map(|at| now.duration_since(at).unwrap_or_default()) {
             Some(age) if age < STALE_AFTER => return Ok(()),
-            Some(age) => format!("its last sign of life is {} minutes old", age.as_secs() / 60),
+            Some(age) => format!("its last heartbeat is {} minutes old", age.as_secs() / 60),
             None => "no schedule is running here".to_owned(),
         };
         Err(failure("checking the backup schedule", wrong, "read its log: `docker compose logs backup`"))

@@ -1,4 +1,4 @@
-//! How bytes travel: plain bytes → zstd → age, if encrypted → BLAKE3 and size → store; and back.
+//! How bytes travel: plain → zstd → age, if encrypted → BLAKE3 and size → store; and back.
 //!
 //! Each stage passes chunks to the next over a short channel, so that memory use does not depend on
 //! the size of the database. Compression and hashing run on their own thread, in parallel to the

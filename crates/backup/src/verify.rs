@@ -99,7 +99,7 @@ pub async fn verify_all(
             "do not use the damaged ones, and find out what changed their files",
         ));
     }
-    print(&format!("All {good} backups are intact."))
+    print(&format!("{good} of {good} backups are intact."))
 }
 
 impl Verified {

@@ -1,7 +1,8 @@
 //! Settings from environment variables, checked as a whole before anything starts.
 //!
-//! Each read names the variable, its default and what it is for, so that the same code validates a configuration and
-//! lists it for the docs. Problems are collected: a user fixes a configuration once, not once per mistake.
+//! Each read names the variable, its default and what it is for, so that the same code validates a
+//! configuration and lists it for the docs. Problems are collected: a user fixes a configuration
+//! once, not once per mistake.
 
 use crate::{
     failure::Failure,
@@ -330,8 +331,8 @@ pub fn markdown(variables: &[Variable]) -> String {
     table
 }
 
-/// Every variable of every program: one environment for all of them then raises no warning. The programs' tests keep
-/// this list complete.
+/// Every variable of every program: one environment for all of them then raises no warning. The
+/// programs' tests keep this list complete.
 pub const KNOWN_VARIABLES: &[&str] = &[
     "SQUALL_BACKUP_IDENTITY",
     "SQUALL_BACKUP_RECIPIENTS",

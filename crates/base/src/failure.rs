@@ -1,4 +1,5 @@
-//! Why a program failed, in the three parts its user needs: what was tried, what failed, what to do next.
+//! Why a program failed, in the three parts its user needs: what was tried, what failed, what to do
+//! next.
 
 use anyhow::Error;
 use std::{fmt, process::ExitCode};

@@ -46,7 +46,7 @@ fn parse(answer: &str) -> Option<Response> {
 /// Asks a process whether it is healthy: it must answer `GET path` with 200 within `timeout`.
 ///
 /// # Errors
-/// A sentence that says why it is not.
+/// A sentence that names the reason.
 pub fn check_health(address: SocketAddr, path: &str, timeout: Duration) -> Result<(), String> {
     let address = connectable(address);
     let url = format!("http://{address}{path}");
@@ -65,8 +65,8 @@ pub fn check_health(address: SocketAddr, path: &str, timeout: Duration) -> Resul
     }
 }
 
-/// The address under which a process of this machine is reached that listens on `address`: a listener on every
-/// address is reached on loopback.
+/// The address under which a process of this machine is reached that listens on `address`: a
+/// listener on every address is reached on loopback.
 #[must_use]
 pub fn connectable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {

@@ -1,4 +1,5 @@
-//! What every Squall program needs before anything else, without a runtime and without a database driver.
+//! What every Squall program needs before anything else, without a runtime and without a database
+//! driver.
 //!
 //! `xtask` compiles this crate in each fresh clone, so each dependency has to be small.
 

@@ -1,7 +1,8 @@
 //! Secrets: from a variable, or from the file named by the variable with the suffix `_FILE`.
 //!
-//! Anyone who can run `docker inspect` or read `/proc` sees a variable; a file is protected by its mode. All programs
-//! read their secrets here, so that they share the same variables. No message built here repeats a secret.
+//! Anyone who can run `docker inspect` or read `/proc` sees a variable; a file is protected by its
+//! mode. All programs read their secrets here, so that they share the same variables. No message
+//! built here repeats a secret.
 
 mod database;
 mod file;

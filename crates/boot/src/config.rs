@@ -83,7 +83,8 @@ fn database_url(env: &mut Environment, is_production: bool) -> String {
 
 /// Why the password of a database address is not a secret; the clause never repeats it.
 fn weakness(url: &str, options: &PgConnectOptions) -> Option<&'static str> {
-    // Over a socket the operating system identifies the user, and with a client certificate TLS does.
+    // Over a socket the operating system identifies the user, and with a client certificate TLS
+    // does.
     if options.get_socket().is_some() || options.get_host().starts_with('/') || url.contains("sslcert=") {
         return None;
     }

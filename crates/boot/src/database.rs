@@ -9,10 +9,11 @@ use sqlx::{
 use std::{str::FromStr, time::Duration};
 use tokio_util::sync::CancellationToken;
 
-/// How long to wait between two looks at a database that is away, at first and at most; doubled in between.
+/// How long to wait before retrying a database that is away, at first and at most; doubled in
+/// between.
 const RETRY_PAUSE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(4));
 
-/// How long to wait between two looks at a database that answers.
+/// How often to check a database that answers.
 const WATCH_PAUSE: Duration = Duration::from_secs(5);
 
 /// What a database error means for the work that met it.
@@ -20,7 +21,8 @@ const WATCH_PAUSE: Duration = Duration::from_secs(5);
 pub enum DatabaseError<'a> {
     /// The query found no row where one was expected.
     NotFound,
-    /// The database is away, full, starting, read-only or refuses this user. Retry later; the work is not at fault.
+    /// The database is away, full, starting, read-only or refuses this user. Retry later; the work
+    /// is not at fault.
     Unavailable,
     /// Another transaction was in the way. Retry at once; the work is not at fault.
     Contention,
@@ -64,7 +66,8 @@ fn classify_code<'a>(code: &str, constraint: Option<&'a str>) -> DatabaseError<'
     }
     match code.get(..2).unwrap_or_default() {
         "40" => DatabaseError::Contention, // deadlock, serialization failure
-        // Connection, authorization, no such database, resources, operator intervention, system error.
+        // Connection, authorization, no such database, resources, operator intervention, system
+        // error.
         "08" | "28" | "3D" | "53" | "57" | "58" => DatabaseError::Unavailable,
         _ => constraint.map_or(DatabaseError::Bug, DatabaseError::Constraint),
     }
@@ -84,10 +87,10 @@ pub fn pool(config: &Common, application: &str) -> Result<PgPool> {
         .connect_lazy_with(options))
 }
 
-/// Waits until the database answers and its schema is the one this binary was built for, saying what it
-/// waits for whenever that changes. Returns `false` when `stop` came first.
+/// Waits until the database answers and has the schema that this binary was built for, and logs
+/// what it waits for whenever that changes. Returns `false` when `stop` came first.
 pub async fn wait_until_ready(pool: &PgPool, stop: &CancellationToken) -> bool {
-    let mut said = String::new();
+    let mut logged = String::new();
     let mut pause = RETRY_PAUSE.0;
     loop {
         let waiting_for = match squall_migrations::found_version(pool).await {
@@ -102,9 +105,9 @@ pub async fn wait_until_ready(pool: &PgPool, stop: &CancellationToken) -> bool {
             ),
             Err(error) => format!("the database cannot be reached: {error}"),
         };
-        if waiting_for != said {
+        if waiting_for != logged {
             tracing::warn!(waiting_for, "The process waits for its database.");
-            said = waiting_for;
+            logged = waiting_for;
         }
         tokio::select! {
             () = stop.cancelled() => return false,
@@ -114,8 +117,8 @@ pub async fn wait_until_ready(pool: &PgPool, stop: &CancellationToken) -> bool {
     }
 }
 
-/// Says in the log when the database becomes ready and when it is lost, for a process that works without it as far as it
-/// can. Ends with `stop`.
+/// Logs when the database becomes ready and when it is lost, for a process that also runs without
+/// it. Ends with `stop`.
 pub async fn watch(pool: PgPool, stop: CancellationToken) {
     while wait_until_ready(&pool, &stop).await {
         while squall_migrations::found_version(&pool).await.is_ok() {

@@ -1,12 +1,13 @@
-//! Tables of the docs that are the code's: a test compares them, and writes them anew when it is asked to.
+//! Tables in the docs that are generated from code: a test compares them, and rewrites them when
+//! UPDATE is set.
 
 use std::{env, fs, path::Path};
 
-/// Compares the first table behind the line `heading` of a page with `table`, or puts it there when the variable UPDATE is
-/// set.
+/// Compares the first table below the line `heading` of a page with `table`, or writes it there
+/// when the variable UPDATE is set.
 ///
 /// # Errors
-/// A sentence: the page is stale, or has no such heading.
+/// A sentence: the page is out of date, or has no such heading.
 pub fn keep(page: &Path, heading: &str, table: &str) -> Result<(), String> {
     let shown = page.display();
     let text = fs::read_to_string(page).map_err(|error| format!("{shown} cannot be read: {error}"))?;
@@ -20,7 +21,9 @@ pub fn keep(page: &Path, heading: &str, table: &str) -> Result<(), String> {
         return Ok(());
     }
     if env::var_os("UPDATE").is_none() {
-        return Err(format!("{shown} is stale below {heading:?}; set UPDATE=1 and run this test again"));
+        return Err(format!(
+            "{shown} is out of date below {heading:?}; set UPDATE=1 and run this test again"
+        ));
     }
     let renewed = lines[..start].concat() + table + &lines[end..].concat();
     fs::write(page, renewed).map_err(|error| format!("{shown} cannot be written: {error}"))

@@ -1,7 +1,8 @@
 //! How the api and the worker start and stop.
 //!
-//! Both read their configuration and refuse a bad one ([`config`]), start logging ([`telemetry`]), wait for the database
-//! ([`database`]), work, and stop on a signal without losing anything ([`shutdown`]).
+//! Both read their configuration and refuse a bad one ([`config`]), start logging ([`telemetry`]),
+//! wait for the database ([`database`]), work, and stop on a signal without losing anything
+//! ([`shutdown`]).
 
 pub mod config;
 pub mod telemetry;

@@ -1,8 +1,9 @@
-//! What Prometheus reads: every metric of every process stands in [`ALL`], with its labels and what it says.
+//! The metrics for Prometheus: [`ALL`] lists every metric of every process with its labels and its
+//! meaning.
 //!
-//! Code records only through these constants, so that the page of the docs, the dashboard and the alert rules can be
-//! tested against them. Until [`install`] is called, recording costs one look at a flag. Labels have few values: a
-//! route is its template, and nothing that a stranger sends becomes a label.
+//! Code records only through these constants, so that the docs, the dashboard and the alert rules
+//! can be tested against them. Until [`install`] is called, recording only checks a flag. Labels
+//! have few values: a route is its template, and nothing that a client sends becomes a label.
 
 use anyhow::Context;
 use metrics::{Label, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
@@ -21,18 +22,18 @@ pub struct Metric {
     pub name: &'static str,
     /// How it moves.
     pub kind: Kind,
-    /// Its labels, each with its values; none where they are many.
+    /// Its labels with their values; no values where there are many.
     pub labels: &'static [(&'static str, &'static [&'static str])],
-    /// Who serves it.
+    /// Which process serves it.
     pub from: From,
-    /// What it says.
+    /// What it measures.
     pub about: &'static str,
 }
 
 /// How a metric moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Only upwards, from nought at the start of the process.
+    /// Only increases, from zero at the start of the process.
     Counter,
     /// Up and down.
     Gauge,
@@ -72,7 +73,7 @@ macro_rules! metrics {
                 about: $about,
             };
         )*
-        /// Every metric there is, in reading order.
+        /// All metrics, in reading order.
         pub const ALL: &[Metric] = &[$($constant),*];
     };
 }
@@ -81,57 +82,57 @@ metrics! {
     BUILD_INFO: Gauge "squall_build_info" {"service": [], "version": []} Both
         "Always 1; its labels say which process and which version.";
     HTTP_REQUESTS: Histogram "squall_http_request_seconds" {"method": [], "route": [], "status": []} Api
-        "Time of requests by route template, method and class of status (`2xx`); `none` is an address that is no route.";
+        "Duration of requests by route template, method and status class (`2xx`); `none` is an address without a route.";
     HTTP_IN_FLIGHT: Gauge "squall_http_requests_in_flight" {} Api
-        "Requests that are being answered.";
+        "Requests in progress.";
     HTTP_ERRORS: Counter "squall_http_errors_total" {"code": []} Api
-        "Answers from 400 up, by the code of the error contract.";
+        "Responses with status 400 or above, by error code.";
     EVENTS_ACCEPTED: Counter "squall_events_accepted_total" {"door": ["http", "poll"]} Both
-        "Events that are durable in the inbox, by the door they came through.";
+        "Events that are durable in the inbox, by the way they arrived.";
     EVENTS_REJECTED: Counter "squall_events_rejected_total" {"reason": ["not_json", "no_message"]} Api
-        "Pieces of accepted requests that are no events. Whole requests that were refused are in `squall_http_errors_total`.";
+        "Rejected pieces of accepted requests, by reason. Requests rejected as a whole are in `squall_http_errors_total`.";
     EVENTS_STORED: Counter "squall_events_stored_total" {} Worker
-        "Events that are stored and counted.";
+        "Events stored and counted.";
     EVENTS_SET_ASIDE: Counter "squall_events_set_aside_total" {} Worker
-        "Events that failed too often and wait in the inbox for a person.";
+        "Events that failed too often and were set aside in the inbox.";
     DIGEST_BATCHES: Counter "squall_digest_batches_total" {"outcome": ["stored", "failed"]} Worker
-        "Batches the digest took up; one that failed is tried again, alone and later.";
+        "Batches that the digest processed; a failed one is retried alone and later.";
     ISSUES_CREATED: Counter "squall_issues_created_total" {} Worker
-        "Issues that were not there before.";
+        "New issues.";
     STAGE_SECONDS: Histogram "squall_stage_seconds" {"stage": ["digest", "retain"], "outcome": ["did", "idle", "failed"]} Worker
-        "Time of turns by stage, and whether there was work.";
+        "Duration of turns by stage and outcome.";
     POLLS: Counter "squall_polls_total" {"kind": ["file"], "outcome": ["read", "idle", "failed"]} Worker
-        "Polls by kind of source and result.";
+        "Polls by kind of source and outcome.";
     POLL_BYTES: Counter "squall_poll_bytes_total" {"kind": ["file"]} Worker
         "Bytes that polls have read and saved.";
     SOURCES: Gauge "squall_sources" {"kind": ["file", "http"], "state": ["working", "failing", "disabled"]} Worker
         "Sources by kind and state.";
     INBOX_BATCHES: Gauge "squall_inbox_batches" {"state": ["waiting", "set_aside"]} Api
-        "Rows of the inbox.";
+        "Rows in the inbox.";
     INBOX_EVENTS: Gauge "squall_inbox_events" {"state": ["waiting", "set_aside"]} Api
         "Events in these rows.";
     INBOX_OLDEST: Gauge "squall_inbox_oldest_seconds" {} Api
-        "Age of the oldest row that waits: how far the worker is behind.";
+        "Age of the oldest waiting row: how far the worker is behind.";
     BACKUP_AGE: Gauge "squall_backup_newest_proven_age_seconds" {} Api
-        "Age of the newest backup that a drill has restored; infinite when there is none.";
+        "Age of the newest backup that a drill has restored; infinite without one.";
     PARTITIONS: Gauge "squall_partitions" {} Worker
-        "Days of events that are kept.";
+        "Days of events in the database.";
     PARTITIONS_AHEAD: Gauge "squall_partition_days_ahead" {} Worker
-        "Days from today that have their partition already; below 0 today's is missing.";
+        "Days after today that already have a partition; below 0 today's is missing.";
     PARTITIONS_DROPPED: Counter "squall_partitions_dropped_total" {} Worker
         "Days of events that were dropped because no project keeps them.";
     DATABASE_BYTES: Gauge "squall_database_bytes" {} Worker
         "Size of the database on its disk.";
     DATABASE_UP: Gauge "squall_database_up" {} Both
-        "Whether the database answers this process: 1 or 0.";
+        "1 when the database answers this process, else 0.";
     POOL_CONNECTIONS: Gauge "squall_database_pool_connections" {"state": ["used", "idle"]} Both
-        "Connections to the database this process has open.";
+        "Open connections to the database.";
     POOL_LIMIT: Gauge "squall_database_pool_limit" {} Both
-        "Connections it may open (SQUALL_POOL_SIZE).";
+        "Limit of connections to the database (SQUALL_POOL_SIZE).";
     POOL_WAIT: Gauge "squall_database_pool_wait_seconds" {} Both
-        "How long this scrape waited for a connection: what every request waits when the pool is used up.";
+        "How long this scrape waited for a connection, as every request does when all are in use.";
     TRACE_SPANS: Counter "squall_trace_spans_total" {"outcome": ["delivered", "dropped"]} Both
-        "Spans for the collector of OTEL_EXPORTER_OTLP_ENDPOINT, by what became of them.";
+        "Spans for the collector at OTEL_EXPORTER_OTLP_ENDPOINT, by outcome.";
     PROCESS_CPU: Counter "process_cpu_seconds_total" {} Both "CPU time, user and system.";
     PROCESS_MEMORY: Gauge "process_resident_memory_bytes" {} Both "Resident memory.";
     PROCESS_VIRTUAL: Gauge "process_virtual_memory_bytes" {} Both "Virtual memory.";
@@ -142,15 +143,15 @@ metrics! {
     PROCESS_THREADS: Gauge "process_threads" {} Both "Threads.";
 }
 
-/// From a cache hit to the longest request, one bucket each doubling or so.
+/// From a cache hit to the longest request, about one bucket per doubling.
 const SECONDS: [f64; 14] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
-/// Values of a histogram wait in memory until they are put into buckets: this often, scraped or not.
+/// How often histogram values move from memory into buckets, scraped or not.
 const UPKEEP: Duration = Duration::from_secs(5);
 
 impl Metric {
-    /// Adds to a counter. The values of its labels stand in the order of [`Metric::labels`].
+    /// Adds to a counter. The label values are in the order of [`Metric::labels`].
     pub fn add(&self, values: &[&'static str], number: u64) {
         counter!(self.name, self.labelled(values)).increment(number);
     }
@@ -171,7 +172,7 @@ impl Metric {
         histogram!(self.name, labels).record(time);
     }
 
-    /// The labels of these values.
+    /// Labels with these values.
     pub fn labelled(&self, values: &[&'static str]) -> Vec<Label> {
         debug_assert_eq!(values.len(), self.labels.len(), "{}", self.name);
         let labels = self.labels.iter().zip(values);
@@ -195,8 +196,8 @@ impl Metric {
         }
     }
 
-    /// Begins at nought where all values of the labels are known: a rate needs the step from 0 to 1.
-    fn begin(&self) {
+    /// Starts counters at zero where all label values are known: a rate needs the step from 0 to 1.
+    fn start_at_zero(&self) {
         let mut all: Vec<Vec<&'static str>> = vec![Vec::new()];
         for (_, values) in self.labels {
             let with = |one: &Vec<&'static str>| {
@@ -217,13 +218,13 @@ pub struct Exporter {
     process: metrics_process::Collector,
 }
 
-/// One for each process, also when a test makes several servers in one.
+/// One per process, even when a test starts several servers in it.
 static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
 
 /// Starts recording on the current runtime.
 ///
 /// # Errors
-/// When something else records already.
+/// When another recorder is installed.
 pub fn install(service: Service) -> anyhow::Result<Exporter> {
     let process = metrics_process::Collector::default();
     if let Some(handle) = HANDLE.get() {
@@ -234,16 +235,16 @@ pub fn install(service: Service) -> anyhow::Result<Exporter> {
     let handle =
         builder.context("preparing the metrics")?.install_recorder().context("starting the metrics")?;
     let handle = HANDLE.get_or_init(|| handle).clone();
-    let kept = handle.clone();
+    let upkeep = handle.clone();
     tokio::spawn(async move {
         loop {
             tokio::time::sleep(UPKEEP).await;
-            kept.run_upkeep();
+            upkeep.run_upkeep();
         }
     });
     for metric in ALL.iter().filter(|metric| metric.is_from(service)) {
         metric.describe();
-        metric.begin();
+        metric.start_at_zero();
     }
     let name = match service {
         Service::Api => "api",
@@ -260,12 +261,12 @@ impl Exporter {
     /// Everything in Prometheus' text format.
     pub fn render(&self) -> String {
         self.process.collect();
-        // The format of Prometheus writes infinity so; the exporter writes it as Rust does.
+        // Prometheus spells infinity differently from Rust.
         self.handle.render().replace(" inf\n", " +Inf\n")
     }
 }
 
-/// Looks at the pool and through it at the database; says whether that answers.
+/// Records the state of the pool and returns whether the database answers.
 pub async fn observe_database(pool: &PgPool) -> bool {
     let start = Instant::now();
     let acquired = pool.acquire().await;
@@ -282,8 +283,9 @@ pub async fn observe_database(pool: &PgPool) -> bool {
 
 /// All metrics as a Markdown table, for the docs.
 pub fn markdown() -> String {
-    let mut table =
-        String::from("| metric | kind | labels | from | what it says |\n| --- | --- | --- | --- | --- |\n");
+    let mut table = String::from(
+        "| metric | kind | labels | from | what it measures |\n| --- | --- | --- | --- | --- |\n",
+    );
     for Metric { name, kind, labels, from, about } in ALL {
         let label = |(name, values): &(&str, &[&str])| match values.is_empty() {
             true => format!("`{name}`"),
@@ -307,7 +309,7 @@ mod tests {
             assert_eq!(name.ends_with("_total"), metric.kind == Kind::Counter, "{name}");
             assert!(metric.kind != Kind::Histogram || name.ends_with("_seconds"), "{name}");
             assert!(metric.about.ends_with('.'), "{name}");
-            assert_eq!(ALL.iter().filter(|other| other.name == name).count(), 1, "{name} is there twice");
+            assert_eq!(ALL.iter().filter(|other| other.name == name).count(), 1, "{name} is defined twice");
         }
     }
 }

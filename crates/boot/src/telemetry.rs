@@ -1,9 +1,10 @@
 //! Logs, always, and traces, on request.
 //!
-//! Logs are one JSON object per line on standard output, or plain text, with the same field names in every process.
-//! Traces go to an OpenTelemetry collector when one is set ([`settings`]). Code describes its work with [`trace`]; ended
-//! spans go through a bounded queue to a task that sends them in batches ([`export`]), so that nothing waits for a
-//! collector. Without a collector there is no task, no queue and no span.
+//! Logs are one JSON object per line on standard output, or plain text, with the same field names
+//! in every process. Traces go to an OpenTelemetry collector when one is set ([`settings`]). Code
+//! describes its work with [`trace`]; ended spans go through a bounded queue to a task that sends
+//! them in batches ([`export`]), so that nothing waits for a collector. Without a collector there
+//! is no task, no queue and no span.
 
 mod lines;
 mod settings;
@@ -50,8 +51,8 @@ impl Logging {
     }
 }
 
-/// Starts logging and, when `traces` are set, tracing; then logs `warnings` about the configuration. The returned
-/// [`Export`] has to wrap the work of the process.
+/// Starts logging and, when `traces` are set, tracing; then logs `warnings` about the
+/// configuration. The returned [`Export`] has to wrap the work of the process.
 ///
 /// # Errors
 /// When the filter cannot be read, or logging was started before.

@@ -1,16 +1,17 @@
 //! Stack traces as programs print them, read into a type, a message and frames.
 //!
-//! A reader for each family of runtimes looks at lines only; the first that finds a frame wins. What
-//! no reader knows is no exception, and stays a message.
+//! A reader for each family of runtimes looks at lines only; the first that finds a frame wins.
+//! What no reader recognises stays a message.
 
 mod frames;
 
 use serde::{Deserialize, Serialize};
 
-/// Frames kept; a recursion of thousands says no more than its first hundred.
+/// Frames kept; a recursion of thousands adds nothing to its first hundred.
 const MAX_FRAMES: usize = 100;
 
-/// Frames that make a group: enough to tell two places apart, few enough to survive a change of a caller.
+/// Frames that define a group: enough to distinguish two places, few enough to survive a change of
+/// a caller.
 const GROUPED_FRAMES: usize = 8;
 
 /// What was thrown, and where.
@@ -62,7 +63,8 @@ impl Exception {
 }
 
 impl Exception {
-    /// `Type: message` for a person, without what differs from event to event; or whichever there is.
+    /// `Type: message` for a person, without what differs from event to event; or whichever there
+    /// is.
     #[must_use]
     pub fn title(&self) -> String {
         let message = crate::mask::masked(&self.message);
@@ -74,8 +76,9 @@ impl Exception {
     }
 }
 
-/// What is the same for all events of an exception's group: its type and the innermost frames of the
-/// application, without lines, which move with every edit. Without frames the masked message decides.
+/// What is the same for all events of an exception's group: its type and the innermost frames of
+/// the application, without lines, which move with every edit. Without frames the masked message
+/// decides.
 pub(crate) fn template(exception: &Exception) -> String {
     let in_app: Vec<&Frame> = exception.frames.iter().filter(|frame| frame.in_app).collect();
     let chosen = if in_app.is_empty() { exception.frames.iter().collect() } else { in_app };

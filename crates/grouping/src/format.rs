@@ -1,7 +1,7 @@
 //! One raw log line, taken apart.
 //!
-//! Formats that say what they are come first: JSON, logfmt, access logs, the envelope of a container
-//! runtime. Everything else is text with a header, [`header`], or without.
+//! Formats that say what they are come first: JSON, logfmt, access logs, the envelope of a
+//! container runtime. Everything else is text with a header, [`header`], or without.
 
 mod access;
 mod header;
@@ -30,8 +30,8 @@ pub struct ParsedLine<'a> {
     pub format: &'static str,
 }
 
-/// Takes a line apart. What the line's time leaves out, such as the year, comes from the reference, the
-/// time of receipt. Lines below the first, such as a stack trace, stay in the message.
+/// Takes a line apart. What the line's time leaves out, such as the year, comes from the reference,
+/// the time of receipt. Lines below the first, such as a stack trace, stay in the message.
 #[must_use]
 pub fn parse_line(line: &str, reference: Timestamp) -> ParsedLine<'_> {
     if let Some((time, inner)) = container(line, reference) {

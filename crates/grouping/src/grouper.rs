@@ -7,15 +7,16 @@ use crate::{
 };
 use std::{collections::HashSet, fmt};
 
-/// The version of the method. It is part of every fingerprint: a change that moves events between groups
-/// raises it.
+/// The version of the method. It is part of every fingerprint: a change that moves events between
+/// groups raises it.
 pub const VERSION: u16 = 1;
 
-/// Templates of a project beyond which messages without one share a single group: a sender that puts
-/// random text into its messages costs bounded memory.
+/// Templates of a project beyond which messages without one share a single group: a sender that
+/// puts random text into its messages costs bounded memory.
 pub const MAX_TEMPLATES: usize = 20_000;
 
-/// The stable name of a group: one byte for its kind, the rest a hash of what it was when it was first seen.
+/// The stable name of a group: one byte for its kind, the rest a hash of what it was when it was
+/// first seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Fingerprint(pub [u8; 16]);
 
@@ -37,7 +38,8 @@ impl fmt::Display for Fingerprint {
     }
 }
 
-/// FNV-1a of 128 bits (Fowler, Noll, Vo): stable for ever, and nobody gains by a collision with himself.
+/// FNV-1a of 128 bits (Fowler, Noll, Vo): stable for ever; a sender that provokes a collision only
+/// merges its own groups.
 fn fnv_128(parts: &[&[u8]]) -> u128 {
     const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013B;
     let bytes = parts.iter().flat_map(|part| part.iter());
@@ -55,7 +57,7 @@ pub struct Subject<'a> {
     pub exception: Option<&'a Exception>,
 }
 
-/// A template as the caller wrote it down.
+/// A template as the caller stored it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredTemplate {
     /// The group's name.
@@ -69,11 +71,11 @@ pub struct StoredTemplate {
 pub struct Assignment {
     /// The group's name.
     pub fingerprint: Fingerprint,
-    /// What the caller has to write down.
+    /// What the caller has to store.
     pub change: Change,
 }
 
-/// What an event changed in what is known.
+/// What an event changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// Nothing.
@@ -92,19 +94,19 @@ pub enum Change {
 
 /// Everything known of the groups of one project.
 ///
-/// It depends on nothing but the templates in order of creation: [`Grouper::restore`] of what the changes
-/// said behaves as the grouper that said it.
+/// It depends only on the templates in order of creation: [`Grouper::restore`] with the recorded
+/// changes behaves like the grouper that returned them.
 #[derive(Default)]
 pub struct Grouper {
     tree: Tree,
     /// The names of the templates of the tree, by their index.
     names: Vec<Fingerprint>,
-    /// Groups that are no templates.
+    /// Groups that are not templates.
     others: HashSet<Fingerprint>,
 }
 
 impl Grouper {
-    /// A grouper that knows nothing.
+    /// A grouper without groups.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -137,7 +139,7 @@ impl Grouper {
         self.len() == 0
     }
 
-    /// Gives an event its group.
+    /// Assigns an event to a group.
     pub fn assign(&mut self, subject: &Subject<'_>) -> Assignment {
         if let Some(exception) = subject.exception.filter(|exception| !exception.kind.is_empty()) {
             let template = exception::template(exception);

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The severity of an event, in order. Its name is the same in the API, and its number in the database.
+/// The severity of an event, in order. Its name is the same in the API, and its number in the
+/// database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]

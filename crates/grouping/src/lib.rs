@@ -1,11 +1,11 @@
 //! From a log line to a stable group.
 //!
-//! The flow: [`multiline`] joins a stack trace to the line it belongs to; [`format`] takes a line's header
-//! apart; [`level`] and [`exception`] read what it says; [`grouper`] gives the message a group, by masking
-//! what varies and meeting the template tree.
+//! The flow: [`multiline`] joins a stack trace to the line it belongs to; [`format`] takes a line's
+//! header apart; [`level`] and [`exception`] read the rest; [`grouper`] assigns the message to a
+//! group, by masking what varies and matching the template tree.
 //!
-//! Everything here is pure: no clock, no database, no randomness. A message is never an error, and costs
-//! bounded time and memory whatever it holds.
+//! Everything here is pure: no clock, no database, no randomness. A message is never an error, and
+//! costs bounded time and memory whatever it holds.
 
 pub mod multiline;
 pub mod format;

@@ -1,12 +1,12 @@
 //! From a message to tokens: words that stay, and wildcards for what varies.
 //!
-//! One pass, without regular expressions. A message is split at white space and at delimiters; a piece that
-//! looks like a value (a number, an identifier with digits, an address, a path, a quotation, what stands
-//! behind `=`) becomes a wildcard. Then what only differs in length is made equal: runs of wildcards become
-//! one, and brackets that hold nothing else vanish.
+//! One pass, without regular expressions. A message is split at white space and at delimiters; a
+//! piece that looks like a value (a number, an identifier with digits, an address, a path, a
+//! quotation, what stands behind `=`) becomes a wildcard. Then what only differs in length is made
+//! equal: runs of wildcards become one, and brackets that hold nothing else vanish.
 //!
-//! Only the first line is looked at, and of that the first [`MAX_BYTES`] and [`MAX_TOKENS`]: a message of
-//! any size costs bounded time.
+//! Only the first line is looked at, and of that the first [`MAX_BYTES`] and [`MAX_TOKENS`]: a
+//! message of any size costs bounded time.
 
 use std::borrow::Cow;
 
@@ -161,7 +161,8 @@ fn value(text: &str, glued: bool, keyed: bool) -> Option<usize> {
             // A quotation ends before a word begins, else the mark is an apostrophe.
             let end = 1 + bytes[1..].iter().position(|&byte| byte == quote)?;
             let closes = bytes.get(end + 1).is_none_or(|next| !next.is_ascii_alphanumeric());
-            // Several words are a sentence or a request, whose words say something, unless they are given as a value.
+            // Several words are a sentence or a request, whose words say something, unless they are
+            // given as a value.
             let one = keyed || !bytes[1..end].contains(&b' ');
             (end > 1 && closes && one).then_some(end + 1)
         }

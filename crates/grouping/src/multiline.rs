@@ -1,9 +1,10 @@
 //! Stack traces, joined to the line they belong to.
 //!
-//! Lines come one by one; a record is handed on when the line after it begins another. The reading is
-//! conservative: a line with a header of its own (a time, a level, a JSON object) always begins a record,
-//! and a line without one only continues a record if it looks like a part of a stack trace, or is indented
-//! below a line with a header. An empty line that is not inside a trace ends a record and is dropped.
+//! Lines arrive one by one; a record is returned when the next line begins another. The rules are
+//! conservative: a line with a header of its own (a time, a level, a JSON object) always begins a
+//! record, and a line without one only continues a record if it looks like a part of a stack trace,
+//! or is indented below a line with a header. An empty line that is not inside a trace ends a
+//! record and is dropped.
 
 use crate::{format, level::Level};
 
@@ -47,7 +48,7 @@ enum Block {
 }
 
 impl Assembler {
-    /// An assembler that holds nothing.
+    /// An empty assembler.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -174,7 +175,8 @@ fn is_glog(text: &str) -> bool {
         && bytes[5] == b' '
 }
 
-/// `at com.app.Main.run(Main.java:3)`, `at run (/app/main.js:3:1)`, `at App.Main.Run() in Main.cs:line 3`.
+/// `at com.app.Main.run(Main.java:3)`, `at run (/app/main.js:3:1)`, `at App.Main.Run() in
+/// Main.cs:line 3`.
 fn is_call(trimmed: &str) -> bool {
     trimmed.strip_prefix("at ").is_some_and(|call| call.contains(['(', ':', '.', '<']))
 }

@@ -1,11 +1,12 @@
 //! The template tree: which known template a message belongs to, learned online.
 //!
-//! The reference is Drain (He et al., "Drain: An Online Log Parsing Approach with Fixed Depth Tree", ICWS
-//! 2017): leaves by number of tokens and leading token, similarity within a leaf, wildcards where members
-//! differ. Two things differ. Most of what varies is masked before the tree ([`crate::mask`]), so that the
-//! tree may be strict: two words only merge where a value is plausible, behind a word such as `for` or when
-//! both look like names. And the outcome depends on nothing but the ordered templates, so that a tree
-//! rebuilt from the database behaves as the one that wrote it.
+//! The reference is Drain (He et al., "Drain: An Online Log Parsing Approach with Fixed Depth
+//! Tree", ICWS 2017): leaves by number of tokens and leading token, similarity within a leaf,
+//! wildcards where members differ. Two things differ. Most of what varies is masked before the tree
+//! ([`crate::mask`]), so that the tree may be strict: two words only merge where a value is
+//! plausible, behind a word such as `for` or when both look like names. And the outcome depends on
+//! nothing but the ordered templates, so that a tree rebuilt from the database behaves as the one
+//! that wrote it.
 
 use crate::mask::{self, Owned, Token, WILDCARD};
 use rustc_hash::{FxHashMap, FxHasher};
@@ -40,8 +41,8 @@ pub(crate) struct Tree {
     templates: Vec<Box<[Owned]>>,
     leaves: FxHashMap<u64, Leaf>,
     memory: FxHashMap<u64, (u32, u32)>,
-    /// Templates behind the first [`compared`] of their leaf: they are met by the same tokens only, and
-    /// never become more general.
+    /// Templates behind the first [`compared`] of their leaf: they are met by the same tokens only,
+    /// and never become more general.
     exact: FxHashMap<u64, usize>,
 }
 
@@ -187,7 +188,8 @@ fn may_differ(before: Option<&Owned>, text: &str, token: &Token<'_>) -> bool {
     if !is_word(token.text) {
         return false;
     }
-    // States and verbs of protocols are written in capitals; `from NEW to DONE` is not `from NEW to KILLED`.
+    // States and verbs of protocols are written in capitals; `from NEW to DONE` is not `from NEW to
+    // KILLED`.
     if is_constant(text) || is_constant(token.text) {
         return false;
     }
@@ -242,7 +244,7 @@ fn looks_like_name(text: &str) -> bool {
         || (inner.iter().any(u8::is_ascii_uppercase) && text.bytes().any(|byte| byte.is_ascii_lowercase()))
 }
 
-/// Leaves are told apart by the number of tokens and by the first token.
+/// Leaves are distinguished by the number of tokens and by the first token.
 fn leaf_key(tokens: &[Token<'_>]) -> u64 {
     let mut hasher = FxHasher::default();
     tokens.len().hash(&mut hasher);

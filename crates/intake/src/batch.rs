@@ -1,8 +1,8 @@
 //! A body cut into events: valid pieces are kept, the others are rejected by number and reason.
 //!
-//! The flow: cut the body into pieces (lines of NDJSON, items of an array, lines of text), read each
-//! piece ([`incoming`]), write what was read in the format of the inbox. A bad piece never affects its
-//! neighbours.
+//! The flow: cut the body into pieces (lines of NDJSON, items of an array, lines of text), read
+//! each piece ([`incoming`]), write what was read in the format of the inbox. A bad piece never
+//! affects its neighbours.
 
 mod incoming;
 
@@ -14,7 +14,8 @@ use serde_json::value::RawValue;
 use squall_grouping::multiline::Assembler;
 use std::borrow::Cow;
 
-/// A longer message is cut, and an attribute says by how much. As large as the largest line a source reads.
+/// A longer message is cut, and an attribute says by how much. As large as the largest line a
+/// source reads.
 pub const MAX_MESSAGE_BYTES: usize = 1 << 20;
 
 /// How the pieces of a body are separated.
@@ -96,7 +97,8 @@ impl Batch {
         }
     }
 
-    /// Lines as a program wrote them: those of a stack trace are one event with the line they belong to.
+    /// Lines as a program wrote them: those of a stack trace are one event with the line they
+    /// belong to.
     fn take_records(&mut self, body: &[u8]) {
         let mut assembler = Assembler::new();
         for line in body.split(|&byte| byte == b'\n') {

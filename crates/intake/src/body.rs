@@ -1,11 +1,11 @@
-//! The bytes of a request: unpacked, and never more of them than allowed.
+//! Decompressing the body of a request, up to a limit.
 
 use std::io::Read;
 
-/// How a body is packed, from its `Content-Encoding`.
+/// The compression of a body, from its `Content-Encoding`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
-    /// As it is.
+    /// None.
     Identity,
     /// RFC 1952.
     Gzip,
@@ -13,25 +13,25 @@ pub enum Encoding {
     Zstd,
 }
 
-/// Why a body could not be unpacked; always the sender's to mend.
+/// Why a body could not be decompressed. Only the sender can fix it.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum BodyError {
-    /// A packing this door does not know.
+    /// An unknown encoding.
     #[error("The content encoding {0:?} is not supported. Send gzip, zstd or no encoding.")]
     UnknownEncoding(String),
-    /// The bytes are not what the header says.
-    #[error("The body is not valid {0}. Check that Content-Encoding says how the body is really packed.")]
+    /// The bytes do not match the header.
+    #[error("The body is not valid {0}. Check that Content-Encoding matches the compression of the body.")]
     Broken(&'static str),
-    /// It would unpack to more than is allowed, as a decompression bomb does.
+    /// It would decompress to more than is allowed, as a decompression bomb does.
     #[error("The body unpacks to more than {0} bytes. Send smaller batches.")]
     TooLarge(usize),
 }
 
 impl Encoding {
-    /// Reads a `Content-Encoding` header; `None` means that there was none.
+    /// Reads a `Content-Encoding` header, if there is one.
     ///
     /// # Errors
-    /// [`BodyError::UnknownEncoding`] with what was asked for.
+    /// [`BodyError::UnknownEncoding`] with the unknown name.
     pub fn parse(header: Option<&str>) -> Result<Self, BodyError> {
         match header.map(|text| text.trim().to_ascii_lowercase()).as_deref() {
             None | Some("" | "identity") => Ok(Self::Identity),
@@ -42,8 +42,8 @@ impl Encoding {
     }
 }
 
-/// Unpacks `packed`, stopping as soon as the result would be larger than `limit` bytes: the memory used
-/// is bounded by the limit, whatever the body claims.
+/// Decompresses `packed`, and stops when the result would be larger than `limit` bytes: memory use
+/// is bounded by the limit for any body.
 ///
 /// # Errors
 /// [`BodyError::Broken`] or [`BodyError::TooLarge`].
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_or_unknown_packing_says_so() {
+    fn a_broken_or_unknown_compression_is_an_error() {
         assert_eq!(unpack(b"not packed", Encoding::Gzip, 99), Err(BodyError::Broken("gzip")));
         assert_eq!(unpack(b"not packed", Encoding::Zstd, 99), Err(BodyError::Broken("zstd")));
         let cut = gzip(&[7; 5000]);

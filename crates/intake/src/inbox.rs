@@ -1,12 +1,14 @@
 //! The inbox: an event that its sender got an acknowledgement for is here.
 //!
-//! Concurrent requests share one insert and one commit. Callers put their batch into a queue and wait;
-//! a few writers take everything in the queue, join small batches of the same origin into one
-//! compressed row, insert all rows in one statement and answer all callers when it has committed. Under
-//! a light load a batch never waits for others; under a heavy one many share the cost of a commit.
+//! Concurrent requests share one insert and one commit. Callers put their batch into a queue and
+//! wait; a few writers take everything in the queue, join small batches of the same origin into one
+//! compressed row, insert all rows in one statement and answer all callers when it has committed.
+//! Under a light load a batch never waits for others; under a heavy one many share the cost of a
+//! commit.
 //!
-//! Invariant: a caller gets `Ok` only after the commit. When a caller stops waiting, its batch may still
-//! be written, and the sender then repeats a batch that was stored. That is the only way to duplicate one.
+//! Invariant: a caller gets `Ok` only after the commit. When a caller stops waiting, its batch may
+//! still be written, and the sender then repeats a batch that was stored. That is the only way to
+//! duplicate one.
 
 mod notifier;
 
@@ -22,7 +24,8 @@ use tokio::sync::{mpsc, oneshot};
 /// Body of an inbox row: zstd of one JSON [`crate::RawEvent`] per line.
 pub const CODEC_ZSTD_NDJSON: i16 = 1;
 
-/// Level 1 compresses logs about eightfold at half a microsecond per line; level 3 gains a tenth for twice that.
+/// Level 1 compresses logs about eightfold at half a microsecond per line; level 3 gains a tenth
+/// for twice that.
 const ZSTD_LEVEL: i32 = 1;
 
 /// Batches that may wait in the queue; beyond these a sender is asked to retry.
@@ -86,8 +89,8 @@ impl Inbox {
         Self { queue }
     }
 
-    /// Puts a batch into the inbox and returns when it is durable. A batch without events stores only
-    /// its rejections.
+    /// Puts a batch into the inbox and returns when it is durable. A batch without events stores
+    /// only its rejections.
     ///
     /// # Errors
     /// [`InboxError`]; the batch was not stored.
@@ -98,8 +101,8 @@ impl Inbox {
     }
 }
 
-/// Inserts a batch in a transaction of the caller, who commits it and wakes the digest: a poll saves its events
-/// together with its cursor.
+/// Inserts a batch in a transaction of the caller, who commits it and wakes the digest: a poll
+/// saves its events together with its cursor.
 ///
 /// # Errors
 /// What the database answers.
@@ -179,7 +182,8 @@ fn join(gathered: Vec<Submission>) -> (Vec<Answer>, Result<Vec<Row>, sqlx::Error
     let mut answers = Vec::with_capacity(gathered.len());
     let mut rejected = RejectedByReason::default();
     let mut by_origin: HashMap<Origin, (usize, Vec<u8>)> = HashMap::new();
-    // A caller that stopped waiting was asked to retry: what is not stored yet must not be stored twice.
+    // A caller that stopped waiting was asked to retry: what is not stored yet must not be stored
+    // twice.
     for Submission { origin, batch, answer } in gathered.into_iter().filter(|it| !it.answer.is_closed()) {
         rejected.add(origin, &batch);
         answers.push((origin, answer));
@@ -221,8 +225,8 @@ impl Row {
     }
 }
 
-/// What was rejected in one transaction, in the order in which its rows are locked: two writers then never wait for
-/// each other in a circle.
+/// What was rejected in one transaction, in the order in which its rows are locked: two writers
+/// then never wait for each other in a circle.
 #[derive(Default)]
 struct RejectedByReason(BTreeMap<(Origin, RejectionReason), Rejected>);
 

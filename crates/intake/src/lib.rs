@@ -1,12 +1,12 @@
-//! What every front door does with an event before anyone is told that it was accepted.
+//! From the bytes of a sender to acknowledged events, for every way in.
 //!
-//! A door takes bytes from a sender and unpacks them ([`body`]), cuts them into events and rejects what
-//! is none, with the number of the line and the reason ([`batch`]), and hands the events to the
-//! [`inbox`], which answers when they are durable. A door understands as little as it can: levels,
-//! formats and stack traces are read later, by the worker, so that accepting stays fast.
+//! Intake decompresses a body ([`body`]), cuts it into events ([`batch`]), rejects invalid pieces
+//! by line number and reason ([`rejection`]), and puts the events into the [`inbox`], which answers
+//! when they are durable. It interprets as little as possible: the worker reads levels, formats and
+//! stack traces later, so that accepting stays fast.
 //!
-//! Invariants: what an [`inbox::Inbox`] acknowledged is committed; every event of a batch is either in
-//! the inbox or among its rejections; whatever is stored can be stored by PostgreSQL (no NUL, no lone
+//! Invariants: what an [`inbox::Inbox`] acknowledged is committed; every piece of a batch is either
+//! in the inbox or among its rejections; PostgreSQL can store every event (no NUL, no lone
 //! surrogate, bounded depth and size).
 
 pub mod body;

@@ -1,4 +1,4 @@
-//! One event as it lies in the inbox: checked and bounded, not yet understood.
+//! One event in the inbox: valid and bounded, not yet decoded.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -16,8 +16,8 @@ impl Text<'_> {
     }
 }
 
-/// One event of a batch. Its JSON is what codec 1 of the inbox holds, one object a line; a field that a
-/// later version adds must be optional, since rows outlive a deploy.
+/// One event of a batch. Its JSON is what codec 1 of the inbox holds, one object a line; a field
+/// that a later version adds must be optional, since rows outlive a deploy.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RawEvent<'a> {
     /// The message, or the whole line as it was written when `raw` is set. Never empty without an

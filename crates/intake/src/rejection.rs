@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Why a piece of a body was rejected. Its name is the same in the table `rejections`, the metric
-/// `squall_events_rejected_total`, the API and the dashboard, so a reason is renamed in none of them.
+/// `squall_events_rejected_total`, the API and the dashboard, so a reason is renamed in none of
+/// them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -46,7 +47,8 @@ impl fmt::Display for Rejection {
     }
 }
 
-/// The rejections of a batch: the first pieces one by one, and for each reason a count and an example.
+/// The rejections of a batch: the first pieces one by one, and for each reason a count and an
+/// example.
 #[derive(Debug, Default)]
 pub struct Rejections {
     first: Vec<Rejection>,

@@ -1,7 +1,7 @@
 //! What PostgreSQL can store: text without NUL, and JSON that `jsonb` takes.
 //!
-//! A sender's odd value must not make the transaction of everybody else's events fail, so it is made
-//! storable at the door.
+//! One odd value must not fail a transaction with the events of other senders, so intake makes
+//! every value storable.
 
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -9,8 +9,8 @@ use std::borrow::Cow;
 /// Deeper JSON is kept as text: PostgreSQL parses `jsonb` recursively and has a bounded stack.
 const MAX_DEPTH: usize = 64;
 
-/// A number whose exponent has more digits is kept as text: `numeric` ends at 131,072 digits before the point and
-/// 16,383 after it.
+/// A number whose exponent has more digits is kept as text: `numeric` ends at 131,072 digits before
+/// the point and 16,383 after it.
 const MAX_EXPONENT_DIGITS: usize = 3;
 
 /// A number written with more digits is kept as text for the same reason.
@@ -24,10 +24,10 @@ pub fn text(text: Cow<'_, str>) -> Cow<'_, str> {
     Cow::Owned(text.replace('\0', "\u{fffd}"))
 }
 
-/// `json` as `jsonb` can hold it. Nearly all JSON comes back as it is, after one look at each byte.
+/// `json` in a form that `jsonb` accepts. Nearly all JSON is returned unchanged after one pass.
 ///
 /// # Errors
-/// Only when the JSON that was made storable cannot be written, which no input is known to cause.
+/// When the result cannot be written as JSON, which no known input causes.
 pub fn json(json: &RawValue) -> Result<Cow<'_, RawValue>, serde_json::Error> {
     match hazard(json.get()) {
         None => Ok(Cow::Borrowed(json)),
@@ -68,7 +68,8 @@ fn hazard(json: &str) -> Option<Hazard> {
                 }
             }
             b'}' | b']' => depth = depth.saturating_sub(1),
-            // Outside a string an `e` after a digit is an exponent; `true` and `false` end in one too.
+            // Outside a string an `e` after a digit is an exponent; `true` and `false` end in one
+            // too.
             b'e' | b'E' if at > 0 && (bytes[at - 1].is_ascii_digit() || bytes[at - 1] == b'.') => {
                 let digits = bytes[at + 1..]
                     .iter()
@@ -92,7 +93,8 @@ fn hazard(json: &str) -> Option<Hazard> {
     escape.then_some(Hazard::Escape)
 }
 
-/// Where the string that starts at `at` ends (the place of its closing quote), and whether it holds `\u`.
+/// Where the string that starts at `at` ends (the place of its closing quote), and whether it holds
+/// `\u`.
 fn string_end(bytes: &[u8], mut at: usize) -> (usize, bool) {
     let mut has_unicode_escape = false;
     while let Some(next) = memchr::memchr2(b'"', b'\\', &bytes[at..]) {
@@ -109,7 +111,8 @@ fn string_end(bytes: &[u8], mut at: usize) -> (usize, bool) {
     (bytes.len(), has_unicode_escape)
 }
 
-/// Replaces `\u0000` and every surrogate escape without its other half by the replacement character.
+/// Replaces `\u0000` and every surrogate escape without its other half by the replacement
+/// character.
 fn replace_escapes(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     let mut rest = json;

@@ -1,8 +1,9 @@
 //! Publishing updates: at once after a pause, and then at most ten times a second.
 //!
-//! After the commit, and not in it. A NOTIFY inside the digest's transaction would hold PostgreSQL's one lock of all
-//! notifying transactions while thousands of events are flushed to disk, and every other commit would queue behind it.
-//! Here the transaction contains only the notification and is not flushed. A crash in between loses a hint.
+//! After the commit, and not in it. A NOTIFY inside the digest's transaction would hold
+//! PostgreSQL's one lock of all notifying transactions while thousands of events are flushed to
+//! disk, and every other commit would queue behind it. Here the transaction contains only the
+//! notification and is not flushed. A crash in between loses a hint.
 
 use crate::{Redis, Update};
 use anyhow::Result;
@@ -16,7 +17,8 @@ use tokio::sync::mpsc;
 /// The channel of PostgreSQL.
 pub(crate) const CHANNEL: &str = "live";
 
-/// The shortest time between two updates: too short to notice, while the digest may take hundreds of turns a second.
+/// The shortest time between two updates: too short to notice, while the digest may take hundreds
+/// of turns a second.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Collects updates and never makes the caller wait. Cheap to clone.
@@ -27,8 +29,9 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// Starts publishing on the current runtime: always through PostgreSQL, and also through Redis if there is one, so
-    /// that an api that cannot reach Redis misses nothing. The task ends with the last handle.
+    /// Starts publishing on the current runtime: always through PostgreSQL, and also through Redis
+    /// if there is one, so that an api that cannot reach Redis misses nothing. The task ends with
+    /// the last handle.
     pub fn start(pool: PgPool, redis: Option<Redis>) -> Self {
         let pending = Arc::default();
         let (request, requests) = mpsc::channel(1);
@@ -75,7 +78,8 @@ async fn run(
     }
 }
 
-/// One statement, one transaction, and no wait for the disk: a notification need not survive a crash.
+/// One statement, one transaction, and no wait for the disk: a notification need not survive a
+/// crash.
 async fn notify(pool: &PgPool, payloads: &[String]) -> Result<()> {
     sqlx::query!(
         "with unflushed as materialized (select set_config('synchronous_commit', 'off', true))

@@ -1,8 +1,9 @@
 //! The connection to Redis, which may fail at any time without harm.
 //!
-//! One task keeps a connection and checks it every second with a write. While the check succeeds, commands are sent;
-//! otherwise [`Redis::run`] returns at once, and callers work without Redis: no request waits for a Redis that is down,
-//! and no process has to be restarted when it is back. Each change of state is logged once.
+//! One task keeps a connection and checks it every second with a write. While the check succeeds,
+//! commands are sent; otherwise [`Redis::run`] returns at once, and callers work without Redis: no
+//! request waits for a Redis that is down, and no process has to be restarted when it is back. Each
+//! change of state is logged once.
 
 use futures_util::{Stream, StreamExt};
 use redis::{
@@ -21,7 +22,8 @@ use tokio::{sync::watch, time::timeout};
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long a command may take before Redis counts as down. Only the requests of that moment wait for it.
+/// How long a command may take before Redis counts as down. Only the requests of that moment wait
+/// for it.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How often the connection is checked, and how long to wait after a failure.
@@ -82,8 +84,8 @@ pub struct Redis {
     link: Arc<watch::Sender<Link>>,
 }
 
-/// The state that the task and the callers share. Connections are numbered, so that a late failure of an old one does not
-/// take down its successor.
+/// The state that the task and the callers share. Connections are numbered, so that a late failure
+/// of an old one does not take down its successor.
 #[derive(Debug, Clone)]
 struct Link {
     number: u64,
@@ -108,7 +110,8 @@ impl fmt::Debug for LinkState {
 }
 
 impl Redis {
-    /// Starts connecting on the current runtime; Redis may start later. The task ends with the last handle.
+    /// Starts connecting on the current runtime; Redis may start later. The task ends with the last
+    /// handle.
     pub fn start(address: Address) -> Self {
         let (link, _) = watch::channel(Link { number: 0, state: LinkState::Starting });
         let redis = Self { client: address.0, link: Arc::new(link) };
@@ -173,7 +176,8 @@ impl Redis {
         Ok(messages.map(|message| String::from_utf8_lossy(message.get_payload_bytes()).into_owned()))
     }
 
-    /// Keys belong to a numbered database, channels to the whole server: the name contains the number.
+    /// Keys belong to a numbered database, channels to the whole server: the name contains the
+    /// number.
     fn channel(&self) -> String {
         format!("squall:{}:live", self.client.get_connection_info().redis_settings().db())
     }
@@ -238,7 +242,8 @@ async fn watch_connection(
                 sender.send_if_modified(|link| take_down(link, number, &error));
             }
         }
-        // Without a pause, a Redis that accepts connections and refuses commands would cause a busy loop.
+        // Without a pause, a Redis that accepts connections and refuses commands would cause a busy
+        // loop.
         tokio::time::sleep(CHECK_PAUSE).await;
         return true;
     }

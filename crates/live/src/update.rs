@@ -1,8 +1,9 @@
 //! What changed, and how it is written in few bytes.
 //!
-//! A payload is a list of words: `n17` issue 17 is new, `c17` it changed, `m3:29919360:4:250` 250 events of level 4 were
-//! counted for that minute (since 1970) of project 3, `+` more changed than the payload lists. An unknown word means `+`
-//! as well: it comes from a newer version, and the subscriber should read the database.
+//! A payload is a list of words: `n17` issue 17 is new, `c17` it changed, `m3:29919360:4:250` 250
+//! events of level 4 were counted for that minute (since 1970) of project 3, `+` more changed than
+//! the payload lists. An unknown word means `+` as well: it comes from a newer version, and the
+//! subscriber should read the database.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,7 +19,8 @@ pub const PAYLOADS: usize = 3;
 /// Issues collected until they are sent. Three payloads hold about as many.
 const ISSUES: usize = 2_000;
 
-/// Counts collected until they are sent. An import of old events has thousands of minutes, which no dashboard shows.
+/// Counts collected until they are sent. An import of old events has thousands of minutes, which no
+/// dashboard shows.
 const COUNTS: usize = 400;
 
 /// What a count is of.
@@ -91,7 +93,8 @@ impl Update {
         self.more |= other.more;
     }
 
-    /// Writes the update as at most [`PAYLOADS`] payloads of at most [`PAYLOAD_BYTES`]; the most important first.
+    /// Writes the update as at most [`PAYLOADS`] payloads of at most [`PAYLOAD_BYTES`]; the most
+    /// important first.
     pub fn payloads(&self) -> Vec<String> {
         let new = self.new.iter().map(|issue| format!("n{issue}"));
         let counts = self.counts.iter().map(|(Minute { project_id, minute, level }, events)| {

@@ -1,7 +1,7 @@
 import { queryOptions } from '@tanstack/react-query'
 import { api, data } from './client'
 
-/** Drills happen a few times a day: once a minute is often enough. */
+/** Drills run a few times a day: once a minute is enough. */
 const BACKUPS_POLL_MS = 60_000
 
 export const backupsQuery = queryOptions({

@@ -3,12 +3,12 @@ import { api, data } from './client'
 import type { IssueQuery, IssueStatus } from './model'
 import { pollListUnlessLive, pollUnlessLive } from './polling'
 
-/** What a list of issues is narrowed to; `sinceHours` is counted back from now at each request. */
+/** The filter of a list; `sinceHours` counts back from the time of each request. */
 export type IssueFilter = Pick<IssueQuery, 'project' | 'level' | 'status' | 'source' | 'q' | 'sort'> & {
   sinceHours?: number
 }
 
-/** Beyond so many loaded pages a list is asked for again only when the person comes back to it. */
+/** A list with more loaded pages is not polled, only reloaded when the user returns to it. */
 const POLLED_PAGES = 3
 
 export const issuesQuery = (filter: IssueFilter) =>
@@ -30,7 +30,7 @@ export const issuesQuery = (filter: IssueFilter) =>
     refetchInterval: (query) => (query.state.data?.pages.length ?? 0) <= POLLED_PAGES && pollListUnlessLive(),
   })
 
-/** The newest issue of a project, for "waiting for your first event". */
+/** The newest issue of a project, for the page that waits for the first event. */
 export const newestIssueQuery = (project: string | undefined, every: number) =>
   queryOptions({
     queryKey: ['issues', 'newest', project ?? null],

@@ -1,5 +1,5 @@
-// The nouns of the glossary as the API spells them, taken from what its paths answer: the names of
-// schemas may change in the description without touching the app.
+// The types of the API, taken from the responses of its paths, so that the app does not depend on the names of
+// schemas.
 import type { Answer, Query } from './client'
 import type { paths } from './schema'
 
@@ -30,7 +30,7 @@ export type LiveIssue = Extract<StreamEvent, { title: string }>
 export type LiveCounts = Extract<StreamEvent, { minutes: unknown }>
 export type Readiness = Answer<'/readyz', 'get'>
 
-/** From worst to mildest, the order in which people read them. */
+/** Most severe first. */
 export const LEVELS = [
   'fatal',
   'error',
@@ -42,7 +42,7 @@ export const LEVELS = [
 export const STATUSES = ['open', 'resolved', 'ignored'] as const satisfies readonly IssueStatus[]
 export const ROLES = ['viewer', 'member', 'admin'] as const satisfies readonly Role[]
 
-/** Whether a role may do what asks for another one. */
+/** Whether a user has at least this role. */
 export function atLeast(user: Pick<User, 'role'> | null | undefined, role: Role): boolean {
   return user != null && ROLES.indexOf(user.role) >= ROLES.indexOf(role)
 }

@@ -1,16 +1,16 @@
 import { isLive } from './live/state'
 
-/** How often a page asks again while its tab is visible; in a hidden tab it rests. */
+/** How often a visible page polls. */
 export const POLL_MS = 5_000
 
-/** How often what the stream tells is asked for all the same, in case something is never told. */
-const NET_MS = 30_000
+/** How often a page polls although it is live, in case a message is lost. */
+const LIVE_POLL_MS = 30_000
 
-/** The pause for what the stream tells. */
-export const pollUnlessLive = () => (isLive() ? NET_MS : POLL_MS)
+/** For data that the stream keeps up to date. */
+export const pollUnlessLive = () => (isLive() ? LIVE_POLL_MS : POLL_MS)
 
-/** The same for lists: read anew, rows change places, which a live list does only when a person asks for it. */
+/** For lists, whose rows move when they are reloaded: a live list reloads only when the user asks for it. */
 export const pollListUnlessLive = () => (isLive() ? false : POLL_MS)
 
-/** What is waited for at this moment, such as a first event, is asked for more often. */
+/** For what the user is waiting for, such as the first event. */
 export const EAGER_POLL_MS = 1_500

@@ -1,14 +1,14 @@
 import { queryOptions } from '@tanstack/react-query'
 import { api, type Body, data } from './client'
 
-/** Who is signed in. An answer of 401 means nobody. */
+/** The signed-in user; fails with 401 if there is no session. */
 export const sessionQuery = queryOptions({
   queryKey: ['session'],
   queryFn: ({ signal }) => data(api.GET('/api/v1/session', { signal })),
   staleTime: 60_000,
 })
 
-/** Whether the first admin is still to be made. */
+/** Whether the first admin is missing. */
 export const setupQuery = queryOptions({
   queryKey: ['setup'],
   queryFn: ({ signal }) => data(api.GET('/api/v1/setup', { signal })),

@@ -18,7 +18,7 @@ export const sourceQuery = (id: number) =>
     refetchInterval: POLL_MS,
   })
 
-/** The latest polls; the server keeps no more of them than fit on a page. */
+/** The latest polls. The server keeps one page of them. */
 export const pollsQuery = (id: number) =>
   queryOptions({
     queryKey: ['source', id, 'polls'],

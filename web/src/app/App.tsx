@@ -8,7 +8,7 @@ import { parseSearch, stringifySearch } from './search'
 
 export type SquallApp = ReturnType<typeof createApp>
 
-/** The router and the cache of answers, which know each other: an ended session leads to the sign-in page. */
+/** The router and the query cache. A session that ends leads to the sign-in page. */
 export function createApp(history: RouterHistory) {
   const endSession = (error: unknown) => {
     if (!(error instanceof ApiError && error.status === 401 && error.code === 'unauthenticated')) return
@@ -39,7 +39,7 @@ export function createApp(history: RouterHistory) {
   return { queryClient, router }
 }
 
-/** A server that is away for a moment deserves a second request; a refusal does not. */
+/** Retry if the server is unavailable for a moment, but not if it refuses the request. */
 function worthRetrying(failures: number, error: unknown): boolean {
   return (
     failures < 1 &&

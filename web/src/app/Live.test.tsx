@@ -13,7 +13,7 @@ const list = (issues = [issue(), issue({ id: 8, title: 'disk is full' })]) => ({
 const titles = () => screen.getAllByRole('listitem').map((row) => within(row).getByRole('link').textContent)
 
 describe('live updates', () => {
-  it('show that a page is told, that it is not, and that it hopes to be', async () => {
+  it('show whether updates arrive, do not arrive, or are being restored', async () => {
     const stream = stubStream()
     open('/sources', signedIn())
     expect(await screen.findByText('Every 5 s')).toBeVisible()
@@ -33,23 +33,23 @@ describe('live updates', () => {
     await waitFor(() => expect(stream.held()).toBe(0))
   })
 
-  it('change a row where it stands, and ask for nothing', async () => {
+  it('change a row in place, without a request', async () => {
     const stream = stubStream()
     open('/issues', { ...signedIn(), 'GET /api/v1/issues': () => list() })
     await screen.findByText('disk is full')
     stream.open()
     await waitFor(() => expect(requests('GET /api/v1/issues')).toHaveLength(2))
-    stream.tell(
+    stream.send(
       'issue.changed',
       liveIssue({ id: 8, title: 'disk is full', events: 1_300, last_seen: ago(0) }),
     )
-    stream.tell('issue.changed', liveIssue({ id: 999, title: 'not in this list' }))
+    stream.send('issue.changed', liveIssue({ id: 999, title: 'not in this list' }))
     const row = (await screen.findByText('1,300')).closest('li') as HTMLElement
     expect(row).toHaveTextContent('disk is full')
     expect(row).toHaveTextContent('Last seen just now')
     expect(within(row).getByRole('img')).toHaveAccessibleName(/^112 events/)
     expect(titles()).toEqual([expect.stringMatching(/^payment/), 'disk is full'])
-    stream.tell('issue.changed', liveIssue({ id: 8, title: 'disk is full', status: 'resolved' }))
+    stream.send('issue.changed', liveIssue({ id: 8, title: 'disk is full', status: 'resolved' }))
     expect(await within(row).findByText('resolved')).toBeVisible()
     expect(requests('GET /api/v1/issues')).toHaveLength(2)
   })
@@ -64,9 +64,9 @@ describe('live updates', () => {
     await screen.findByRole('link', { name: /^payment/ })
     stream.open()
     const fresh = [20, 21].map((id) => issue({ id, title: `new trouble ${id}` }))
-    // What is told twice counts once.
-    for (const each of [...fresh, ...fresh]) stream.tell('issue.new', liveIssue({ ...each }))
-    stream.tell('issue.new', liveIssue({ id: 22, level: 'info', title: 'not among the errors' }))
+    // A repeated message counts once.
+    for (const each of [...fresh, ...fresh]) stream.send('issue.new', liveIssue({ ...each }))
+    stream.send('issue.new', liveIssue({ id: 22, level: 'info', title: 'not among the errors' }))
     const show = await screen.findByRole('button', { name: 'Show 2 new issues' })
     expect(titles()).toHaveLength(1)
     issues = [...fresh, issue()]
@@ -82,7 +82,7 @@ describe('live updates', () => {
     await screen.findByRole('heading', { name: 'No open issues' })
     stream.open()
     issues = [issue({ id: 20, title: 'the first trouble' })]
-    stream.tell('issue.new', liveIssue({ id: 20, title: 'the first trouble' }))
+    stream.send('issue.new', liveIssue({ id: 20, title: 'the first trouble' }))
     expect(await screen.findByText('the first trouble')).toBeVisible()
   })
 
@@ -98,11 +98,11 @@ describe('live updates', () => {
     const old = { updatedAt: Date.now() - 60_000 }
     queryClient.setQueriesData({ queryKey: ['statistics'] }, (data: unknown) => data, old)
     const minutes = [{ at: ago(3), levels: { error: 4, info: 20 } }]
-    stream.tell('counts', { project: 'web-shop', minutes })
+    stream.send('counts', { project: 'web-shop', minutes })
     expect(await screen.findByText('2,700')).toBeVisible()
     expect(screen.getByText('Errors', { selector: 'dt' }).parentElement).toHaveTextContent('280')
     expect(screen.getByRole('img', { name: /^Events by level .* 2,700 events/ })).toBeVisible()
-    stream.tell('issue.changed', liveIssue({ id: 7, events: 1_005 }))
+    stream.send('issue.changed', liveIssue({ id: 7, events: 1_005 }))
     expect(await screen.findByText('326')).toBeVisible()
     expect(requests('GET /api/v1/statistics')).toHaveLength(1)
   })
@@ -119,19 +119,19 @@ describe('live updates', () => {
     await screen.findByRole('heading', { level: 1 })
     await waitFor(() => expect(requests('GET /api/v1/issues/{id}/events')).toHaveLength(1))
     status = 'resolved'
-    stream.tell('issue.changed', liveIssue({ id: 7, status }))
+    stream.send('issue.changed', liveIssue({ id: 7, status }))
     expect(await screen.findByText('resolved')).toBeVisible()
     await waitFor(() => expect(requests('GET /api/v1/issues/{id}/events')).toHaveLength(2))
     expect(requests('GET /api/v1/issues/{id}/trend')).toHaveLength(2)
   })
 
-  it('have everything read anew when something may have been missed', async () => {
+  it('reload everything when messages may have been missed', async () => {
     const stream = stubStream()
     open('/issues', { ...signedIn(), 'GET /api/v1/issues': () => list() })
     await screen.findByText('disk is full')
     stream.open()
     await waitFor(() => expect(requests('GET /api/v1/issues')).toHaveLength(2))
-    stream.tell('resync', { reason: 'overflow' })
+    stream.send('resync', { reason: 'overflow' })
     await waitFor(() => expect(requests('GET /api/v1/issues')).toHaveLength(3))
   })
 })

@@ -3,12 +3,12 @@ import { POLL_MS } from '@/api/polling'
 import './live.css'
 
 const MARKS = {
-  live: ['Live', 'What changes is shown as it does.'],
-  reconnecting: ['Reconnecting', 'The connection was lost. What is shown may be some seconds old.'],
-  off: [`Every ${POLL_MS / 1000} s`, `The page asks for what changed every ${POLL_MS / 1000} seconds.`],
+  live: ['Live', 'Changes appear as they happen.'],
+  reconnecting: ['Reconnecting', 'The connection was lost. The page may be some seconds old.'],
+  off: [`Every ${POLL_MS / 1000} s`, `The page checks for changes every ${POLL_MS / 1000} seconds.`],
 } as const
 
-/** How fresh the page is, for who wonders. */
+/** Shows how the page is kept up to date. */
 export function LiveMark() {
   const state = useLiveState()
   const [word, sentence] = MARKS[state]

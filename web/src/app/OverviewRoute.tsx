@@ -1,7 +1,7 @@
 import { lazy } from 'react'
 import { OverviewPage } from '@/features/overview/OverviewPage'
 
-/** Needed once in the life of an installation, so nobody waits for it afterwards. */
+/** Needed once in the life of an installation, so that it is a separate chunk. */
 const FirstEvent = lazy(() =>
   import('@/features/setup/FirstEvent').then(({ FirstEvent }) => ({ default: FirstEvent })),
 )
@@ -9,7 +9,7 @@ const AddProject = lazy(() =>
   import('@/features/setup/AddProject').then(({ AddProject }) => ({ default: AddProject })),
 )
 
-/** The overview, which becomes the first-run guide while there is nothing to look at. */
+/** The overview, or the first-run guide while there is nothing to show. */
 export function OverviewRoute() {
   return <OverviewPage FirstEvent={FirstEvent} AddProject={AddProject} />
 }

@@ -33,7 +33,7 @@ describe('the shell', () => {
     expect(address()).toBe('/sources')
   })
 
-  it('keeps what is typed after / until the search is there', async () => {
+  it('keeps what is typed after / until the search has loaded', async () => {
     const { address } = open('/sources', withIssues())
     await screen.findByRole('heading', { level: 1, name: 'Sources' })
     // All in one turn: the page cannot be there before the last of them.
@@ -53,7 +53,7 @@ describe('the shell', () => {
     expect(address()).toBe('/sources')
   })
 
-  it('leaves the search on Escape with its words, which a browser would take away', async () => {
+  it('leaves the search on Escape without emptying it, unlike a browser', async () => {
     open('/issues?q=relay', withIssues())
     const search = await screen.findByRole('searchbox')
     search.focus()
@@ -85,7 +85,7 @@ describe('the shell', () => {
     expect(await screen.findByRole('status', { name: 'Loading Squall' })).toBeVisible()
   })
 
-  it('says so when the server cannot be asked who one is, and tries again', async () => {
+  it('shows that the server is unreachable, and retries', async () => {
     vi.spyOn(console, 'error').mockImplementation(() => {})
     let isDown = true
     const { person } = open('/sources', {
@@ -99,8 +99,8 @@ describe('the shell', () => {
     expect(await screen.findByRole('heading', { level: 1, name: 'Sources' })).toBeVisible()
   })
 
-  it('says that an address is no page', async () => {
+  it('shows that a page does not exist', async () => {
     open('/nowhere', signedIn())
-    expect(await screen.findByRole('heading', { name: 'There is no page at this address' })).toBeVisible()
+    expect(await screen.findByRole('heading', { name: 'Page not found' })).toBeVisible()
   })
 })

@@ -21,7 +21,7 @@ const PAGES: [to: '/' | '/issues' | '/sources' | '/settings' | '/status', label:
   ['/settings', 'Settings', 'settings'],
 ]
 
-/** What stands round every page: where one can go, whose events these are, who one is. */
+/** The frame of every page: navigation, project and user. */
 export function Shell() {
   const main = useRef<HTMLElement>(null)
   useLiveUpdates()
@@ -74,7 +74,7 @@ function ProjectSwitcher() {
   const { pathname } = useLocation()
 
   function change(slug: string) {
-    // An issue or a source belongs to one project: from there, the list of the other one.
+    // An issue or source belongs to one project: switching leads to the list of the other project.
     const list = pathname.startsWith('/issues/')
       ? '/issues'
       : pathname.startsWith('/sources/')
@@ -146,7 +146,7 @@ function Account() {
   )
 }
 
-/** Before it is known who asks. */
+/** Shown until the user is known. */
 export function ShellLoading() {
   return (
     <div className="shell__loading" role="status" aria-label="Loading Squall">

@@ -18,7 +18,7 @@ const HELP: [keys: string[], does: string][] = [
 
 const PLACES = { o: '/', i: '/issues', s: '/sources' } as const
 
-/** The keyboard, on every page: rows are whatever carries `data-row`, the search whatever carries `data-search`. */
+/** Keyboard shortcuts on every page. Rows have the attribute `data-row`, the search has `data-search`. */
 export function Shortcuts() {
   const dialog = useRef<HTMLDialogElement>(null)
   const going = useRef(false)
@@ -44,7 +44,7 @@ export function Shortcuts() {
     event.preventDefault()
   })
 
-  /** Where the page has none, on the page that has one: its code may be on its way, and what is typed meanwhile is kept. */
+  /** Without a search on this page, go to the page that has one. What is typed while its code loads is kept. */
   function search() {
     awaited.current = awaitSearch()
     if (awaited.current.isThere) return
@@ -52,7 +52,7 @@ export function Shortcuts() {
     navigate({ to: '/issues' }).catch(giveUp)
   }
 
-  // Before the page is painted: who sees it may press a key.
+  // Before the page is painted, because the user may press a key as soon as it is visible.
   useLayoutEffect(() => {
     const listen = (event: KeyboardEvent) => press(event)
     document.addEventListener('keydown', listen)
@@ -94,7 +94,7 @@ function isTyping(target: EventTarget | null): boolean {
   )
 }
 
-/** A browser empties a search on Escape; to leave it is no wish to lose what was found. */
+/** Browsers empty a search field on Escape. Here, Escape leaves the field and keeps its text. */
 function leave(field: HTMLElement, event: KeyboardEvent): void {
   if (field.matches('[data-search]')) event.preventDefault()
   field.blur()

@@ -5,7 +5,7 @@ import { sessionQuery, setupQuery } from '@/api/session'
 
 type Entering = { context: { queryClient: QueryClient }; location: { href: string } }
 
-/** Lets in who is signed in; others sign in first, or set Squall up when nobody has. */
+/** Requires a session. Without one, leads to the sign-in page, or to the setup if no user exists. */
 export async function requireSession({ context: { queryClient }, location }: Entering) {
   try {
     await queryClient.ensureQueryData(sessionQuery)
@@ -17,7 +17,7 @@ export async function requireSession({ context: { queryClient }, location }: Ent
   }
 }
 
-/** The project stays in the address from page to page, until a link names another one. */
+/** Keeps the project in the URL from page to page, until a link names another one. */
 export function keepProject<T extends { project?: string }>({
   search,
   next,

@@ -1,17 +1,17 @@
-// The search of a page that is not there yet: it is focused when it comes, with what was typed meanwhile.
+// Focuses the search of a page that is still loading, and keeps what is typed until then.
 
-/** Whoever is still waiting then waits for a page that failed; until then its keys are no shortcuts. */
+/** A page that takes longer has failed. Until then, keys belong to the search and are not shortcuts. */
 const GIVEN_UP_MS = 10_000
 
 export type AwaitedSearch = {
-  /** It was there at once. */
+  /** The search was already on the page. */
   isThere: boolean
-  /** Whether this key belongs into the search. */
+  /** Whether this key belongs to the search. */
   takes: (key: string) => boolean
   giveUp: () => void
 }
 
-/** Focuses the search, whatever carries `data-search`, now or as soon as it appears. */
+/** Focuses the element with `data-search`, now or as soon as it appears. */
 export function awaitSearch(): AwaitedSearch {
   let typed = ''
   const isThere = enter('')
@@ -23,7 +23,7 @@ export function awaitSearch(): AwaitedSearch {
   const timer = isWaiting ? setTimeout(giveUp, GIVEN_UP_MS) : undefined
   if (isWaiting) {
     observer.observe(document.body, { childList: true, subtree: true })
-    // A click is another wish.
+    // A click cancels it.
     document.addEventListener('pointerdown', giveUp)
   }
 
@@ -46,14 +46,14 @@ export function awaitSearch(): AwaitedSearch {
   return { isThere, takes, giveUp }
 }
 
-/** Focuses the search and types into it, as if it had been there. */
+/** Focuses the search and enters what was typed. */
 function enter(typed: string): boolean {
   const search = document.querySelector<HTMLInputElement>('[data-search]')
   if (!search) return false
   search.focus()
   search.select()
   if (typed !== '') {
-    // React notices a change by its own setter on the element; a person's keys go past that.
+    // React overrides the setter of the element; only the native one triggers its change event.
     Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value')?.set?.call(search, typed)
     search.dispatchEvent(new InputEvent('input', { bubbles: true }))
   }

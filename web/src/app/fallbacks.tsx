@@ -3,11 +3,11 @@ import { buttonClass } from '@/components/Button'
 import { useTitle } from '@/components/Page'
 import { EmptyState, ErrorState } from '@/components/states'
 
-/** An address that is no page. */
+/** The page for unknown addresses. */
 export function NotFound() {
   useTitle('Not found')
   return (
-    <EmptyState icon="search" title="There is no page at this address">
+    <EmptyState icon="search" title="Page not found">
       <p>It may have been mistyped, or what it showed has been deleted.</p>
       <Link to="/" className={buttonClass()}>
         Go to the overview
@@ -16,7 +16,7 @@ export function NotFound() {
   )
 }
 
-/** A page that could not be shown at all. */
+/** The page for unexpected errors. */
 export function Failure({ error, reset }: ErrorComponentProps) {
   const router = useRouter()
   useTitle('Something went wrong')

@@ -1,4 +1,4 @@
-// The contents page of the app: one entry an address, in reading order. Pages load when they are visited.
+// The table of contents of the app: one entry for each URL, in reading order. Pages load when they are visited.
 import type { QueryClient } from '@tanstack/react-query'
 import { createRootRouteWithContext, createRoute, lazyRouteComponent } from '@tanstack/react-router'
 import { issueQuery } from '@/api/issues'
@@ -22,7 +22,7 @@ const signIn = createRoute({
   component: lazyRouteComponent(() => import('@/features/session/SignInPage'), 'SignInPage'),
 })
 
-/** Everything that needs a session stands in the shell, with the project in the address. */
+/** Everything that needs a session is inside the shell, with the project in the URL. */
 const app = createRoute({
   getParentRoute: () => root,
   id: 'app',
@@ -39,7 +39,7 @@ const overview = createRoute({
   path: '/',
   validateSearch: overviewSearch,
   loaderDeps: ({ search }) => search,
-  // Asked for while the page's code is on its way.
+  // Requested while the code of the page loads.
   loader: ({ context, deps }) => {
     void context.queryClient.prefetchQuery(statisticsQuery(deps.project, hoursOf(deps.range)))
   },

@@ -1,5 +1,5 @@
-// What each address may carry after its question mark. A value that is not known is dropped, never an error:
-// links are typed by hand and outlive versions.
+// The search parameters of each page. An unknown value is dropped instead of being an error: links are typed by hand, and
+// older than the current version.
 import { type IssueStatus, LEVELS, type Level, STATUSES } from '@/api/model'
 import { HOURS, RANGES, type Range, SORTS, type Sort, SPANS, type Span } from '@/components/ranges'
 
@@ -34,7 +34,7 @@ export const issuesSearch = (raw: Raw): IssuesSearch => ({
 
 export const hoursOf = (range: Range | undefined) => HOURS[range ?? '24h']
 
-/** Addresses carry plain words, so that `q=404` and an event's id stay as they are typed. */
+/** Values stay plain text in the URL, so that `q=404` and the id of an event remain as typed. */
 export const parseSearch = (search: string): Raw => Object.fromEntries(new URLSearchParams(search))
 
 export function stringifySearch(search: Raw): string {

@@ -3,7 +3,7 @@ import './entry.css'
 import { Logo } from './Icon'
 import { useTitle } from './Page'
 
-/** The frame of a page one sees before one is in. */
+/** The frame of a page without a session, such as the sign-in page. */
 export function Entry({
   title,
   intro,

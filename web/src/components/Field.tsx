@@ -22,7 +22,7 @@ export function Field({
   )
 }
 
-/** A native select, so that it works as people's devices do; the label is for screen readers. */
+/** A native select, which every device supports well; the label is for screen readers. */
 export function Select({
   label,
   children,

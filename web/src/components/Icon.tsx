@@ -30,7 +30,7 @@ const PATHS = {
 
 export type IconName = keyof typeof PATHS
 
-/** A line drawing of 16 px, for the eye only: the words beside it carry the meaning. */
+/** A decorative line drawing of 16 px: the text beside it has the meaning. */
 export function Icon({
   name,
   size = 16,

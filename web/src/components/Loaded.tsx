@@ -4,8 +4,8 @@ import { ErrorNotice, ErrorState, SkeletonRows } from './states'
 type Asked<T> = { data: T | undefined; error: unknown; isPending: boolean; refetch: () => unknown }
 
 /**
- * What was asked for, in each of its states: shapes while it loads, the error when there is nothing to show,
- * and the last known data with a note when only the latest refresh failed.
+ * The result of a query: placeholders while it loads, the error if there is nothing to show, and the last data with a
+ * note if only the latest refresh failed.
  */
 export function Loaded<T>({
   query,

@@ -8,7 +8,7 @@ export function useTitle(title: string): void {
   }, [title])
 }
 
-/** The frame of a page: its heading, what belongs beside it, and its parts below. */
+/** The frame of a page: heading, actions beside it, and content below. */
 export function Page({ title, side, children }: { title: string; side?: ReactNode; children: ReactNode }) {
   useTitle(title)
   return (

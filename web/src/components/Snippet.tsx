@@ -3,7 +3,7 @@ import { Button } from './Button'
 import './copy.css'
 import { Icon } from './Icon'
 
-/** Text to take along, with a button that copies it. */
+/** Text with a button that copies it. */
 export function Snippet({ text, label, line = false }: { text: string; label: string; line?: boolean }) {
   const code = useRef<HTMLElement>(null)
   const [said, setSaid] = useState<'Copy' | 'Copied' | 'Press Ctrl+C'>('Copy')
@@ -13,7 +13,7 @@ export function Snippet({ text, label, line = false }: { text: string; label: st
       await navigator.clipboard.writeText(text)
       setSaid('Copied')
     } catch {
-      // Over plain HTTP browsers keep the clipboard to themselves: the text is selected, the person copies.
+      // Over plain HTTP, browsers deny access to the clipboard: select the text for the user to copy.
       if (code.current) getSelection()?.selectAllChildren(code.current)
       setSaid('Press Ctrl+C')
     }

@@ -1,7 +1,7 @@
 import { useNow } from './clock'
 import { absolute, relative } from './format'
 
-/** A time as people say it, with the exact one on hover and for machines. */
+/** A relative time, with the exact one on hover and for machines. */
 export function Time({ at, fallback = 'never' }: { at: string | null | undefined; fallback?: string }) {
   const now = useNow()
   if (!at) return <span className="faint">{fallback}</span>

@@ -1,6 +1,6 @@
 import { useSyncExternalStore } from 'react'
 
-/** One timer for all relative times of a page: they change together, and only as often as they can differ. */
+/** One timer for all relative times of a page. */
 const TICK_MS = 10_000
 let now = Date.now()
 let timer: ReturnType<typeof setInterval> | undefined
@@ -21,10 +21,10 @@ function subscribe(listener: () => void): () => void {
   }
 }
 
-/** The present moment in milliseconds, good to ten seconds. */
+/** The current time in milliseconds, accurate to ten seconds. */
 export function useNow(): number {
   return useSyncExternalStore(subscribe, () => {
-    // A page that comes back after a while must not begin with an old moment.
+    // A page that is shown again must not start with an old time.
     if (Date.now() - now >= TICK_MS) now = Date.now()
     return now
   })

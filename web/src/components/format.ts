@@ -1,4 +1,4 @@
-// Numbers, times and sizes in words. All pure: the present moment is passed in.
+// Numbers, times and sizes as text. All pure: the current time is passed in.
 
 const GROUPED = new Intl.NumberFormat('en-US')
 const COMPACT = new Intl.NumberFormat('en-US', { notation: 'compact', maximumFractionDigits: 1 })
@@ -30,7 +30,7 @@ export function relative(time: string | number | Date, now: number): string {
 
 const ABSOLUTE = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium' })
 
-/** 21 Nov 2025, 14:03:07 in the person's own time zone. */
+/** 21 Nov 2025, 14:03:07 in the time zone of the browser. */
 export const absolute = (time: string | number | Date) => ABSOLUTE.format(new Date(time))
 
 /** 512 B, 1.5 kB, 20 MB */
@@ -48,7 +48,7 @@ export function duration(ms: number): string {
   return ms < 3_600_000 ? `${Math.round(ms / 60_000)} min` : `${(ms / 3_600_000).toFixed(1)} h`
 }
 
-/** The change against the window before; null when there is nothing to compare with. */
+/** The change from the previous window; null if there is nothing to compare with. */
 export function change(
   now: number,
   before: number,

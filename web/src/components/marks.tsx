@@ -13,7 +13,7 @@ export function LevelBadge({ level }: { level: Level }) {
   )
 }
 
-/** The title of an issue, in which the places that vary step back. */
+/** The title of an issue, with its variable parts dimmed. */
 export function IssueTitle({ title }: { title: string }) {
   return title.split(/(<\*>)/).map((part, index) => {
     if (part !== '<*>') return part
@@ -45,7 +45,7 @@ const HEALTH: Record<Health, [tone: Tone, icon: IconName]> = {
   disabled: ['calm', 'pause'],
 }
 
-/** The health of a source as icon and word: colour alone says nothing to many people. */
+/** The health of a source as icon and word, because many people cannot tell colours apart. */
 export function HealthMark({ health }: { health: Health }) {
   const [tone, icon] = HEALTH[health]
   return (
@@ -78,7 +78,7 @@ export function OkMark({ ok, good = 'ok', bad = 'failing' }: { ok: boolean; good
   )
 }
 
-/** What a source reads, in words: its pattern, or how events come in. */
+/** What a source reads: its pattern, or how events arrive. */
 export function sourceReads(source: Pick<Source, 'kind' | 'settings'>): string {
   const { glob } = (source.settings ?? {}) as { glob?: unknown }
   if (typeof glob === 'string') return glob
@@ -87,7 +87,7 @@ export function sourceReads(source: Pick<Source, 'kind' | 'settings'>): string {
 
 const SPARK = { width: 96, height: 24, bar: 3, step: 4 } as const
 
-/** Counts over time, as small as a word. One path whatever the number of bars: a list has many of these. */
+/** Counts over time, as small as a word. A single path, because a list has many of these. */
 export function Sparkline({
   counts,
   level,

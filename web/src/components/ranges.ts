@@ -1,4 +1,4 @@
-// The spans of time people choose from, as they stand in addresses.
+// The time ranges to choose from, as they appear in URLs.
 
 export const RANGES = ['1h', '6h', '24h', '7d'] as const
 export type Range = (typeof RANGES)[number]

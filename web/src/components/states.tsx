@@ -29,7 +29,7 @@ export function Card({
   )
 }
 
-/** Nothing is there yet, and what to do about it. */
+/** Says that nothing exists yet, and what to do about it. */
 export function EmptyState({
   icon,
   title,
@@ -50,7 +50,7 @@ export function EmptyState({
   )
 }
 
-/** What went wrong, the id under which the log has it, and a way to try again. */
+/** A failure with its request id and a button to retry. */
 export function ErrorState({ error, retry, what }: { error: unknown; retry?: () => void; what: string }) {
   const { message, requestId } = inWords(error)
   return (
@@ -70,7 +70,7 @@ export function ErrorState({ error, retry, what }: { error: unknown; retry?: () 
   )
 }
 
-/** A failed action or refresh, in one line beside what it concerns. */
+/** A failed action or refresh, in one line beside its subject. */
 export function ErrorNotice({ error, retry }: { error: unknown; retry?: () => void }) {
   if (!error) return null
   const { message, requestId } = inWords(error)
@@ -91,7 +91,7 @@ export function ErrorNotice({ error, retry }: { error: unknown; retry?: () => vo
   )
 }
 
-/** Grey shapes where rows will be, as high as the rows. */
+/** Grey placeholders with the height of rows. */
 export function SkeletonRows({ rows = 6, what }: { rows?: number; what: string }) {
   return (
     <div role="status" aria-label={`Loading ${what}`}>

@@ -18,12 +18,12 @@ export function setTheme(theme: Theme): void {
     if (theme === 'system') localStorage.removeItem(KEY)
     else localStorage.setItem(KEY, theme)
   } catch {
-    // Storage is refused: the choice holds for this visit.
+    // Without storage, the choice lasts for this visit.
   }
   for (const listener of listeners) listener()
 }
 
-/** Calls when colours change, by choice or because the system's theme did. */
+/** Calls back when colours change, by the user's choice or with the theme of the system. */
 export function onThemeChange(listener: () => void): () => void {
   const system = matchMedia('(prefers-color-scheme: dark)')
   listeners.add(listener)

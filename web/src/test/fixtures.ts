@@ -88,6 +88,7 @@ export const source = (with_: Partial<Source> = {}): Source => ({
   last_event_at: ago(2),
   events: 5_120,
   rejected: 3,
+  rejections: [{ reason: 'not_json', pieces: 3, last_at: ago(9), example: 'line 4: not a JSON event' }],
   trend: Array.from({ length: 24 }, () => 10),
   files: [{ path: '/var/log/checkout/a.log', read_bytes: 20_480 }],
   ...with_,
@@ -156,7 +157,7 @@ export const readiness = (with_: Partial<Readiness['checks']> = {}, status = 're
       set_aside: 0,
     },
     redis: { ok: true, message: 'Not configured.', configured: false },
-    stream: { ok: true, message: 'One page or program is told what changes.', subscribers: 1 },
+    stream: { ok: true, message: 'One page or program receives live updates.', subscribers: 1 },
     ...with_,
   },
 })

@@ -17,7 +17,7 @@ export type Handlers = { [P in keyof paths as `GET ${P}`]?: Handler<P, 'get'> } 
 let unexpected: string[] = []
 let received: (Asked & { what: string })[] = []
 
-/** Answers requests with these handlers from now on. */
+/** Answers requests with these handlers. */
 export function serve(handlers: Handlers): void {
   const routes = Object.entries(handlers).map(([what, handler]) => {
     const [method, path] = what.split(' ') as [string, string]
@@ -42,7 +42,7 @@ export function serve(handlers: Handlers): void {
       return answer === undefined ? new Response(null, { status: 204 }) : Response.json(answer)
     }
     unexpected.push(`${method} ${url.pathname}`)
-    return failure(404, 'not_found', 'There is nothing at this address.')
+    return failure(404, 'not_found', 'This address does not exist.')
   })
 }
 
@@ -51,15 +51,15 @@ export function requests(what: keyof Handlers): Asked[] {
   return received.filter((each) => each.what === what)
 }
 
-/** An answer of the error contract. */
+/** A response with the error body. */
 export function failure(status: number, code: string, message: string, request_id = 'req-7'): Response {
   return Response.json({ code, message, request_id }, { status, headers: { 'X-Request-ID': request_id } })
 }
 
-/** Never answers: what is loading stays so. */
+/** A request that never completes. */
 export const never = () => new Promise<never>(() => {})
 
-/** A request nobody expected is a mistake of the page or of its test. */
+/** Fails on requests without a handler, which are a mistake of the page or of its test. */
 export function checkRequests(): void {
   const strangers = unexpected
   unexpected = []

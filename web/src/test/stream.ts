@@ -1,9 +1,9 @@
-// The stream of the component tests: a test opens, interrupts and refuses it, and tells what it likes.
+// The stream of the component tests: a test opens, interrupts and refuses it, and sends messages.
 import { act } from '@testing-library/react'
 import { vi } from 'vitest'
 import type { LiveCounts, LiveIssue } from '@/api/model'
 
-type Told = {
+type Messages = {
   'issue.new': LiveIssue
   'issue.changed': LiveIssue
   counts: LiveCounts
@@ -35,12 +35,12 @@ const latest = () => {
   return source
 }
 
-/** Gives this test's browser an EventSource. */
+/** Gives the browser of this test an EventSource. */
 export function stubStream() {
   sources = []
   vi.stubGlobal('EventSource', FakeSource)
   return {
-    /** How many were opened, and how many of them are not closed. */
+    /** How many were opened, and how many of them are still open. */
     opened: () => sources.length,
     held: () => sources.filter(({ readyState }) => readyState !== FakeSource.CLOSED).length,
     address: () => latest().url,
@@ -56,7 +56,7 @@ export function stubStream() {
       latest().readyState = FakeSource.CLOSED
       act(() => latest().onerror?.())
     },
-    tell<K extends keyof Told>(name: K, data: Told[K]) {
+    send<K extends keyof Messages>(name: K, data: Messages[K]) {
       act(() => {
         latest().dispatchEvent(new MessageEvent(name, { data: JSON.stringify(data) }))
       })

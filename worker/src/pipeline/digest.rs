@@ -4,9 +4,10 @@
 //! repeats a turn or finds it complete, and nothing is lost or counted twice. Templates that a turn
 //! learned stay in memory only if it committed.
 //!
-//! A batch that fails is retried alone and later, so that it delays no other. When it fails alone, it is halved until
-//! the event that cannot be stored is alone; that one is set aside with its reason after [`MAX_ATTEMPTS`], and
-//! `/readyz` and the overview show it. An outage of the database or a deadlock does not count as an attempt.
+//! A batch that fails is retried alone and later, so that it delays no other. When it fails alone,
+//! it is halved until the event that cannot be stored is alone; that one is set aside with its
+//! reason after [`MAX_ATTEMPTS`], and `/readyz` and the overview show it. An outage of the database
+//! or a deadlock does not count as an attempt.
 
 mod claim;
 mod project;
@@ -26,7 +27,8 @@ use squall_boot::{metrics, telemetry::trace};
 use squall_live::Update;
 use std::time::Duration;
 
-/// Attempts before a batch is set aside: a partition that was dropped is back by then, a bug is not.
+/// Attempts before a batch is set aside: a partition that was dropped is back by then, a bug is
+/// not.
 const MAX_ATTEMPTS: i32 = 5;
 
 /// The stage that moves events from the inbox to issues.
@@ -76,7 +78,8 @@ impl Stage for Digest {
                 committed.map(|()| digested).context("committing what was digested")
             }
             Err(error) => {
-                // Explicitly, because the rows must be unlocked before the failure is recorded on them.
+                // Explicitly, because the rows must be unlocked before the failure is recorded on
+                // them.
                 let _ = claim.transaction.rollback().await;
                 Err(error)
             }

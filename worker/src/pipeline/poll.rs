@@ -1,12 +1,12 @@
-//! Reading the sources that have to be asked: log files.
+//! Polling sources: log files.
 //!
-//! [`supervise`] runs one task per source, so that a slow or failing one holds up no other, and claims
-//! each source for one worker. A task repeats [`Poll::poll_once`]: take up the source where its cursor
-//! stands ([`store`]), read what is new ([`file`]), save events and cursor in one transaction.
+//! [`supervise`] runs one task per source, so that a slow or failing one delays no other, and
+//! claims each source for one worker. A task repeats [`Poll::poll_once`]: load the source with its
+//! cursor ([`store`]), read what is new ([`file`]), save events and cursor in one transaction.
 //!
-//! Reading happens outside the transaction; saving asks that the cursor has not moved since. So after a
-//! crash, a lost answer to a commit or a claim lost to another worker, a poll is repeated or dropped as
-//! a whole: nothing is lost, and nothing is doubled.
+//! Reading happens outside the transaction; saving requires that the cursor has not moved since.
+//! After a crash, a lost response to a commit or a claim lost to another worker, a poll is
+//! therefore repeated or dropped as a whole: no event is lost or duplicated.
 
 mod supervise;
 mod store;
@@ -26,16 +26,16 @@ use store::FinishedPoll;
 
 pub(crate) use supervise::supervise;
 
-/// An idle poll writes nothing, but that it succeeded is written from time to time, so that a person can tell
-/// an idle source from a dead worker.
-const SIGN_OF_LIFE: TimeDelta = TimeDelta::seconds(30);
+/// Idle polls are not recorded, except for a success from time to time, so that a user can tell an
+/// idle source from a dead worker.
+const HEARTBEAT: TimeDelta = TimeDelta::seconds(30);
 
-/// What a person should know about a source that goes on all the same.
+/// A problem of a source that can still be polled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Trouble {
-    /// A sentence that says what is wrong and what to do.
+    /// What is wrong, and what to do.
     message: String,
-    /// Something could not be read; else it may be as it should be.
+    /// Whether something could not be read; otherwise the state may be intended.
     failed: bool,
 }
 
@@ -51,25 +51,25 @@ struct OpenSource {
     project_id: i64,
     settings: Value,
     cursor: Value,
-    /// When its row was last written.
+    /// When its row was last updated.
     written_at: Option<DateTime<Utc>>,
     last_error: Option<String>,
     files: FileSource,
-    /// The cursor here may differ from the one that is saved.
+    /// The cursor in memory may differ from the saved one.
     is_stale: bool,
 }
 
 impl Poll {
-    /// A poll of a source, which knows nothing until it first runs.
+    /// A poll that loads its source when it first runs.
     pub fn new(context: Context, source_id: i64) -> Self {
         Self { context, source_id, source: None }
     }
 
-    /// Reads at most `poll_bytes` of what is new and saves it. `now` is when it happens.
+    /// Reads at most `poll_bytes` of what is new and saves it. `now` is the current time.
     ///
     /// # Errors
-    /// When nothing could be read or saved; it is then on record, unless the database is away. Trouble with
-    /// some of the files is no error.
+    /// When nothing could be read or saved; the failure is recorded, unless the database is away.
+    /// Trouble with some of the files is not an error.
     pub async fn poll_once(&mut self, now: DateTime<Utc>) -> Result<Progress> {
         let polled = self.poll(now).await;
         if let Err(error) = &polled {
@@ -82,7 +82,7 @@ impl Poll {
 
     async fn poll(&mut self, now: DateTime<Utc>) -> Result<Progress> {
         let started = Instant::now();
-        let Some(mut source) = self.take_up(now).await? else { return Ok(Progress::Idle) };
+        let Some(mut source) = self.open_source(now).await? else { return Ok(Progress::Idle) };
         let budget = self.context.config.poll_bytes as u64;
         let (mut source, read, outbox) = tokio::task::spawn_blocking(move || {
             let mut outbox = Outbox::default();
@@ -95,7 +95,7 @@ impl Poll {
         let trouble_is_new = message.is_some() && message != source.last_error.as_ref();
         let is_news = read.cursor.is_some() || message != source.last_error.as_ref();
         let failed = read.trouble.as_ref().is_some_and(|trouble| trouble.failed);
-        let is_silent = source.written_at.is_none_or(|written_at| now - written_at >= SIGN_OF_LIFE);
+        let is_silent = source.written_at.is_none_or(|written_at| now - written_at >= HEARTBEAT);
         if is_news || is_silent {
             source.is_stale = true;
             let new_cursor = read.cursor.as_ref().unwrap_or(&source.cursor);
@@ -117,14 +117,14 @@ impl Poll {
                 return saved.map(|_| Progress::Idle);
             }
             if events > 0 {
-                // Other workers find the rows after their idle pause; this one need not ask the database.
+                // Only this worker: others find the rows after their idle pause.
                 self.context.inbox_filled.notify_one();
             }
             if let Some(trouble) = read.trouble.as_ref().filter(|_| trouble_is_new) {
                 tracing::warn!(
                     source_id = self.source_id,
                     message = trouble.message,
-                    "A source has trouble."
+                    "A source has a problem."
                 );
             }
             source.is_stale = false;
@@ -154,21 +154,21 @@ impl Poll {
         Ok(if read.more { Progress::Did(events) } else { Progress::Idle })
     }
 
-    /// Says on the current span which source it was.
+    /// Adds the source to the current span.
     fn note(&self) {
         trace::note("squall.source_id", self.source_id);
         trace::note("squall.source_kind", "file");
     }
 
-    /// The source with the cursor that is saved; `None` when it was disabled or deleted.
-    async fn take_up(&mut self, now: DateTime<Utc>) -> Result<Option<OpenSource>> {
+    /// The source with its saved cursor; `None` when it was disabled or deleted.
+    async fn open_source(&mut self, now: DateTime<Utc>) -> Result<Option<OpenSource>> {
         if let Some(source) = self.source.take_if(|source| !source.is_stale) {
             return Ok(Some(source));
         }
         let started = Instant::now();
         let Some(saved) = store::load(&self.context.pool, self.source_id).await? else { return Ok(None) };
         let files = match self.source.take() {
-            // Its files stay open, because one that was removed can be read no other way.
+            // Its files stay open: a removed file can only be read through its open handle.
             Some(stale) if stale.settings == saved.settings => {
                 let mut files = stale.files;
                 files.go_back_to(&saved.cursor).map(|()| files)

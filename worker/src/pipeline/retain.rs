@@ -1,4 +1,5 @@
-//! Retention: drops old events by partition and deletes old counts in slices; issues and their history stay.
+//! Retention: drops old events by partition and deletes old counts in slices; issues and their
+//! history stay.
 //!
 //! It also creates the partitions of today and tomorrow, so that they exist before midnight.
 
@@ -64,7 +65,11 @@ impl Stage for Retain {
         if deleted > 0 {
             trace::count("squall.rows", usize::try_from(deleted).unwrap_or(usize::MAX));
         }
-        Ok(if deleted >= u64::try_from(SLICE).unwrap_or(u64::MAX) { Progress::Did(1) } else { Progress::Idle })
+        Ok(if deleted >= u64::try_from(SLICE).unwrap_or(u64::MAX) {
+            Progress::Did(1)
+        } else {
+            Progress::Idle
+        })
     }
 }
 

@@ -36,7 +36,7 @@ pub fn build(world: &World, packages: &[&str], options: &[&str]) -> Result<()> {
             Ok(line) => {
                 let message: Value = serde_json::from_str(&line).unwrap_or_default();
                 if let Some(text) = message["message"]["rendered"].as_str() {
-                    progress.print(text);
+                    print(text);
                 }
                 if message["reason"] == "compiler-artifact" {
                     progress.count(&message, || all_packages(world, packages, options));
@@ -152,24 +152,18 @@ impl Progress {
         remaining(rate * f64::from(total.weight.saturating_sub(self.weight)))
     }
 
-    /// Prints something else above the progress.
-    fn print(&self, text: &str) {
-        self.clear();
-        eprint!("{text}");
-    }
-
-    fn clear(&self) {
-        if self.terminal {
-            eprint!("\r\x1b[2K");
-        }
-    }
-
     fn finish(&self, successful: bool) {
-        self.clear();
+        print("");
         if successful && self.total.is_some() {
             eprintln!("compiled in {} s", self.started.elapsed().as_secs());
         }
     }
+}
+
+/// Prints something else in place of the progress, which is drawn again below it.
+pub fn print(text: &str) {
+    let clear = if std::io::stderr().is_terminal() { "\r\x1b[2K" } else { "" };
+    eprint!("{clear}{text}");
 }
 
 fn remaining(seconds: f64) -> String {

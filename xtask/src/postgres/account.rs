@@ -1,4 +1,4 @@
-//! Who runs PostgreSQL: we, or an unprivileged user when we are root, and which folders that user can reach.
+//! The user who runs PostgreSQL when this is root, and which folders that user can reach.
 
 use crate::{failure::Failure, files::fingerprint, process};
 use anyhow::Result;
@@ -21,7 +21,7 @@ pub struct Account {
 }
 
 impl Account {
-    /// The user to run the server as, or nothing when we may run it ourselves.
+    /// None unless this is root.
     pub fn for_postgres() -> Result<Option<Self>> {
         if !process::is_root() {
             return Ok(None);
@@ -34,9 +34,17 @@ impl Account {
         })
     }
 
-    /// Makes a command run as this user.
+    /// Make a command run as this user.
     pub fn run(&self, command: &mut Command) {
         command.uid(self.uid).gid(self.gid).env("HOME", "/").env("USER", &self.name);
+    }
+
+    /// Make a child to be watched run as this user.
+    pub fn run_watched(self, child: &duct::Expression) -> duct::Expression {
+        child.before_spawn(move |command| {
+            self.run(command);
+            Ok(())
+        })
     }
 
     pub fn give(&self, path: &Path) -> Result<()> {
@@ -48,7 +56,7 @@ impl Account {
         format!("{}:{}", self.uid, self.gid)
     }
 
-    /// Whether this user can walk down to `path`, of which the last parts need not exist yet.
+    /// Whether this user can reach `path`, of which the last parts need not exist yet.
     fn reaches(&self, path: &Path) -> bool {
         path.ancestors().skip(1).all(|folder| match fs::metadata(folder) {
             Ok(metadata) => self.may_enter(metadata.uid(), metadata.gid(), metadata.permissions().mode()),
@@ -66,7 +74,8 @@ impl Account {
     }
 }
 
-/// Where the server's files go: `wanted`, or a folder below `fallback` when its user cannot reach `wanted`.
+/// The folder for the server's files: `wanted`, or one below `fallback` if its user cannot reach
+/// `wanted`.
 pub fn reachable_place(wanted: &Path, fallback: &str, account: Option<&Account>) -> PathBuf {
     match account {
         Some(account) if !account.reaches(wanted) => {
@@ -76,7 +85,7 @@ pub fn reachable_place(wanted: &Path, fallback: &str, account: Option<&Account>)
     }
 }
 
-/// Makes a folder that only the server's user can read, and all above it that the user can walk through.
+/// Create a folder that only the server's user can read.
 pub fn make_folder(path: &Path, account: Option<&Account>) -> Result<()> {
     fs::create_dir_all(path)?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o700))?;

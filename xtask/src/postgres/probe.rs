@@ -1,4 +1,5 @@
-//! Asks a PostgreSQL whether it takes connections, without a client: one start-up packet, one byte of answer.
+//! Asks a PostgreSQL whether it takes connections, without a client: one start-up packet, one byte
+//! of answer.
 
 use std::{
     io::{Read, Write},
@@ -9,7 +10,8 @@ use std::{
 /// A local server answers in microseconds; a stopped process never does.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// `R` asks for the password: the server is up. `E` means that it is starting, stopping or recovering.
+/// `R` asks for the password: the server is up. `E` means that it is starting, stopping or
+/// recovering.
 pub fn is_ready(port: u16) -> bool {
     ask(port).is_ok_and(|answer| answer == b'R')
 }
@@ -24,7 +26,8 @@ fn ask(port: u16) -> std::io::Result<u8> {
     Ok(if length == 0 { b'E' } else { answer[0] })
 }
 
-/// Length, protocol 3.0, then names and values: PostgreSQL documentation, "Message Formats", StartupMessage.
+/// Length, protocol 3.0, then names and values: PostgreSQL documentation, "Message Formats",
+/// StartupMessage.
 fn start_up_packet() -> Vec<u8> {
     let parameters = format!("user\0{0}\0database\0{0}\0\0", super::NAME);
     let length = u32::try_from(8 + parameters.len()).unwrap_or(0);

@@ -1,9 +1,10 @@
 //! The stack in containers, through Docker Compose.
 //!
-//! `up` decides files, ports and variables ([`record`]), provides images ([`images`]) and secrets ([`secrets`]), and
-//! migrates the database of a running stack first ([`migration`]). Then `docker compose up` starts what changed,
-//! and the containers are watched ([`containers`]) until all are healthy or one will not be ([`explain`]).
-//! Deliberately absent: a supervisor. The engine restarts what crashes and keeps its logs.
+//! `up` decides files, ports and variables ([`record`]), provides images ([`images`]) and secrets
+//! ([`secrets`]), and migrates the database of a running stack first ([`migration`]). Then `docker
+//! compose up` starts what changed, and the containers are watched ([`containers`]) until all are
+//! healthy or one will not be ([`explain`]). Deliberately absent: a supervisor. The engine restarts
+//! what crashes and keeps its logs.
 
 pub mod record;
 mod services;
@@ -30,7 +31,7 @@ use anyhow::{Context, Result};
 use containers::Container;
 use duct::Handle;
 use record::{Lifecycle, Record, Request};
-use services::{Config, in_order};
+use services::{ComposeService, Config};
 use std::{
     collections::BTreeMap,
     fs::{self, File},
@@ -41,7 +42,8 @@ use variables::Variables;
 
 /// A container without a health check must keep running for this long.
 const SETTLE: Duration = Duration::from_secs(2);
-/// Services start one after the other, each with a limit of its own; at most this many take all of it.
+/// Services start one after the other, each with a limit of its own; at most this many take all of
+/// it.
 const SLOW_SERVICES: u64 = 3;
 
 pub struct ComposeStack<'w> {
@@ -140,7 +142,7 @@ impl<'w> ComposeStack<'w> {
     }
 
     /// The services that Compose reads from the files, in an order in which they can start.
-    fn configured(&self) -> Result<Vec<services::ComposeService>> {
+    fn configured(&self) -> Result<Vec<ComposeService>> {
         let mut command = self.compose()?;
         command.args(["config", "--format", "json"]);
         let output = command.output().context("starting Compose")?;
@@ -155,7 +157,7 @@ impl<'w> ComposeStack<'w> {
         }
         let config: Config = serde_json::from_slice(&output.stdout)
             .context("reading the output of `docker compose config`")?;
-        Ok(in_order(&config))
+        Ok(config.services())
     }
 
     fn start_containers(&mut self) -> Result<()> {
@@ -215,10 +217,6 @@ impl Stack for ComposeStack<'_> {
 
     fn url(&self) -> String {
         self.record.url.clone()
-    }
-
-    fn database_url(&self) -> Option<String> {
-        None
     }
 
     fn remembered(&self) -> BTreeMap<String, String> {
@@ -309,7 +307,7 @@ impl Stack for ComposeStack<'_> {
         match job.program {
             "squall-backup" => {
                 images::provide_for_job(self, "ops")?;
-                command.args(["--entrypoint", "/usr/local/bin/squall-backup", "ops"]);
+                command.args(["ops", job.program]);
             }
             _ => {
                 images::provide_for_job(self, migration::JOB)?;
@@ -379,7 +377,8 @@ mod tests {
     use crate::{stack, world::tests::root};
     use std::path::Path;
 
-    /// A stack whose client writes down its arguments and answers with these lines of a shell's `case`.
+    /// A stack whose client writes down its arguments and answers with these lines of a shell's
+    /// `case`.
     pub fn fake<'w>(
         world: &'w World,
         folder: &StateFolder,

@@ -1,9 +1,10 @@
 //! The stack as processes of this machine.
 //!
-//! `up` builds what changed and writes the plan ([`plan`]: what should run); a supervisor carries it out
-//! ([`supervisor`], [`running`]) and writes the status (what does run). A second `up` writes the same plan, finds it
-//! fulfilled and is done. Deliberately absent: a control socket. The plan file and signals are the only ways to
-//! talk to the supervisor, and both survive a crash of either side.
+//! `up` builds what changed and writes the plan ([`plan`]: what should run); a supervisor carries
+//! it out ([`supervisor`], [`running`]) and writes the status (what does run). A second `up` writes
+//! the same plan, finds it fulfilled and is done. Deliberately absent: a control socket. The plan
+//! file and signals are the only ways to talk to the supervisor, and both survive a crash of either
+//! side.
 
 pub mod service;
 pub mod plan;
@@ -27,11 +28,10 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use duct::Handle;
-use plan::{Web, postgres_home};
+use plan::postgres_home;
 use running::{STARTS, open_to_append};
 use service::{Plan, Service};
 use std::{
-    collections::BTreeMap,
     fs::{self, File},
     io::{BufRead, BufReader, ErrorKind, Write},
     path::Path,
@@ -80,11 +80,11 @@ impl<'w> NativeStack<'w> {
         let web = if options.dev {
             build::binaries(world, options.binaries)?;
             build::node_modules(world, &|line| eprintln!("{line}"))?;
-            Web::DevServer
+            None
         } else {
-            Web::Built(build::stack(world, options.binaries)?)
+            Some(build::stack(world, options.binaries)?)
         };
-        let (plan, ports) = plan::make(world, folder, options, &web)?;
+        let (plan, ports) = plan::make(world, folder, options, web.as_deref())?;
         Ok(Self::new(world, folder, plan, Some(ports)))
     }
 
@@ -130,10 +130,6 @@ impl Stack for NativeStack<'_> {
         Some(self.plan.database_url.clone())
     }
 
-    fn remembered(&self) -> BTreeMap<String, String> {
-        BTreeMap::new()
-    }
-
     fn status(&mut self) -> Result<Status> {
         self.folder.status()
     }
@@ -171,7 +167,8 @@ impl Stack for NativeStack<'_> {
             Some(supervisor) => supervisor.try_wait()?.is_some(),
             None => !self.is_running()?,
         };
-        // Each service has a limit of its own; this one only ends the wait for a supervisor that hangs.
+        // Each service has a limit of its own; this one only ends the wait for a supervisor that
+        // hangs.
         let steps = u64::try_from(stamps.len()).unwrap_or(1);
         let limit = self.plan.start_seconds * steps + self.plan.stop_seconds + 10;
         if !ended && self.began.elapsed() < Duration::from_secs(limit) {
@@ -226,7 +223,7 @@ impl Stack for NativeStack<'_> {
     }
 
     fn job(&self, job: &Job) -> Result<Command> {
-        let url = (job.needs_database && self.is_running()?).then(|| self.plan.database_url.clone());
+        let url = (job.needs_database && self.is_running()?).then_some(self.plan.database_url.as_str());
         if job.needs_database && url.is_none() {
             let next = "start the stack with `cargo xtask up --detach`, or set DATABASE_URL";
             let wrong = "no stack is running, and DATABASE_URL is not set";
@@ -252,7 +249,7 @@ impl Stack for NativeStack<'_> {
 }
 
 /// The command of a job on this machine, built if need be.
-pub fn job(world: &World, job: &Job, database_url: Option<String>) -> Result<Command> {
+pub fn job(world: &World, job: &Job, database_url: Option<&str>) -> Result<Command> {
     let binaries = match job.program {
         // Backups work on real data, where an unoptimized program takes minutes.
         "squall-backup" => Binaries::ReleaseOne(job.program),
@@ -262,7 +259,7 @@ pub fn job(world: &World, job: &Job, database_url: Option<String>) -> Result<Com
     let mut command = Command::new(world.binary(binaries.profile(), job.program)?);
     command.args(&job.arguments).current_dir(&world.root);
     command.envs(job.environment.iter().map(|(name, value)| (name, value)));
-    command.envs(database_url.iter().map(|url| ("DATABASE_URL", url)));
+    command.envs(database_url.map(|url| ("DATABASE_URL", url)));
     Ok(command)
 }
 

@@ -1,5 +1,5 @@
-//! Follow a stack while it starts and runs: a status line for each service, redrawn in place on a terminal and
-//! printed once for each change elsewhere.
+//! Follow a stack while it starts and runs: a status line for each service, redrawn in place on a
+//! terminal and printed once for each change elsewhere.
 
 use super::{
     Stack, Starting,
@@ -87,7 +87,7 @@ impl Screen {
         } else {
             let changed =
                 lines.iter().enumerate().filter(|(index, line)| self.shown.get(*index) != Some(line));
-            for (_, line) in changed.filter(|(_, line)| !line.ends_with(Phase::Waiting.word())) {
+            for (_, line) in changed.filter(|(_, line)| !line.ends_with(&Phase::Waiting.word())) {
                 let _ = writeln!(screen, "{line}");
             }
         }

@@ -1,7 +1,8 @@
 //! The folder of one stack, and the status that its supervisor writes there.
 //!
-//! A status may be older than the last crash, or belong to the folder this one was copied from. The lock that
-//! the supervisor holds on *this* folder decides whether the stack is running; a process id alone never does.
+//! A status may be older than the last crash, or belong to the folder this one was copied from. The
+//! lock that the supervisor holds on *this* folder decides whether the stack is running; a process
+//! id alone never does.
 
 use super::native::{service::Plan, service::Service};
 use crate::{
@@ -19,8 +20,8 @@ use std::{
     time::Duration,
 };
 
-/// Every service carries this variable with the identity of its folder, so that a leftover can be told from a
-/// process of the folder this one was copied from.
+/// Every service carries this variable with the identity of its folder, so that a leftover can be
+/// distinguished from a process of the folder this one was copied from.
 pub const FOLDER_VARIABLE: &str = "XTASK_STATE_FOLDER";
 
 #[derive(Debug, Clone)]
@@ -79,23 +80,18 @@ impl Phase {
         matches!(self, Self::Healthy | Self::Done)
     }
 
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Waiting => "waiting",
-            Self::Starting => "starting",
-            Self::Healthy => "healthy",
-            Self::Unhealthy => "unhealthy",
-            Self::Done => "done",
-            Self::Restarting => "restarting",
-            Self::Failed => "failed",
-            Self::Stopped => "stopped",
-        }
+    pub fn word(self) -> String {
+        format!("{self:?}").to_lowercase()
     }
 }
 
 impl ServiceStatus {
     pub fn is_alive(&self) -> bool {
         self.process.as_ref().is_some_and(ProcessId::is_alive)
+    }
+
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(|process| process.pid)
     }
 }
 
@@ -134,7 +130,8 @@ impl StateFolder {
         self.0.canonicalize().unwrap_or_else(|_| self.0.clone())
     }
 
-    /// Whether a file that recorded this path was written for this folder. Older ones recorded none.
+    /// Whether a file that recorded this path was written for this folder. Older ones recorded
+    /// none.
     pub fn is_own(&self, recorded: Option<&Path>) -> bool {
         recorded.is_none_or(|recorded| recorded == self.path())
     }
@@ -190,7 +187,8 @@ impl StateFolder {
     /// The same for a caller that holds the supervisor's lock.
     pub fn end_recorded(&self) -> Result<Vec<String>> {
         let mut status = self.status()?;
-        // A living supervisor without the lock of this folder is another folder's, and so are its services.
+        // A living supervisor without the lock of this folder is another folder's, and so are its
+        // services.
         if status.supervisor.as_ref().is_some_and(ProcessId::is_alive) {
             return Ok(Vec::new());
         }

@@ -2,14 +2,14 @@
 
 use crate::{
     stack::{
-        self, Kind, StackOptions, copied_from, open,
-        state::{Phase, ServiceStatus},
+        Kind, StackOptions, copied_from, describe_copy, open,
+        state::{ServiceStatus, Status},
     },
     world::World,
 };
 use anyhow::Result;
-use serde::Serialize;
-use std::{collections::BTreeMap, path::PathBuf};
+use serde_json::json;
+use std::collections::BTreeMap;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -20,143 +20,78 @@ pub struct Arguments {
     stack: StackOptions,
 }
 
-/// The output of `--json`.
-#[derive(Debug, Serialize)]
-struct Report {
-    state: StackState,
-    runs_in: Kind,
-    /// Where a browser reaches it, if it is running.
-    url: Option<String>,
-    supervisor: Option<u32>,
-    folder: PathBuf,
-    copied_from: Option<PathBuf>,
-    /// Variables from the shell that started it.
-    remembered: BTreeMap<String, String>,
-    services: Vec<Entry>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum StackState {
-    Healthy,
-    /// Running, but not all of it is healthy.
-    Degraded,
-    Stopped,
-}
-
-#[derive(Debug, Serialize)]
-struct Entry {
-    name: String,
-    state: Phase,
-    pid: Option<u32>,
-    port: Option<u16>,
-    restarts: u32,
-    /// Seconds since 1970.
-    since: u64,
-    note: Option<String>,
-    /// None for a container: the engine keeps its log.
-    log: Option<PathBuf>,
-}
-
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     let folder = arguments.stack.folder(world)?;
-    let mut stack = open(world, &folder)?;
-    let (kind, is_running, status) = (stack.kind(), stack.is_running()?, stack.status()?);
     let copied_from = copied_from(&folder)?;
-    let entry = |service: &ServiceStatus| Entry {
-        name: service.name.clone(),
-        state: service.phase,
-        pid: service.process.as_ref().filter(|process| process.is_alive()).map(|process| process.pid),
-        port: service.port,
-        restarts: service.restarts,
-        since: service.since,
-        note: service.note.clone(),
-        log: (kind == Kind::Processes).then(|| folder.log(&service.name)),
+    let mut stack = open(world, &folder)?;
+    let (is_running, mut status) = (stack.is_running()?, stack.status()?);
+    if copied_from.is_some() {
+        // That of the original.
+        status = Status::default();
+    }
+    status.services.iter_mut().filter(|service| !service.is_alive()).for_each(|it| it.process = None);
+    let state = match is_running {
+        false => "stopped",
+        true if stack.is_healthy(&status) => "healthy",
+        true => "degraded",
     };
-    let report = Report {
-        state: match is_running {
-            false => StackState::Stopped,
-            true if stack.is_healthy(&status) => StackState::Healthy,
-            true => StackState::Degraded,
-        },
-        runs_in: kind,
-        url: is_running.then(|| stack.url()),
-        supervisor: status.supervisor.as_ref().filter(|_| is_running).map(|process| process.pid),
-        // The status of a copied folder is that of the original.
-        services: status.services.iter().filter(|_| copied_from.is_none()).map(entry).collect(),
-        folder: folder.0.clone(),
-        copied_from,
-        remembered: stack.remembered(),
+    let service = |service: &ServiceStatus| {
+        // The engine keeps the log of a container.
+        let log = (stack.kind() == Kind::Processes).then(|| folder.log(&service.name));
+        json!({
+            "name": service.name, "state": service.phase, "pid": service.pid(), "port": service.port,
+            "restarts": service.restarts, "since": service.since, "note": service.note, "log": log,
+        })
     };
-    match arguments.json {
-        true => println!("{}", serde_json::to_string_pretty(&report)?),
-        false => print!("{}", table(&report)),
+    if arguments.json {
+        let report = json!({
+            "state": state, "runs_in": stack.kind(), "url": is_running.then(|| stack.url()),
+            "supervisor": status.supervisor.as_ref().filter(|_| is_running).map(|process| process.pid),
+            "folder": folder.0, "copied_from": copied_from, "remembered": stack.remembered(),
+            "services": status.services.iter().map(service).collect::<Vec<_>>(),
+        });
+        println!("{report:#}");
+    } else if is_running {
+        println!("{}{}", table(&status, &stack.remembered()), stack.url());
+    } else {
+        let message = "no stack is running; `cargo xtask up` starts one".to_owned();
+        println!("{}", copied_from.map_or(message, |original| describe_copy(&original)));
     }
     Ok(())
 }
 
-fn table(report: &Report) -> String {
-    let Some(url) = &report.url else {
-        return match &report.copied_from {
-            Some(original) => format!("{}\n", stack::describe_copy(original)),
-            None => "no stack is running; `cargo xtask up` starts one\n".into(),
-        };
-    };
-    let mut text =
-        format!("{:<10} {:<11} {:>7} {:>6} {:>9}  NOTE\n", "SERVICE", "STATE", "PID", "PORT", "RESTARTS");
-    for entry in &report.services {
+fn table(status: &Status, remembered: &BTreeMap<String, String>) -> String {
+    let mut text = "SERVICE    STATE           PID   PORT  RESTARTS  NOTE\n".to_owned();
+    for service in &status.services {
         let number = |value: Option<u32>| value.map(|value| value.to_string()).unwrap_or_default();
-        let (pid, port) = (number(entry.pid), number(entry.port.map(u32::from)));
-        let note = entry.note.as_deref().unwrap_or_default();
-        let (name, state, restarts) = (&entry.name, entry.state.word(), entry.restarts);
-        let line = format!("{name:<10} {state:<11} {pid:>7} {port:>6} {restarts:>9}  {note}");
-        text += line.trim_end();
-        text.push('\n');
+        let (pid, port) = (number(service.pid()), number(service.port.map(u32::from)));
+        let ServiceStatus { name, phase, restarts, note, .. } = service;
+        let note = note.as_deref().unwrap_or_default();
+        let line = format!("{name:<10} {:<11} {pid:>7} {port:>6} {restarts:>9}  {note}", phase.word());
+        text += &format!("{}\n", line.trim_end());
     }
-    if !report.remembered.is_empty() {
-        let variables: Vec<_> =
-            report.remembered.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    if !remembered.is_empty() {
+        let variables: Vec<_> = remembered.iter().map(|(name, value)| format!("{name}={value}")).collect();
         text += &format!("remembered from the shell that started it: {}\n", variables.join(" "));
     }
-    text + &format!("{url}\n")
+    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stack::state::Phase;
 
     #[test]
-    fn the_table_has_a_line_for_each_service_the_remembered_variables_and_the_address() {
-        let service = Entry {
-            name: "edge".into(),
-            state: Phase::Healthy,
-            pid: None,
-            port: Some(443),
-            restarts: 1,
-            since: 0,
-            note: None,
-            log: None,
-        };
-        let mut report = Report {
-            state: StackState::Healthy,
-            runs_in: Kind::Containers,
-            url: Some("https://squall.example".into()),
-            supervisor: None,
-            folder: "/a".into(),
-            copied_from: None,
-            remembered: [("SQUALL_TLS_PORT".to_owned(), "443".to_owned())].into(),
-            services: vec![service],
-        };
+    fn the_table_has_a_line_for_each_service_and_one_for_the_remembered_variables() {
+        let (name, phase) = ("edge".to_owned(), Phase::Healthy);
+        let edge = ServiceStatus { name, phase, port: Some(443), restarts: 1, ..Default::default() };
+        let status = Status { services: vec![edge], ..Status::default() };
         assert_eq!(
-            table(&report),
+            table(&status, &[("SQUALL_TLS_PORT".to_owned(), "443".to_owned())].into()),
             "SERVICE    STATE           PID   PORT  RESTARTS  NOTE\n\
              edge       healthy                443         1\n\
-             remembered from the shell that started it: SQUALL_TLS_PORT=443\n\
-             https://squall.example\n"
+             remembered from the shell that started it: SQUALL_TLS_PORT=443\n"
         );
-        report.url = None;
-        assert!(table(&report).starts_with("no stack is running"));
-        report.copied_from = Some("/original".into());
-        assert!(table(&report).contains("copied or moved from /original"));
     }
 }

@@ -47,11 +47,11 @@ pub fn without_gap<'a>(
 ) -> Vec<&'a StoredSegment> {
     let Some((mut timeline, mut reached)) = position(last_of_base, segment_bytes) else { return Vec::new() };
     let mut leading: Vec<&StoredSegment> = Vec::new();
-    let is_whole = |name: &str| segments.iter().any(|kept| kept.file.name == name);
-    for kept in segments {
-        let name = kept.file.name.as_str();
+    let is_whole = |name: &str| segments.iter().any(|segment| segment.file.name == name);
+    for segment in segments {
+        let name = segment.file.name.as_str();
         let Some((line, number)) = position(name.trim_end_matches(".partial"), segment_bytes) else {
-            leading.push(kept);
+            leading.push(segment);
             continue;
         };
         if name.strip_suffix(".partial").is_some_and(is_whole) {
@@ -63,7 +63,7 @@ pub fn without_gap<'a>(
         // A new timeline branches off at a segment that was already reached.
         reached = if line == timeline { reached.max(number) } else { number };
         timeline = line;
-        leading.push(kept);
+        leading.push(segment);
     }
     leading
 }
@@ -82,10 +82,11 @@ pub fn number(name: &str, segment_bytes: u64) -> Option<u64> {
 pub fn without_later_timelines(segments: &[StoredSegment], moment: DateTime<Utc>) -> Vec<StoredSegment> {
     let later: Vec<u32> = segments
         .iter()
-        .filter(|kept| is_history(kept) && kept.received_at > moment)
-        .filter_map(|kept| timeline(&kept.file.name))
+        .filter(|segment| is_history(segment) && segment.received_at > moment)
+        .filter_map(|segment| timeline(&segment.file.name))
         .collect();
-    let stays = |kept: &&StoredSegment| timeline(&kept.file.name).is_none_or(|line| !later.contains(&line));
+    let stays =
+        |segment: &&StoredSegment| timeline(&segment.file.name).is_none_or(|line| !later.contains(&line));
     segments.iter().filter(stays).cloned().collect()
 }
 
@@ -93,16 +94,16 @@ pub fn without_later_timelines(segments: &[StoredSegment], moment: DateTime<Utc>
 /// Keeps two more than contain the time, because recovery looks for a commit after it.
 pub fn up_to(mut segments: Vec<StoredSegment>, moment: DateTime<Utc>) -> Vec<StoredSegment> {
     let mut beyond = 0;
-    segments.retain(|kept| {
+    segments.retain(|segment| {
         let stays = beyond <= 2;
-        beyond += usize::from(!is_history(kept) && (beyond > 0 || kept.received_at >= moment));
-        stays || is_history(kept)
+        beyond += usize::from(!is_history(segment) && (beyond > 0 || segment.received_at >= moment));
+        stays || is_history(segment)
     });
     segments
 }
 
-fn is_history(kept: &StoredSegment) -> bool {
-    kept.file.name.ends_with(".history")
+fn is_history(segment: &StoredSegment) -> bool {
+    segment.file.name.ends_with(".history")
 }
 
 fn position(name: &str, segment_bytes: u64) -> Option<(u64, u64)> {
@@ -119,7 +120,7 @@ mod tests {
 
     const SIZE: u64 = 16 * 1024 * 1024;
 
-    fn kept(name: &str, minute: i64) -> StoredSegment {
+    fn stored(name: &str, minute: i64) -> StoredSegment {
         StoredSegment {
             file: FileEntry {
                 name: name.to_owned(),
@@ -139,9 +140,9 @@ mod tests {
     }
 
     fn check(names: &[&str], held: &str, leading: &[&str]) {
-        let segments: Vec<StoredSegment> = names.iter().map(|name| kept(name, 0)).collect();
+        let segments: Vec<StoredSegment> = names.iter().map(|name| stored(name, 0)).collect();
         let found = without_gap(&segments, held, SIZE);
-        assert_eq!(found.iter().map(|kept| kept.file.name.as_str()).collect::<Vec<_>>(), leading);
+        assert_eq!(found.iter().map(|segment| segment.file.name.as_str()).collect::<Vec<_>>(), leading);
     }
 
     #[test]
@@ -181,27 +182,28 @@ mod tests {
 
     #[test]
     fn a_time_is_recovered_from_its_own_timeline_and_without_what_was_written_long_after() {
-        let line = |line: u32, number: u32, minute| kept(&format!("{line:08X}00000000{number:08X}"), minute);
+        let line =
+            |line: u32, number: u32, minute| stored(&format!("{line:08X}00000000{number:08X}"), minute);
         let all = vec![
             line(1, 1, 10),
             line(1, 2, 20),
             line(1, 3, 30),
             line(1, 4, 40),
             line(1, 5, 50),
-            kept("00000002.history", 60),
+            stored("00000002.history", 60),
             line(2, 2, 70),
             line(2, 3, 80),
         ];
         let names = |minute| -> Vec<String> {
             let own = without_later_timelines(&all, at(minute));
-            up_to(own, at(minute)).into_iter().map(|kept| kept.file.name).collect()
+            up_to(own, at(minute)).into_iter().map(|segment| segment.file.name).collect()
         };
         let first = |numbers: std::ops::RangeInclusive<u32>| -> Vec<String> {
             numbers.map(|number| format!("0000000100000000{number:08X}")).collect()
         };
         assert_eq!(names(15), first(1..=4), "two more than the one that contains the time");
         assert_eq!(names(45), first(1..=5), "the server that was recovered later does not matter");
-        let all_names: Vec<_> = all.iter().map(|kept| kept.file.name.clone()).collect();
+        let all_names: Vec<_> = all.iter().map(|segment| segment.file.name.clone()).collect();
         assert_eq!(names(75), all_names);
     }
 }

@@ -128,7 +128,8 @@ async fn a_manifest_of_a_newer_version_is_refused_with_that_version() {
     manifest.seal(&world.store).await.unwrap();
     let error = choose(&world.store, manifest.id.as_str()).await.unwrap_err();
     assert!(
-        format!("{error:#}").contains("newer Squall") && format!("{error:#}").contains("version ≥ 9.1.0"),
+        format!("{error:#}").contains("newer Squall")
+            && format!("{error:#}").contains("use version 9.1.0 or newer"),
         "{error:#}"
     );
     assert!(world.sealed().await.is_empty());

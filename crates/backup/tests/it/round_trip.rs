@@ -120,29 +120,29 @@ async fn a_drill_proves_a_backup_and_is_recorded() {
 }
 
 #[tokio::test]
-async fn the_commands_say_what_they_did() {
+async fn each_command_reports_what_it_did() {
     let world = World::filled().await;
     for (arguments, word) in [
         (vec!["list"], "No backups in"),
         (vec!["create", "--split-above", "0"], "not encrypted"),
         (vec!["list"], "sealed"),
         (vec!["list", "--json"], "\"blake3\""),
-        (vec!["verify"], "every byte as written, unpacked"),
-        (vec!["verify", "--all"], "1 backups are as they were written"),
+        (vec!["verify"], "every byte as written, decoded"),
+        (vec!["verify", "--all"], "1 of 1 backups are intact"),
         (vec!["drill"], "Proven: this backup restores."),
         (vec!["drill", "--json"], "\"ok\": true"),
         (vec!["prune"], "Removed 0 of 1"),
         (vec!["restore", "--replace"], "When you no longer need it, drop it: drop database"),
     ] {
         let output = world.command(&arguments).output().await.unwrap();
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        assert!(said.contains(word), "{arguments:?}: {said}");
+        assert!(stdout.contains(word), "{arguments:?}: {stdout}");
     }
 }
 
 #[tokio::test]
-async fn a_server_on_this_machine_is_met_through_its_socket_when_it_has_one() {
+async fn a_server_on_this_machine_is_reached_through_its_socket() {
     let world = World::empty().await;
     let near = world.server.clone().prefer_socket().await;
     let began = async |server: &Server| {

@@ -41,8 +41,8 @@ pub fn database_url(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Secret, V
     Ok(url)
 }
 
-/// The password in a database address. PostgreSQL's own programs get it through the environment, never on their
-/// command line.
+/// The password in a database address. PostgreSQL's own programs get it through the environment,
+/// never on their command line.
 pub fn password_of(url: &str) -> Option<String> {
     let authority = url.split_once("://")?.1.split(['/', '?']).next()?;
     let in_authority = authority.rsplit_once('@').and_then(|(user, _)| user.split_once(':'));
@@ -50,7 +50,8 @@ pub fn password_of(url: &str) -> Option<String> {
     password.or_else(|| parameter_of(url, "password")).filter(|password| !password.is_empty())
 }
 
-/// Appended as a parameter: that works without a user in the address, and needs only one kind of escaping.
+/// Appended as a parameter: that works without a user in the address, and needs only one kind of
+/// escaping.
 fn with_password(url: &str, password: &str) -> String {
     let separator = if url.contains('?') { '&' } else { '?' };
     format!("{url}{separator}password={}", utf8_percent_encode(password, NON_ALPHANUMERIC))

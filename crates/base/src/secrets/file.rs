@@ -11,7 +11,8 @@ use std::{
 /// No secret is larger; a log file named by mistake is not read into memory.
 const MAX_BYTES: u64 = 64 * 1024;
 
-/// Container runtimes mount secrets here with mode 0444, where only the container's own processes see them.
+/// Container runtimes mount secrets here with mode 0444, where only the container's own processes
+/// see them.
 const MOUNTS: [&str; 2] = ["/run/secrets", "/var/run/secrets"];
 
 /// Reads the file that `variable` names. Trailing line ends are dropped: editors add them.

@@ -1,7 +1,7 @@
-//! The collector: takes spans by OTLP over plain HTTP, as protobuf.
+//! The client of the collector: OTLP as protobuf over plain HTTP.
 //!
-//! Plain HTTP on purpose: neither process speaks TLS to anybody, and a library for it adds 3.7 MB to a static binary, where
-//! all of tracing adds 0.8. A collector beside Squall takes the spans and speaks TLS to whatever is further away.
+//! Plain HTTP on purpose: a TLS library would add 3.7 MB to a static binary, while all of tracing
+//! adds 0.8. A collector beside Squall receives the spans and forwards them over TLS.
 
 use super::Traces;
 use http_body_util::{BodyExt, Full, Limited};
@@ -18,10 +18,10 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse
 use prost::Message;
 use std::{error::Error, time::Duration};
 
-/// An answer is a few bytes; a longer one is not read to its end.
+/// A response is a few bytes; a longer one is not read to its end.
 const ANSWER_BYTES: usize = 64 << 10;
 
-/// A collector that may be away.
+/// A collector, which may be down.
 pub(super) struct Collector {
     client: Client<HttpConnector, Full<Bytes>>,
     address: Uri,
@@ -29,17 +29,17 @@ pub(super) struct Collector {
     timeout: Duration,
 }
 
-/// Why a collector did not take a batch.
+/// Why a collector did not accept a batch.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// It was away or busy; it may take the same batch later.
+    /// It was down or busy and may accept the same batch later.
     Later(String),
-    /// It will never take it.
+    /// It will never accept it.
     Never(String),
 }
 
 impl Collector {
-    /// The collector that a person set; it is first called when there is something to send.
+    /// A client; it connects with the first batch.
     pub(super) fn new(traces: &Traces) -> Self {
         Self {
             client: Client::builder(TokioExecutor::new()).build_http(),
@@ -49,12 +49,12 @@ impl Collector {
         }
     }
 
-    /// Its host and port, for the log: the rest of an address may hold a secret.
+    /// Its host and port, for the log: the rest of the address may hold a secret.
     pub(super) fn name(&self) -> &str {
         self.address.authority().map_or("", |authority| authority.as_str())
     }
 
-    /// Sends a batch; how many of its spans the collector threw away.
+    /// Sends a batch. Returns how many of its spans the collector rejected.
     pub(super) async fn send(&self, body: Bytes) -> Result<u64, Refusal> {
         match tokio::time::timeout(self.timeout, self.try_send(body)).await {
             Ok(answered) => answered,
@@ -68,7 +68,7 @@ impl Collector {
         *request.uri_mut() = self.address.clone();
         *request.headers_mut() = self.headers.clone();
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
-        let answer = self.client.request(request).await.map_err(|error| Refusal::Later(said(&error)))?;
+        let answer = self.client.request(request).await.map_err(|error| Refusal::Later(innermost(&error)))?;
         match answer.status() {
             status if status.is_success() => {}
             status @ (StatusCode::TOO_MANY_REQUESTS
@@ -78,17 +78,17 @@ impl Collector {
             status => return Err(Refusal::Never(format!("it answered {status}"))),
         }
         let body = Limited::new(answer.into_body(), ANSWER_BYTES).collect().await;
-        // The spans are through; an answer that cannot be read does not change that.
+        // The spans were accepted, even when the response cannot be read.
         let answer = body.ok().and_then(|body| ExportTraceServiceResponse::decode(body.to_bytes()).ok());
         let rejected = answer.and_then(|answer| answer.partial_success).map_or(0, |it| it.rejected_spans);
         Ok(u64::try_from(rejected).unwrap_or(0))
     }
 }
 
-/// The innermost cause: the ones round it say no more than that something went wrong.
-fn said(error: &dyn Error) -> String {
+/// The innermost cause: the outer ones only report that a request failed.
+fn innermost(error: &dyn Error) -> String {
     match error.source() {
-        Some(cause) => said(cause),
+        Some(cause) => innermost(cause),
         None => error.to_string(),
     }
 }

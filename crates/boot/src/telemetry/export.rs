@@ -1,9 +1,9 @@
-//! The way of ended spans to the collector: a bounded queue, and one task that empties it.
+//! Sending ended spans to the collector: a bounded queue, and one task that empties it.
 //!
-//! Whoever ends a span puts it into the queue or, when that is full, drops it; nobody ever waits. The task sends what has
-//! come together within a second. A collector that is away gets the same batch again and again, while the queue behind it
-//! fills up and then loses what is new. Every change of that state is one line of the log, every span one step of
-//! `squall_trace_spans_total`.
+//! A span that ends goes into the queue or, when that is full, is dropped; the code that ended it
+//! never waits. The task sends the spans of a second together. While the collector is down, the
+//! task retries the same batch, the queue fills up, and new spans are dropped. Each change of that
+//! state is logged once, and each span is counted in `squall_trace_spans_total`.
 
 use super::{
     Traces,
@@ -39,82 +39,82 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Spans that wait: about 2 MB.
+/// Spans in the queue: about 2 MB.
 const QUEUE: usize = 2048;
 
 /// Spans in one request to the collector: about 150 kB.
 const BATCH: usize = 512;
 
-/// How long a span waits for others to travel with it.
+/// How long a span waits for others to be sent with it.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// How long the end of the process waits for what is left.
+/// How long the process waits at its end for the remaining spans.
 const FLUSH: Duration = Duration::from_secs(2);
 
-/// How long to wait before a collector that is away is tried again, at first and at most; doubled in between.
+/// How long to wait before a retry, at first and at most; doubled in between.
 const RETRY_PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(15));
 
-/// Without a loss for so long, the collector keeps up again.
+/// After this time without a loss, the collector is keeping up again.
 const QUIET: Duration = Duration::from_secs(60);
 
-/// What sends the spans of a process away, if it makes any.
+/// Sends the spans of a process, if tracing is on.
 pub struct Export(Option<Queue>);
 
-/// The task's end of the queue.
+/// The receiving end of the queue, with the state of the task.
 struct Queue {
     spans: mpsc::Receiver<SpanData>,
     dropped: Arc<AtomicU64>,
     collector: Collector,
     resource: ResourceAttributesWithSchema,
-    condition: Condition,
-    /// Spans that were lost since the condition last changed.
+    state: Delivery,
+    /// Spans that were dropped since the delivery state last changed.
     lost: u64,
     last_loss: Instant,
 }
 
-/// The other end, where spans come in.
+/// The sending end of the queue.
 #[derive(Debug)]
-pub(super) struct Entrance {
+pub(super) struct SpanQueue {
     spans: mpsc::Sender<SpanData>,
     dropped: Arc<AtomicU64>,
 }
 
-/// How the delivery goes.
+/// The state of delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Condition {
-    Well,
-    /// Spans come faster than they go.
-    Lossy,
+enum Delivery {
+    Healthy,
+    /// Spans arrive faster than the collector accepts them.
+    Overloaded,
     /// The collector cannot be reached.
-    Away,
-    /// It can, and does not want them.
+    Unreachable,
+    /// The collector refuses the spans.
     Refused,
 }
 
-/// A queue with its two ends.
-pub(super) fn queue(service: &str, traces: &Traces) -> (Entrance, Export) {
+/// Creates both ends of a queue.
+pub(super) fn queue(service: &str, traces: &Traces) -> (SpanQueue, Export) {
     let (sender, spans) = mpsc::channel(QUEUE);
     let dropped = Arc::<AtomicU64>::default();
-    let entrance = Entrance { spans: sender, dropped: dropped.clone() };
+    let span_queue = SpanQueue { spans: sender, dropped: dropped.clone() };
     let queue = Queue {
         spans,
         dropped,
         collector: Collector::new(traces),
         resource: (&traces.resource(service)).into(),
-        condition: Condition::Well,
+        state: Delivery::Healthy,
         lost: 0,
         last_loss: Instant::now(),
     };
-    (entrance, Export(Some(queue)))
+    (span_queue, Export(Some(queue)))
 }
 
 impl Export {
-    /// For a process that is not traced.
+    /// For a process without tracing.
     pub fn none() -> Self {
         Self(None)
     }
 
-    /// Does the work of a process, sends its spans away meanwhile, and the rest of them at its end.
+    /// Runs the work of a process, sending its spans meanwhile and the remaining ones at its end.
     pub async fn around<T>(self, work: impl Future<Output = T>) -> T {
         let Some(queue) = self.0 else { return work.await };
         let stop = CancellationToken::new();
@@ -123,7 +123,7 @@ impl Export {
         stop.cancel();
         if timeout(FLUSH, &mut sending).await.is_err() {
             sending.abort();
-            tracing::warn!("The last traces were not delivered: the collector took too long at the end.");
+            tracing::warn!("The last traces were dropped: the collector did not accept them in time.");
         }
         done
     }
@@ -136,7 +136,7 @@ impl Queue {
         }
     }
 
-    /// What came together within [`LINGER`] of its first span; nothing when the queue is at its end.
+    /// The spans that arrive within [`LINGER`] of the first; `None` at the end of the queue.
     async fn gather(&mut self, stop: &CancellationToken) -> Option<Vec<SpanData>> {
         let mut batch = Vec::new();
         let mut until = None;
@@ -156,7 +156,7 @@ impl Queue {
         }
     }
 
-    /// Sends a batch until the collector takes it, or says that it never will, or the process stops.
+    /// Sends a batch until the collector accepts or refuses it, or the process stops.
     async fn deliver(&mut self, batch: Vec<SpanData>, stop: &CancellationToken) {
         let spans = batch.len() as u64;
         let resource_spans = group_spans_by_resource_and_scope(batch, &self.resource);
@@ -169,11 +169,11 @@ impl Queue {
                     return self.delivered(rejected, Instant::now());
                 }
                 Err(Refusal::Never(reason)) => {
-                    self.turn_to(Condition::Refused, &reason);
+                    self.turn_to(Delivery::Refused, &reason);
                     return lose(&self.dropped, spans);
                 }
                 Err(Refusal::Later(reason)) => {
-                    self.turn_to(Condition::Away, &reason);
+                    self.turn_to(Delivery::Unreachable, &reason);
                     if stop.is_cancelled() {
                         return lose(&self.dropped, spans);
                     }
@@ -189,28 +189,29 @@ impl Queue {
 }
 
 impl Queue {
-    /// Says once when spans are not delivered any more, and why.
-    fn turn_to(&mut self, condition: Condition, reason: &str) {
-        if self.condition == condition {
+    /// Logs once that spans are no longer delivered, and why.
+    fn turn_to(&mut self, state: Delivery, reason: &str) {
+        if self.state == state {
             return;
         }
-        self.condition = condition;
+        self.state = state;
         let collector = self.collector.name();
-        match condition {
-            Condition::Refused => tracing::warn!(
+        match state {
+            Delivery::Refused => tracing::warn!(
                 collector,
                 reason,
-                "The collector refuses the traces, which are dropped. Check its address and OTEL_EXPORTER_OTLP_HEADERS."
+                "The collector refuses the traces; dropping them. Check its address and OTEL_EXPORTER_OTLP_HEADERS."
             ),
             _ => tracing::warn!(
                 collector,
                 reason,
-                "The traces cannot be delivered. It is tried again; everything else goes on."
+                "The traces cannot be delivered; retrying. Everything else continues."
             ),
         }
     }
 
-    /// Says once when spans are lost although the collector takes some, and when all is well again.
+    /// Logs once when spans are dropped although the collector accepts some, and when it keeps up
+    /// again.
     fn delivered(&mut self, rejected: u64, now: Instant) {
         lose(&self.dropped, rejected);
         let lost = self.dropped.swap(0, Ordering::Relaxed);
@@ -219,19 +220,19 @@ impl Queue {
             self.last_loss = now;
         }
         let collector = self.collector.name();
-        match self.condition {
-            Condition::Well if lost > 0 => {
-                self.condition = Condition::Lossy;
+        match self.state {
+            Delivery::Healthy if lost > 0 => {
+                self.state = Delivery::Overloaded;
                 tracing::warn!(
                     collector,
                     dropped = lost,
-                    "Traces are lost: there are more than the collector takes."
+                    "Dropping traces: the collector does not accept them fast enough."
                 );
             }
-            Condition::Lossy if now - self.last_loss < QUIET => {}
-            Condition::Well => {}
-            Condition::Lossy | Condition::Away | Condition::Refused => {
-                self.condition = Condition::Well;
+            Delivery::Overloaded if now - self.last_loss < QUIET => {}
+            Delivery::Healthy => {}
+            Delivery::Overloaded | Delivery::Unreachable | Delivery::Refused => {
+                self.state = Delivery::Healthy;
                 let dropped = std::mem::take(&mut self.lost);
                 tracing::info!(collector, dropped, "The traces are delivered again.");
             }
@@ -239,7 +240,7 @@ impl Queue {
     }
 }
 
-impl SpanProcessor for Entrance {
+impl SpanProcessor for SpanQueue {
     fn on_start(&self, _: &mut Span, _: &Context) {}
 
     fn on_end(&self, span: SpanData) {
@@ -252,13 +253,13 @@ impl SpanProcessor for Entrance {
         Ok(())
     }
 
-    /// The queue has its end with the process, in [`Export::around`].
+    /// The queue is emptied at the end of the process, in [`Export::around`].
     fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
         Ok(())
     }
 }
 
-/// A turn that found nothing to do: there are several a second, and none is news.
+/// An idle turn: there are several per second, and none is worth a trace.
 fn is_idle(span: &SpanData) -> bool {
     span.span_kind == SpanKind::Internal && span.attributes.is_empty() && span.status == Status::Unset
 }
@@ -285,9 +286,9 @@ mod tests {
             _ => None,
         });
         let traces = Traces::read(&mut env).unwrap();
-        let (entrance, Export(queue)) = queue("api", &traces);
+        let (span_queue, Export(queue)) = queue("api", &traces);
         let provider =
-            SdkTracerProvider::builder().with_span_processor(entrance).with_sampler(traces.sampler);
+            SdkTracerProvider::builder().with_span_processor(span_queue).with_sampler(traces.sampler);
         (provider.build().tracer("test"), queue.unwrap())
     }
 
@@ -296,14 +297,14 @@ mod tests {
     }
 
     #[test]
-    fn a_full_queue_drops_and_counts_what_is_new_and_makes_nobody_wait() {
+    fn a_full_queue_drops_and_counts_new_spans_without_waiting() {
         let (tracer, queue) = traced("always_on");
         (0..QUEUE + 5).for_each(|_| work(&tracer));
         assert_eq!((queue.spans.len(), queue.dropped.load(Ordering::Relaxed)), (QUEUE, 5));
     }
 
     #[test]
-    fn idle_turns_and_traces_that_are_not_kept_stay_out_of_the_queue() {
+    fn idle_turns_and_unsampled_traces_stay_out_of_the_queue() {
         let (tracer, queue) = traced("always_on");
         drop(tracer.start("digest"));
         assert_eq!(queue.spans.len(), 0);
@@ -316,24 +317,24 @@ mod tests {
     }
 
     #[test]
-    fn a_loss_is_over_when_there_was_none_for_a_while() {
+    fn an_overload_ends_after_a_while_without_a_loss() {
         let (_, mut queue) = traced("always_on");
         let start = Instant::now();
-        for (rejected, after, condition, lost) in [
-            (0, 0, Condition::Well, 0),
-            (3, 1, Condition::Lossy, 3),
-            (2, 50, Condition::Lossy, 5),
-            (0, 109, Condition::Lossy, 5),
-            (0, 110, Condition::Well, 0),
+        for (rejected, after, state, lost) in [
+            (0, 0, Delivery::Healthy, 0),
+            (3, 1, Delivery::Overloaded, 3),
+            (2, 50, Delivery::Overloaded, 5),
+            (0, 109, Delivery::Overloaded, 5),
+            (0, 110, Delivery::Healthy, 0),
         ] {
             queue.delivered(rejected, start + Duration::from_secs(after));
-            assert_eq!((queue.condition, queue.lost), (condition, lost), "after {after} s");
+            assert_eq!((queue.state, queue.lost), (state, lost), "after {after} s");
         }
-        for condition in [Condition::Away, Condition::Refused] {
-            queue.turn_to(condition, "it answered 503");
-            assert_eq!(queue.condition, condition);
+        for state in [Delivery::Unreachable, Delivery::Refused] {
+            queue.turn_to(state, "it answered 503");
+            assert_eq!(queue.state, state);
             queue.delivered(0, start);
-            assert_eq!(queue.condition, Condition::Well);
+            assert_eq!(queue.state, Delivery::Healthy);
         }
     }
 }

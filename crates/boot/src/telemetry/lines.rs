@@ -1,4 +1,4 @@
-//! Lines of the log that were written inside a span say in which trace.
+//! Log lines written inside a span get its trace id.
 
 use super::trace;
 use std::fmt;
@@ -11,25 +11,25 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-/// A format with the trace id behind what it writes. It is the same field as all others, so that a search for it finds
-/// the lines of a trace.
+/// A format that appends the trace id as a field, so that a search for it finds the lines of a
+/// trace.
 pub(super) struct WithTrace<F> {
     format: F,
-    /// How a line ends without a trace id.
+    /// The end of a line without a trace id.
     end: &'static str,
-    /// What stands round the trace id.
+    /// The text before and after the trace id.
     around: (&'static str, &'static str),
 }
 
 impl WithTrace<Format> {
-    /// For lines that people read.
+    /// For plain text.
     pub(super) fn text(format: Format) -> Self {
         Self { format, end: "\n", around: (" trace_id=", "\n") }
     }
 }
 
 impl WithTrace<Format<Json>> {
-    /// For lines that are one JSON object each.
+    /// For one JSON object per line.
     pub(super) fn json(format: Format<Json>) -> Self {
         Self { format, end: "}\n", around: (",\"trace_id\":\"", "\"}\n") }
     }
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_inside_a_trace_says_which_as_json_and_as_text() {
+    fn a_line_inside_a_trace_has_its_id_as_json_and_as_text() {
         let id = "00000000000000000000000000000abc";
         let json: Vec<serde_json::Value> =
             lines(true).iter().map(|line| serde_json::from_str(line).unwrap()).collect();

@@ -1,5 +1,5 @@
-//! The variables of OpenTelemetry that count here, by their standard names, so that what an organisation sets for all of
-//! its programs works for this one. They are looked at when a collector is set, and not otherwise.
+//! OpenTelemetry's variables by their standard names, so that the settings of an organisation work
+//! for Squall as well. They are checked only when a collector is set.
 
 use hyper::{
     HeaderMap, Uri,
@@ -21,60 +21,60 @@ const SAMPLER_ARG: &str = "OTEL_TRACES_SAMPLER_ARG";
 const SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
 const RESOURCE: &str = "OTEL_RESOURCE_ATTRIBUTES";
 
-/// Where traces go, and which.
+/// Where traces go, and which of them.
 #[derive(Debug, Clone)]
 pub struct Traces {
     /// The collector's address with its path.
     pub address: Uri,
-    /// What every request to it carries; the values are marked as secret.
+    /// Headers of every request to it; the values are marked as secret.
     pub headers: HeaderMap,
-    /// How long it may take to answer one.
+    /// How long it may take to answer a request.
     pub timeout: Duration,
     /// Which traces are kept.
     pub sampler: Sampler,
-    /// The name of the process, if it is not to have its own.
+    /// The name of the process, if not the default.
     pub service_name: Option<String>,
-    /// What else every span says of its process.
+    /// Further attributes of the process.
     pub attributes: Vec<(String, String)>,
 }
 
 impl Traces {
-    /// Reads the variables; nothing when no collector is set.
+    /// Reads the variables; `None` when no collector is set.
     pub fn read(env: &mut Environment) -> Option<Self> {
         let endpoint = env.optional_text(
             ENDPOINT,
-            "The OpenTelemetry collector that takes traces: http://host:port. Nothing is traced when it is not set.",
+            "The OpenTelemetry collector for traces: http://host:port. Without it nothing is traced.",
         );
-        let traces_endpoint = env.optional_text(
-            TRACES_ENDPOINT,
-            "The same as a whole address, when traces are not taken at `/v1/traces` there.",
-        );
-        let protocol = env.text(PROTOCOL, "http/protobuf", "How it takes them; there is no other way.");
-        let headers = env.secret(HEADERS, "What each request to it carries: `name=value,name=value`.");
+        let traces_endpoint = env
+            .optional_text(TRACES_ENDPOINT, "The same as a full address, when its path is not `/v1/traces`.");
+        let protocol = env.text(PROTOCOL, "http/protobuf", "The protocol; no other is supported.");
+        let headers = env.secret(HEADERS, "Headers of each request to it: `name=value,name=value`.");
         let timeout = env.text(
             TIMEOUT,
             "10000",
-            "How long it may take to answer, in milliseconds; no request waits for it.",
+            "How long it may take to answer, in milliseconds; requests to Squall never wait for it.",
         );
         let sampler = env.text(SAMPLER, "parentbased_always_on", SAMPLERS_ABOUT);
         let argument =
             env.text(SAMPLER_ARG, "1", "The share of traces that the `traceidratio` samplers keep.");
         let service_name = env.optional_text(
             SERVICE_NAME,
-            "What traces call the process instead of `squall-api` or `squall-worker`.",
+            "The service name in traces, instead of `squall-api` or `squall-worker`.",
         );
-        let attributes = env.optional_text(RESOURCE, "What else they say of it: `name=value,name=value`.");
-        let given = match (traces_endpoint, endpoint) {
-            (Some(whole), _) => address(TRACES_ENDPOINT, &whole, ""),
-            (None, Some(base)) => address(ENDPOINT, &base, "/v1/traces"),
+        let attributes = env.optional_text(RESOURCE, "Further resource attributes: `name=value,name=value`.");
+        let endpoint = match (traces_endpoint, endpoint) {
+            (Some(whole), _) => parse_address(TRACES_ENDPOINT, &whole, ""),
+            (None, Some(base)) => parse_address(ENDPOINT, &base, "/v1/traces"),
             (None, None) => return None,
         };
-        let address = told(env, given);
-        told(env, spoken(&protocol));
-        let headers = told(env, headers.map_or_else(|| Ok(HeaderMap::new()), |text| header_map(&text)));
-        let timeout = told(env, milliseconds(&timeout));
-        let sampler = told(env, sampling(&sampler, &argument));
-        let attributes = told(env, attributes.map_or_else(|| Ok(Vec::new()), |text| attributes_of(&text)));
+        let address = or_reject(env, endpoint);
+        or_reject(env, check_protocol(&protocol));
+        let headers =
+            or_reject(env, headers.map_or_else(|| Ok(HeaderMap::new()), |text| parse_headers(&text)));
+        let timeout = or_reject(env, parse_milliseconds(&timeout));
+        let sampler = or_reject(env, parse_sampler(&sampler, &argument));
+        let attributes =
+            or_reject(env, attributes.map_or_else(|| Ok(Vec::new()), |text| parse_attributes(&text)));
         Some(Self {
             address: address?,
             headers: headers?,
@@ -85,7 +85,7 @@ impl Traces {
         })
     }
 
-    /// What every span says of its process.
+    /// The attributes of the process.
     pub(super) fn resource(&self, service: &str) -> Resource {
         let given = self.attributes.iter().map(|(name, value)| KeyValue::new(name.clone(), value.clone()));
         let resource = Resource::builder_empty()
@@ -99,24 +99,24 @@ impl Traces {
     }
 }
 
-/// The value, or nothing once its problem is among the others.
-fn told<T>(env: &mut Environment, value: Result<T, String>) -> Option<T> {
+/// The value; a problem is added to the others.
+fn or_reject<T>(env: &mut Environment, value: Result<T, String>) -> Option<T> {
     value.map_err(|problem| env.reject(problem)).ok()
 }
 
-fn address(name: &str, text: &str, path: &str) -> Result<Uri, String> {
-    let shape = "an address such as http://127.0.0.1:4318";
+fn parse_address(name: &str, text: &str, path: &str) -> Result<Uri, String> {
+    let form = "an address such as http://127.0.0.1:4318";
     if text.starts_with("https://") {
         return Err(format!(
-            "{name} is an https address, and Squall sends traces over plain http only. Run a collector beside it, set \
-             {shape}, and have the collector send them on over https"
+            "{name} is an https address, but Squall sends traces over plain http only. Run a collector beside it, set \
+             {form}, and let the collector forward the traces over https"
         ));
     }
-    // An address may hold a password, so none is repeated before that is known.
+    // An address with a password must not be repeated.
     if text.contains('@') {
         return Err(format!(
-            "{name} holds a user or password, which would show wherever the address does. Put what the collector asks \
-             for into OTEL_EXPORTER_OTLP_HEADERS"
+            "{name} holds a user or password, which would appear in logs. Set the credentials of the collector in \
+             OTEL_EXPORTER_OTLP_HEADERS"
         ));
     }
     let whole = format!("{}{path}", if path.is_empty() { text } else { text.trim_end_matches('/') });
@@ -124,20 +124,20 @@ fn address(name: &str, text: &str, path: &str) -> Result<Uri, String> {
         .parse::<Uri>()
         .ok()
         .filter(|uri| uri.scheme_str() == Some("http") && uri.host().is_some_and(|it| !it.is_empty()));
-    parsed.ok_or_else(|| format!("{name} is {text:?}, which is not {shape}"))
+    parsed.ok_or_else(|| format!("{name} is {text:?}, which is not {form}"))
 }
 
-fn spoken(protocol: &str) -> Result<(), String> {
+fn check_protocol(protocol: &str) -> Result<(), String> {
     match protocol {
         "http/protobuf" => Ok(()),
         other => Err(format!(
-            "{PROTOCOL} is {other:?}, which Squall does not speak. Leave it out or set http/protobuf; a collector takes \
+            "{PROTOCOL} is {other:?}, which Squall does not support. Remove it or set http/protobuf; a collector accepts \
              that on port 4318"
         )),
     }
 }
 
-fn header_map(text: &str) -> Result<HeaderMap, String> {
+fn parse_headers(text: &str) -> Result<HeaderMap, String> {
     // The values are secrets, so no message repeats them.
     let problem = || format!("{} is not a list such as name=value,name=value", HEADERS[0]);
     let mut headers = HeaderMap::new();
@@ -150,12 +150,12 @@ fn header_map(text: &str) -> Result<HeaderMap, String> {
     Ok(headers)
 }
 
-fn attributes_of(text: &str) -> Result<Vec<(String, String)>, String> {
+fn parse_attributes(text: &str) -> Result<Vec<(String, String)>, String> {
     pairs(text)
         .ok_or_else(|| format!("{RESOURCE} is {text:?}, which is not a list such as name=value,name=value"))
 }
 
-/// `name=value,name=value`; what would be a sign of the list itself is percent-encoded.
+/// `name=value,name=value`; commas and other separators in a value are percent-encoded.
 fn pairs(text: &str) -> Option<Vec<(String, String)>> {
     let pair = |text: &str| {
         let (name, value) = text.split_once('=')?;
@@ -165,17 +165,17 @@ fn pairs(text: &str) -> Option<Vec<(String, String)>> {
     text.split(',').filter(|piece| !piece.trim().is_empty()).map(pair).collect()
 }
 
-fn milliseconds(text: &str) -> Result<Duration, String> {
+fn parse_milliseconds(text: &str) -> Result<Duration, String> {
     let number = text.parse().ok().filter(|number| (1..=600_000).contains(number));
     number.map(Duration::from_millis).ok_or_else(|| {
         format!("{TIMEOUT} is {text:?}, which is not a whole number from 1 to 600000, in milliseconds")
     })
 }
 
-const SAMPLERS_ABOUT: &str = "Which traces are kept: `always_on`, `always_off`, `traceidratio`, or one of them behind \
-                              `parentbased_`, by which the caller's choice counts where there is a caller.";
+const SAMPLERS_ABOUT: &str = "Which traces are kept: `always_on`, `always_off`, `traceidratio`, or one of them with the prefix \
+                              `parentbased_`, which follows the decision of the caller, if there is one.";
 
-fn sampling(text: &str, argument: &str) -> Result<Sampler, String> {
+fn parse_sampler(text: &str, argument: &str) -> Result<Sampler, String> {
     let (own, by_parent) = text.strip_prefix("parentbased_").map_or((text, false), |own| (own, true));
     let own =
         match own {
@@ -210,13 +210,13 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_traced_and_nothing_refused_without_a_collector() {
+    fn without_a_collector_nothing_is_traced_and_nothing_is_checked() {
         assert!(read(&[]).unwrap().is_none());
         assert!(read(&[(SAMPLER, "xray"), (PROTOCOL, "grpc"), (TIMEOUT, "soon")]).unwrap().is_none());
     }
 
     #[test]
-    fn the_address_is_the_base_or_the_whole_one() {
+    fn the_address_comes_from_the_base_or_the_full_one() {
         for (pairs, expected) in [
             (&[(ENDPOINT, "http://c:4318")][..], "http://c:4318/v1/traces"),
             (&[(ENDPOINT, "http://c:4318/")], "http://c:4318/v1/traces"),
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_value_is_a_sentence_that_repeats_no_secret() {
+    fn an_invalid_value_is_reported_without_repeating_a_secret() {
         let good = (ENDPOINT, "http://c:4318");
         for (pairs, expected) in [
             (&[(ENDPOINT, "https://c:4318")][..], "Run a collector beside it"),
@@ -239,7 +239,7 @@ mod tests {
                 &[(TRACES_ENDPOINT, "http://me:hunter2@c:4318")],
                 "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT holds a user",
             ),
-            (&[good, (PROTOCOL, "grpc")], "Leave it out or set http/protobuf"),
+            (&[good, (PROTOCOL, "grpc")], "Remove it or set http/protobuf"),
             (&[good, (HEADERS[0], "hunter2")], "OTEL_EXPORTER_OTLP_HEADERS is not a list"),
             (&[good, (HEADERS[0], "key=hunter2%0A")], "OTEL_EXPORTER_OTLP_HEADERS is not a list"),
             (&[good, (HEADERS[0], "a key=hunter2")], "OTEL_EXPORTER_OTLP_HEADERS is not a list"),
@@ -249,13 +249,13 @@ mod tests {
             (&[good, (SAMPLER, "traceidratio"), (SAMPLER_ARG, "NaN")], "not a number from 0 to 1"),
             (&[good, (RESOURCE, "production")], "OTEL_RESOURCE_ATTRIBUTES is \"production\""),
         ] {
-            let said = read(pairs).unwrap_err();
-            assert!(said.contains(expected) && !said.contains("hunter2"), "{said}");
+            let problem = read(pairs).unwrap_err();
+            assert!(problem.contains(expected) && !problem.contains("hunter2"), "{problem}");
         }
     }
 
     #[test]
-    fn values_are_read_as_the_standard_has_them() {
+    fn values_are_read_as_the_standard_defines_them() {
         let traces = read(&[
             (ENDPOINT, "http://c:4318"),
             (HEADERS[0], "authorization=Bearer%20hunter2, x-tenant = a"),
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unnamed_process_has_its_own_name() {
+    fn a_process_has_a_default_name() {
         let resource = read(&[(ENDPOINT, "http://c:4318")]).unwrap().unwrap().resource("worker");
         assert_eq!(resource.get(&"service.name".into()).unwrap().to_string(), "squall-worker");
     }

@@ -1,4 +1,5 @@
-//! No line is lost when lines are joined to records, and no record makes the reader of traces panic.
+//! No line is lost when lines are joined to records, and no record makes the reader of traces
+//! panic.
 #![no_main]
 
 use squall_grouping::{Exception, multiline::Assembler};

@@ -98,7 +98,8 @@ fn kind_and_message(line: &str) -> Option<(String, String)> {
     named.then(|| (kind.to_owned(), message.to_owned()))
 }
 
-/// Java, Kotlin, Scala and .NET: `at package.Class.method(File.java:12)`. The last cause is what broke.
+/// Java, Kotlin, Scala and .NET: `at package.Class.method(File.java:12)`. The last cause is what
+/// broke.
 pub(super) fn java(text: &str) -> Option<Exception> {
     let mut exception: Option<Exception> = None;
     let mut head: Option<(String, String)> = None;

@@ -1,7 +1,9 @@
-//! The header of a text line: time, level, process, thread and logger, in whatever order they stand.
+//! The header of a text line: time, level, process, thread and logger, in whatever order they
+//! stand.
 //!
-//! The header is eaten from the left, piece by piece. It is only believed when it holds a time or an
-//! unmistakable level; else the whole line is the message. What cannot be told from the message stays there.
+//! The header is eaten from the left, piece by piece. It is only believed when it holds a time or
+//! an unmistakable level; else the whole line is the message. What cannot be separated from the
+//! message stays in it.
 
 mod names;
 
@@ -79,7 +81,7 @@ struct Header<'a> {
 }
 
 impl<'a> Header<'a> {
-    /// Eats one piece; `false` when there is none.
+    /// Consumes one piece; `false` when the input does not start with one.
     fn piece(&mut self) -> bool {
         let spaced = self.rest.trim_start_matches([' ', '\t']);
         // A dash or a bar between pieces.
@@ -182,7 +184,8 @@ impl<'a> Header<'a> {
             None
         };
         let Some(level) = level else { return false };
-        // At the beginning of a line `Error: x` names what was thrown, and `error in x` is a sentence.
+        // At the beginning of a line `Error: x` names what was thrown, and `error in x` is a
+        // sentence.
         if self.timestamp.is_none()
             && !capitals
             && !matches!(word, "info" | "debug" | "warn" | "trace" | "warning" | "error" | "fatal")

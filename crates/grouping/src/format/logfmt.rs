@@ -4,7 +4,7 @@ use super::{ParsedLine, level_of, time_of};
 use jiff::Timestamp;
 use std::borrow::Cow;
 
-/// Pairs kept; a line with more is no log line of a person's making.
+/// Pairs kept; no log line written by hand has more.
 const MAX_PAIRS: usize = 64;
 
 pub(super) fn parse(line: &str, reference: Timestamp) -> Option<ParsedLine<'_>> {

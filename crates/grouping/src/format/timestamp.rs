@@ -1,7 +1,8 @@
 //! The time at the beginning of a text, in the forms that loggers write.
 //!
-//! A time without an offset is taken as UTC. What a form leaves out (the year of syslog, the day of a bare
-//! time) comes from the reference, the time of receipt: the last such moment that is not in its future.
+//! A time without an offset is taken as UTC. What a form leaves out (the year of syslog, the day of
+//! a bare time) comes from the reference, the time of receipt: the last such moment that is not in
+//! its future.
 
 use jiff::{
     Timestamp, ToSpan,
@@ -33,7 +34,8 @@ fn none(_: &mut Cursor<'_>, _: Timestamp) -> Option<Timestamp> {
     None
 }
 
-/// `2026-11-21T04:15:59.123Z`, `2026/11/21 04:15:59,123 +0100`, `2005-06-03-15.42.50.675872`, `2005.11.09`.
+/// `2026-11-21T04:15:59.123Z`, `2026/11/21 04:15:59,123 +0100`, `2005-06-03-15.42.50.675872`,
+/// `2005.11.09`.
 fn year_first(it: &mut Cursor<'_>, _: Timestamp) -> Option<Timestamp> {
     let year = it.number(4, 4)?;
     let separator = it.one_of(b"-/.")?;
@@ -120,7 +122,7 @@ fn epoch(it: &mut Cursor<'_>, _: Timestamp) -> Option<Timestamp> {
 
 /// `04:15:59.123`, of the last day on which it is not in the future.
 fn bare_time(it: &mut Cursor<'_>, reference: Timestamp) -> Option<Timestamp> {
-    // An address such as 10.11.10.1 is no time.
+    // An address such as 10.11.10.1 is not a time.
     if !matches!(it.bytes.get(1..3)?, [b':', _] | [_, b':']) {
         return None;
     }

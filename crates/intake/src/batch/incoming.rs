@@ -1,8 +1,8 @@
 //! One event as a sender writes it, read leniently.
 //!
-//! Only the message (or an exception) is asked for. Names that loggers commonly use are known; any
-//! other field is kept as an attribute, and so is a time or a level that cannot be read: an odd value is
-//! data, not an error.
+//! Only a message or an exception is required. The field names of common loggers are known; every
+//! other field becomes an attribute, and so does a time or a level that cannot be read: an odd
+//! value is data, not an error.
 
 use super::MAX_MESSAGE_BYTES;
 use crate::{
@@ -17,7 +17,7 @@ use std::{borrow::Cow, fmt};
 /// Reads one JSON value: an object is an event, a string is a log line.
 ///
 /// # Errors
-/// A clause for the sender that says what is wrong.
+/// The reason, and a clause for the sender.
 pub(super) fn read(json: &str) -> Result<RawEvent<'_>, (RejectionReason, String)> {
     let mut reader = serde_json::Deserializer::from_str(json);
     let event = reader.deserialize_any(EventVisitor).and_then(|event| reader.end().map(|()| event));
@@ -30,7 +30,7 @@ pub(super) fn read(json: &str) -> Result<RawEvent<'_>, (RejectionReason, String)
     Ok(event)
 }
 
-/// Makes an event bounded and storable in place.
+/// Cuts an event to its limits and makes it storable, in place.
 pub(super) fn make_storable(event: &mut RawEvent<'_>) {
     let cut = event.message.len().saturating_sub(MAX_MESSAGE_BYTES);
     if cut > 0 {
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_that_is_no_text_is_kept_as_its_json() {
+    fn a_message_that_is_not_text_is_kept_as_json() {
         assert_eq!(read(r#"{"message":{"code":7}}"#).unwrap().message, r#"{"code":7}"#);
     }
 

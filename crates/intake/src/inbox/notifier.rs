@@ -1,19 +1,20 @@
 //! Waking the digest when the inbox has new rows.
 //!
-//! Outside the transaction that inserts them: PostgreSQL commits notifying transactions one at a time, each holding
-//! their lock until its commit is flushed to disk, so that a NOTIFY in the insert would queue the commits of all
-//! writers. Here the transaction contains only the notification and is not flushed. A crash in between costs the
-//! digest one idle pause.
+//! Outside the transaction that inserts them: PostgreSQL commits notifying transactions one at a
+//! time, each holding their lock until its commit is flushed to disk, so that a NOTIFY in the
+//! insert would queue the commits of all writers. Here the transaction contains only the
+//! notification and is not flushed. A crash in between costs the digest one idle pause.
 
 use sqlx::PgPool;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// The shortest time between two notifications: at most one for all rows that arrive within it. Shorter than a turn of
-/// the digest under load.
+/// The shortest time between two notifications: at most one for all rows that arrive within it.
+/// Shorter than a turn of the digest under load.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Notifies the digest soon, and never makes the caller wait. Cheap to clone; the task ends with the last handle.
+/// Notifies the digest soon, and never makes the caller wait. Cheap to clone; the task ends with
+/// the last handle.
 #[derive(Debug, Clone)]
 pub(super) struct Notifier(mpsc::Sender<()>);
 

@@ -1,12 +1,12 @@
-// Issues that were told as new, for pages that offer to show them rather than push their rows aside.
+// New issues from the stream, for pages that offer to show them instead of moving their rows.
 import { useSyncExternalStore } from 'react'
 import type { IssueFilter } from '../issues'
 import { LEVELS, type LiveIssue } from '../model'
 
-/** More than these nobody counts; a page that is read anew begins from none. */
-const REMEMBERED = 200
+/** No one counts more than this; a list that is reloaded starts from zero. */
+const MAX_ISSUES = 200
 
-/** An issue may be told before the answer comes that was read before it: what a list lacks shows by its rows. */
+/** A message may overtake a list that was read before it, so that slightly older messages are compared with its rows. */
 const READ_MS = 2_000
 
 type Arrived = { issue: LiveIssue; at: number }
@@ -15,11 +15,11 @@ let arrived: Arrived[] = []
 const listeners = new Set<() => void>()
 
 export function noteNewIssue(issue: LiveIssue): void {
-  arrived = [...arrived.slice(1 - REMEMBERED), { issue, at: Date.now() }]
+  arrived = [...arrived.slice(1 - MAX_ISSUES), { issue, at: Date.now() }]
   for (const each of listeners) each()
 }
 
-/** How many issues a list lacks at its top that was read at this moment and holds these. */
+/** How many new issues are missing at the top of a list that was loaded at this time with these rows. */
 export function useNewIssues(filter: IssueFilter, readAt: number, shown: { id: number }[]): number {
   const all = useSyncExternalStore(
     (listener) => {
@@ -28,7 +28,7 @@ export function useNewIssues(filter: IssueFilter, readAt: number, shown: { id: n
     },
     () => arrived,
   )
-  // In another order, a new issue would hardly stand where the person is led.
+  // In another order, a new issue would rarely be at the top.
   const isByTime = filter.sort === undefined || filter.sort === 'last_seen' || filter.sort === 'first_seen'
   if (!isByTime) return 0
   const isMissing = ({ issue, at }: Arrived) =>
@@ -36,7 +36,7 @@ export function useNewIssues(filter: IssueFilter, readAt: number, shown: { id: n
   return new Set(all.filter(isMissing).map(({ issue }) => issue.id)).size
 }
 
-/** Whether a list narrowed like this would show the issue, as far as the page can tell. */
+/** Whether a list with this filter would show the issue, as far as the page can know. */
 export function isAmong(filter: IssueFilter, issue: LiveIssue): boolean {
   const { project, level, status, source, q } = filter
   const text = `${issue.title} ${issue.culprit ?? ''}`.toLowerCase()

@@ -1,21 +1,21 @@
-// What is told, put into what pages show: numbers change where they stand, and no row moves under a pointer.
+// Applies messages of the stream to cached answers: numbers change in place, and no row moves under a pointer.
 import type { InfiniteData, Query, QueryClient } from '@tanstack/react-query'
 import type { Issue, IssueDetail, IssuePage, LiveCounts, LiveIssue, Statistics } from '../model'
 import { POLL_MS } from '../polling'
 
-/** Whatever the stream keeps up to date, by the first word of its key. */
+/** What the stream keeps up to date, by the first word of its query key. */
 const LIVE_KEYS = ['statistics', 'issues', 'issue']
 
-/** Counts arrive this long after they began to be added up, at most: what a page read since may hold them already. */
+/** Counts arrive at most this long after the events were stored: an answer that is newer may already include them. */
 const COUNTED_MS = 1_500
 
-/** What comes within so long is put in together: a hundred issues a second are a few renderings, not a hundred. */
-const TOGETHER_MS = 50
+/** Messages of this period are applied together: a hundred issues a second cost a few renderings, not a hundred. */
+const BATCH_MS = 50
 
-/** How often the page of an issue reads its events and its trend anew while it happens. */
+/** How often the page of an issue reloads its events and trend while new events arrive. */
 const WATCHED_MS = 2_000
 
-/** Puts what is told into one cache of answers. */
+/** Applies messages to one query cache. */
 export function patcher(queryClient: QueryClient, now: () => number = Date.now) {
   const overview = paced(POLL_MS, () => void queryClient.invalidateQueries({ queryKey: ['statistics'] }))
   const emptyLists = paced(WATCHED_MS, () => void queryClient.invalidateQueries({ predicate: isEmptyList }))
@@ -27,31 +27,31 @@ export function patcher(queryClient: QueryClient, now: () => number = Date.now) 
     for (const query of queryClient.getQueryCache().findAll({ queryKey })) {
       const { data, dataUpdatedAt } = query.state
       if (data === undefined) continue
-      // As old as before: a change in place is no answer of the server's.
+      // The data keeps its age: a change in place is not an answer of the server.
       queryClient.setQueryData(query.queryKey, update(data as T, query), { updatedAt: dataUpdatedAt })
     }
   }
 
-  function issue(told: LiveIssue, isNew: boolean) {
-    waiting.set(told.id, told)
-    timer ??= setTimeout(flush, TOGETHER_MS)
+  function issue(changed: LiveIssue, isNew: boolean) {
+    waiting.set(changed.id, changed)
+    timer ??= setTimeout(flush, BATCH_MS)
     if (!isNew) return
     overview.soon()
-    // Where there is no row, none can be pushed aside.
+    // An empty list has no rows to move.
     emptyLists.soon()
   }
 
   function flush() {
     timer = undefined
-    const told = new Map(waiting)
+    const changed = new Map(waiting)
     waiting.clear()
     change<InfiniteData<IssuePage> | IssuePage>(['issues'], (data) =>
       'pages' in data
-        ? { ...data, pages: data.pages.map((page) => ({ ...page, items: patched(page.items, told) })) }
-        : { ...data, items: patched(data.items, told) },
+        ? { ...data, pages: data.pages.map((page) => ({ ...page, items: patched(page.items, changed) })) }
+        : { ...data, items: patched(data.items, changed) },
     )
-    change<Statistics>(['statistics'], (data) => ({ ...data, top_issues: patched(data.top_issues, told) }))
-    for (const issue of told.values()) {
+    change<Statistics>(['statistics'], (data) => ({ ...data, top_issues: patched(data.top_issues, changed) }))
+    for (const issue of changed.values()) {
       change<unknown>(['issue', issue.id], (data) => (isDetail(data) ? inPlace(data, issue) : data))
       watch(issue.id)
     }
@@ -69,24 +69,24 @@ export function patcher(queryClient: QueryClient, now: () => number = Date.now) 
     soon.soon()
   }
 
-  function counts(told: LiveCounts) {
+  function counts(message: LiveCounts) {
     let isBeyond = false
     change<Statistics>(['statistics'], (data, query) => {
       const [, project] = query.queryKey
-      // Better a second too few than a second twice: the next answer never takes anything back.
-      if ((project && project !== told.project) || now() - COUNTED_MS < query.state.dataUpdatedAt) return data
-      const added = withCounts(data, told)
+      // Rather miss a second than count it twice: then the next answer never lowers a number.
+      if ((project && project !== message.project) || now() - COUNTED_MS < query.state.dataUpdatedAt) return data
+      const added = withCounts(data, message)
       isBeyond ||= added === null
       return added ?? data
     })
-    // A new step begins, or the window moves on: only the server draws it.
+    // A new step has begun, which only the server can provide.
     if (isBeyond) overview.soon()
   }
 
   return {
     issue,
     counts,
-    /** Everything that is told may be out of date. */
+    /** Reload everything that the stream keeps up to date. */
     stale: () =>
       void queryClient.invalidateQueries({
         predicate: ({ queryKey: [word] }) => LIVE_KEYS.includes(String(word)),
@@ -100,20 +100,20 @@ export function patcher(queryClient: QueryClient, now: () => number = Date.now) 
   }
 }
 
-/** The rows with those that were told changed in their places. */
-function patched<T extends Issue>(rows: T[], told: Map<number, LiveIssue>): T[] {
+/** The rows, with the changed issues in their places. */
+function patched<T extends Issue>(rows: T[], changed: Map<number, LiveIssue>): T[] {
   return rows.map((row) => {
-    const issue = told.get(row.id)
+    const issue = changed.get(row.id)
     return issue ? inPlace(row, issue) : row
   })
 }
 
-/** One issue as it is now. What is told lacks the counts by hour: what was added happened in the last of them. */
-function inPlace<T extends Issue & { events_in_window?: number }>(row: T, told: LiveIssue): T {
-  const added = Math.max(0, told.events - row.events)
+/** The current state of one issue. Messages have no hourly counts: new events belong to the last hour. */
+function inPlace<T extends Issue & { events_in_window?: number }>(row: T, issue: LiveIssue): T {
+  const added = Math.max(0, issue.events - row.events)
   return {
     ...row,
-    ...told,
+    ...issue,
     sparkline: row.sparkline.map((count, hour) =>
       hour === row.sparkline.length - 1 ? count + added : count,
     ),
@@ -130,13 +130,13 @@ function isDetail(data: unknown): data is IssueDetail {
   return typeof data === 'object' && data !== null && 'sparkline' in data
 }
 
-/** The statistics with the counts added; null when a minute lies behind the last step. */
-export function withCounts(data: Statistics, told: LiveCounts): Statistics | null {
+/** The statistics with the counts added; null if a minute is after the last step. */
+export function withCounts(data: Statistics, counts: LiveCounts): Statistics | null {
   const starts = data.volume.map(({ at }) => Date.parse(at))
   const step = data.step_seconds * 1000
   const volume = [...data.volume]
   const totals = { ...data.totals }
-  for (const { at, levels } of told.minutes) {
+  for (const { at, levels } of counts.minutes) {
     const index = Math.floor((Date.parse(at) - (starts[0] ?? 0)) / step)
     const before = volume[index]
     if (index >= volume.length) return null
@@ -152,7 +152,7 @@ export function withCounts(data: Statistics, told: LiveCounts): Statistics | nul
   return { ...data, volume, totals }
 }
 
-/** Does something at once, and then no more often than this; what is asked for meanwhile is done once, later. */
+/** Runs the action at once, and then at most once per period. */
 function paced(ms: number, action: () => unknown) {
   let timer: ReturnType<typeof setTimeout> | undefined
   let isAsked = false

@@ -1,7 +1,7 @@
-// Whether this tab is told what changes. One value for the tab: pages ask for less while they are told.
+// Whether this tab receives live updates. Pages poll less while it does.
 import { useSyncExternalStore } from 'react'
 
-/** `off`: pages ask by themselves. `live`: they are told. `reconnecting`: they were, and hopefully soon are again. */
+/** `off`: pages poll. `live`: updates arrive. `reconnecting`: the stream was interrupted and is being restored. */
 export type LiveState = 'off' | 'live' | 'reconnecting'
 
 let state: LiveState = 'off'

@@ -1,13 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { stubStream } from '@/test/stream'
 import { isLive } from './state'
-import { HIDDEN_MS, keepStream, PATIENCE_MS } from './stream'
+import { HIDDEN_MS, keepStream, GRACE_MS } from './stream'
 
 let stop: () => void
 let isHidden = false
 
 function keep() {
-  const listener = { told: vi.fn(), stale: vi.fn() }
+  const listener = { message: vi.fn(), stale: vi.fn() }
   stop = keepStream(listener)
   return listener
 }
@@ -29,7 +29,7 @@ describe('the stream of a tab', () => {
     vi.restoreAllMocks()
   })
 
-  it('is one, makes the tab live, and is given back at the end', () => {
+  it('is opened once, makes the tab live, and is closed at the end', () => {
     const stream = stubStream()
     const { stale } = keep()
     expect(stream.address()).toBe('/api/v1/stream')
@@ -46,38 +46,38 @@ describe('the stream of a tab', () => {
     const { stale } = keep()
     stream.open()
     stream.interrupt()
-    vi.advanceTimersByTime(PATIENCE_MS - 1)
+    vi.advanceTimersByTime(GRACE_MS - 1)
     stream.open()
-    vi.advanceTimersByTime(PATIENCE_MS)
+    vi.advanceTimersByTime(GRACE_MS)
     expect([stream.opened(), stale.mock.calls.length, isLive()]).toEqual([1, 1, true])
   })
 
-  it('has pages ask by themselves when an interruption lasts', () => {
+  it('makes pages poll if an interruption lasts', () => {
     const stream = stubStream()
     const { stale } = keep()
     stream.open()
     stream.interrupt()
     expect(isLive()).toBe(false)
-    vi.advanceTimersByTime(PATIENCE_MS)
+    vi.advanceTimersByTime(GRACE_MS)
     expect(stale).toHaveBeenCalledTimes(2)
   })
 
-  it('takes failures that follow each other for one interruption', () => {
+  it('treats consecutive failures as one interruption', () => {
     const stream = stubStream()
     const { stale } = keep()
     stream.open()
     for (let failures = 0; failures < 3; failures++) {
       stream.interrupt()
-      vi.advanceTimersByTime(PATIENCE_MS / 2)
+      vi.advanceTimersByTime(GRACE_MS / 2)
     }
     expect(stale).toHaveBeenCalledTimes(2)
     stream.open()
     stream.interrupt()
-    vi.advanceTimersByTime(PATIENCE_MS)
+    vi.advanceTimersByTime(GRACE_MS)
     expect(stale).toHaveBeenCalledTimes(3)
   })
 
-  it('asks again later when it is refused, and less and less often', () => {
+  it('is retried after a refusal, less and less often', () => {
     const stream = stubStream()
     keep()
     for (const wait of [5_000, 10_000, 20_000, 40_000, 60_000, 60_000]) {
@@ -94,7 +94,7 @@ describe('the stream of a tab', () => {
     expect(stream.opened()).toBe(8)
   })
 
-  it('is given back when nobody has looked for a while, and taken again when somebody does', () => {
+  it('is closed in a tab that is hidden for a while, and opened again when it is shown', () => {
     const stream = stubStream()
     const { stale } = keep()
     stream.open()
@@ -112,7 +112,7 @@ describe('the stream of a tab', () => {
     expect(stale).toHaveBeenCalledTimes(2)
   })
 
-  it('does not begin in a tab that nobody has seen', () => {
+  it('is not opened in a hidden tab', () => {
     const stream = stubStream()
     isHidden = true
     keep()
@@ -121,7 +121,7 @@ describe('the stream of a tab', () => {
     expect(stream.opened()).toBe(1)
   })
 
-  it('is done without where the browser has none', () => {
+  it('is left out if the browser has no EventSource', () => {
     vi.stubGlobal('EventSource', undefined)
     keep()
     expect(isLive()).toBe(false)

@@ -1,81 +1,80 @@
-// The one stream of a tab: opened, closed while nobody looks, and opened again.
+// The one stream of a tab. It is closed while the tab is hidden.
 import { type LiveState, setLiveState } from './state'
 
-/** A tab out of sight for so long gives its connection back: a browser has six for a server, for all its tabs. */
+/** A tab that is hidden for this long closes its stream: a browser opens only six connections to a server. */
 export const HIDDEN_MS = 30_000
 
-/** An interruption this short, such as a restart of the server, changes nothing but the mark. */
-export const PATIENCE_MS = 5_000
+/** A shorter interruption, such as a restart of the server, does not make pages poll. */
+export const GRACE_MS = 5_000
 
-/** When the server refuses the stream: at first, and at most; doubled in between. */
+/** The wait after the server has refused the stream: the first and the longest; it doubles in between. */
 const RETRY_MS = [5_000, 60_000] as const
 
 const EVENTS = ['issue.new', 'issue.changed', 'counts', 'resync'] as const
 export type EventName = (typeof EVENTS)[number]
 
 export type Listener = {
-  /** Something was told. */
-  told: (name: EventName, data: string) => void
-  /** Whatever is shown may be out of date: read it anew. */
+  /** A message arrived. */
+  message: (name: EventName, data: string) => void
+  /** What is shown may be out of date. */
   stale: () => void
 }
 
-/** Keeps a stream open until the function it returns is called. Without EventSource nothing happens, and pages poll. */
-export function keepStream({ told, stale }: Listener): () => void {
+/** Keeps a stream open until the returned function is called. Without EventSource, pages poll. */
+export function keepStream({ message, stale }: Listener): () => void {
   if (typeof EventSource === 'undefined') return () => {}
   let source: EventSource | undefined
   let timer: ReturnType<typeof setTimeout> | undefined
-  let patience: ReturnType<typeof setTimeout> | undefined
+  let grace: ReturnType<typeof setTimeout> | undefined
   let retry: number = RETRY_MS[0]
 
   function open() {
-    calm()
+    clearTimers()
     source?.close()
     source = new EventSource('/api/v1/stream')
     let isFirst = true
     source.onopen = () => {
-      calm()
+      clearTimers()
       retry = RETRY_MS[0]
       setLiveState('live')
-      // What was read before the stream began may have changed since. Later the server knows what was missed.
+      // Data loaded before the stream started may be out of date. After a reconnect, the server knows what was missed.
       if (isFirst) stale()
       isFirst = false
     }
     source.onerror = interrupted
     for (const name of EVENTS) {
-      source.addEventListener(name, (event) => told(name, (event as MessageEvent<string>).data))
+      source.addEventListener(name, (event) => message(name, (event as MessageEvent<string>).data))
     }
   }
 
-  /** The browser reconnects by itself, unless the server refused: then we ask again later, and pages poll. */
-  /** Nothing is waited for any more. */
-  function calm() {
+  function clearTimers() {
     clearTimeout(timer)
-    clearTimeout(patience)
-    patience = undefined
+    clearTimeout(grace)
+    grace = undefined
   }
 
+  /** The browser reconnects on its own, unless the server has refused the stream: then retry later and poll. */
   function interrupted() {
     if (source?.readyState === EventSource.CLOSED) {
-      calm()
+      clearTimers()
       const wait = retry
       retry = Math.min(retry * 2, RETRY_MS[1])
       timer = setTimeout(open, wait)
       return leave('off')
     }
     setLiveState('reconnecting')
-    // Counted from the first: the browser tries every few seconds, and each failure is told again.
-    patience ??= setTimeout(() => leave('reconnecting'), PATIENCE_MS)
+    // Counted from the first failure: the browser retries every few seconds.
+    grace ??= setTimeout(() => leave('reconnecting'), GRACE_MS)
   }
 
-  /** Pages begin to poll with their next answer. */
+  /** Pages start to poll with their next answer. */
   function leave(state: LiveState) {
     setLiveState(state)
     stale()
   }
 
   function close() {
-    calm()
+    clearTimers()
     source?.close()
     source = undefined
     setLiveState('off')

@@ -5,14 +5,14 @@ import { noteNewIssue } from './newIssues'
 import { patcher } from './patch'
 import { keepStream } from './stream'
 
-/** Keeps what pages show up to date as it changes, as long as the component stands. One for a tab: the shell's. */
+/** Keeps what pages show up to date while the component is mounted. Used once for a tab, by the shell. */
 export function useLiveUpdates(): void {
   const queryClient = useQueryClient()
   useEffect(() => {
     const patch = patcher(queryClient)
     const close = keepStream({
       stale: patch.stale,
-      told(name, data) {
+      message(name, data) {
         if (name === 'resync') return patch.stale()
         if (name === 'counts') return patch.counts(JSON.parse(data) as LiveCounts)
         const issue = JSON.parse(data) as LiveIssue

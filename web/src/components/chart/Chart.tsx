@@ -6,13 +6,13 @@ import type { Plot } from './plot'
 
 export type ChartSeries = {
   label: string
-  /** The token of its colour: `error` stands for `--error`. */
+  /** The token of its colour: `error` means `--error`. */
   token: string
   values: number[]
 }
 
 export type ChartData = {
-  /** The beginning of each bar, in seconds. */
+  /** The start of each bar, in seconds. */
   starts: number[]
   stepSeconds: number
   /** Stacked from the axis upwards. */
@@ -20,8 +20,8 @@ export type ChartData = {
 }
 
 /**
- * Stacked bars over time. The values under the pointer show in the legend, which keeps its place.
- * The canvas and its library come in a chunk of their own: the page is there before them, and does not shift.
+ * Stacked bars over time. The legend shows the values under the pointer. The drawing library is a separate chunk, and the
+ * page does not shift when it arrives.
  */
 export function Chart({
   data,
@@ -62,7 +62,7 @@ export function Chart({
       <figcaption className="chart__head">
         <span>{start === null ? `${counted(total(all), 'event')} in all` : absolute(start)}</span>
         <ul className="chart__legend">
-          {/* One series needs no key; its value shows under the pointer. */}
+          {/* A single series needs no legend, only its value under the pointer. */}
           {(data.series.length > 1 || shown !== null ? data.series : []).map(
             ({ label, token, values }, index) => (
               <li key={label}>
@@ -78,7 +78,7 @@ export function Chart({
   )
 }
 
-/** What the picture shows, in one sentence for those who do not see it. */
+/** The chart in one sentence, for screen readers. */
 function summary({ series, starts }: ChartData): string {
   const bars = starts.map((_, bar) => series.reduce((sum, { values }) => sum + (values[bar] ?? 0), 0))
   const total = bars.reduce((sum, value) => sum + value, 0)

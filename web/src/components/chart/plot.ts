@@ -7,19 +7,19 @@ import type { ChartData } from './Chart'
 export type Plot = { update(data: ChartData): void; destroy(): void }
 
 const FONT = '11px system-ui, sans-serif'
-/** Counts have no halves: ticks at 1, 2, 5, 10, 20, … */
+/** Counts are whole: ticks at 1, 2, 5, 10, 20, … */
 const WHOLE_STEPS = Array.from({ length: 12 }, (_, power) =>
   [1, 2, 5].map((digit) => digit * 10 ** power),
 ).flat()
 
-/** Draws stacked bars into `host` and keeps them as wide as it is. `onHover` hears the bar under the pointer. */
+/** Draws stacked bars that fill the width of `host`. `onHover` gets the bar under the pointer. */
 export function createPlot(host: HTMLElement, first: ChartData, onHover: (bar: number | null) => void): Plot {
   let data = first
   const colours = new Colours(host)
   let plot = build()
 
   function build(): uPlot {
-    // The pile is drawn from its top to its foot, each over the one before.
+    // A stack is drawn from top to bottom, each bar over the previous one.
     const topDown = data.series.map((_, index) => data.series.length - 1 - index)
     return new uPlot(
       {
@@ -80,7 +80,7 @@ export function createPlot(host: HTMLElement, first: ChartData, onHover: (bar: n
     )
   }
 
-  /** Bars begin at their time: the one under the pointer is the last that has begun. */
+  /** A bar starts at its time: the one under the pointer is the last that has started. */
   function barAt(self: uPlot): number | null {
     const at = self.posToVal(self.cursor.left ?? 0, 'x')
     const bar = Math.floor((at - (data.starts[0] ?? 0)) / data.stepSeconds)
@@ -119,7 +119,7 @@ function span({ starts, stepSeconds }: ChartData): [number, number] {
   return [first, (starts.at(-1) ?? first) + stepSeconds]
 }
 
-/** Running sums from the foot up, in the order of drawing. */
+/** Running sums from the bottom up, in drawing order. */
 function piled({ starts, series }: ChartData): uPlot.AlignedData {
   const sums: number[][] = []
   let below = starts.map(() => 0)
@@ -133,7 +133,7 @@ function piled({ starts, series }: ChartData): uPlot.AlignedData {
 const CLOCK = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' })
 const DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' })
 
-/** The clock within a day, the day where a new one begins. */
+/** The time within a day, and the date where a new day starts. */
 function timeLabels(_plot: uPlot, splits: number[]): string[] {
   return splits.map((seconds) => {
     const date = new Date(seconds * 1000)
@@ -141,7 +141,7 @@ function timeLabels(_plot: uPlot, splits: number[]): string[] {
   })
 }
 
-/** Reads tokens as colours a canvas understands; `light-dark()` is resolved by an element's own colour. */
+/** Resolves tokens to colours for a canvas; an element resolves `light-dark()`. */
 class Colours {
   private readonly known = new Map<string, string>()
 

@@ -8,7 +8,7 @@ import './issue-list.css'
 
 type Row = Issue & { events_in_window?: number }
 
-/** Issues, one a row; the row is a link that `j` and `k` move along. */
+/** Issues as rows. Each row is a link that `j` and `k` move to. */
 export function IssueList({
   issues,
   label,
@@ -37,7 +37,7 @@ export function IssueList({
   )
 }
 
-/** Rows stay as they are while a refresh brings the same issue: the cache keeps equal objects. */
+/** Not rendered again by a refresh with the same issue: the cache keeps equal objects. */
 const IssueRow = memo(function IssueRow({ issue, showProject }: { issue: Row; showProject: boolean }) {
   const events = issue.events_in_window ?? issue.events
   return (

@@ -4,10 +4,10 @@ import { Time } from '@/components/Time'
 import { StackTrace } from './StackTrace'
 import './event.css'
 
-/** One event in full: what it said, where it was thrown, what was known. */
+/** One event in full: message, stack trace and attributes. */
 export function EventView({ event, source }: { event: Event; source?: string }) {
   const { exception } = event
-  // In a log, the lines after the first are the trace, which stands below with its frames.
+  // In a log, the lines after the first are the stack trace, which is shown below.
   const message = exception ? firstLine(event.message) : event.message
   const asLogged = event.message === message ? undefined : event.message
   const attributes = flattened(event.attributes ?? {})

@@ -10,13 +10,13 @@ import { Card, EmptyState, ErrorNotice, SkeletonRows } from '@/components/states
 import { Time } from '@/components/Time'
 import { EventView, firstLine } from './EventView'
 
-/** One event in full, the newest unless the address names another, and the list to choose from. */
+/** One event in full, the newest unless the URL names another, and the list to choose from. */
 export function IssueEvents({ issue }: { issue: IssueDetail }) {
   const { event: wanted } = useSearch({ from: '/app/issues/$id' })
   const navigate = useNavigate()
   const query = useInfiniteQuery(eventsQuery(issue.id))
   const events = useMemo(() => query.data?.pages.flatMap(({ items }) => items) ?? [], [query.data])
-  // What a person reads stays before them: events that arrive meanwhile wait behind "Newer".
+  // The event being read stays; events that arrive meanwhile are behind "Newer".
   const [kept, setKept] = useState(issue.latest_event ?? events[0])
   if (!kept && events[0]) setKept(events[0])
   const index = events.findIndex(({ id }) => id === (wanted ?? kept?.id))

@@ -5,7 +5,6 @@ import { grouped } from '@/components/format'
 import { Card } from '@/components/states'
 import { Time } from '@/components/Time'
 
-/** What is known of an issue as a whole. */
 export function IssueFacts({ issue }: { issue: IssueDetail }) {
   return (
     <aside className="issue__aside" aria-label="About this issue">

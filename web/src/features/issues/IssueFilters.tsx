@@ -34,7 +34,7 @@ const SORT_WORDS: Record<Sort, string> = {
 
 type Change = (filters: Filters, replace?: boolean) => void
 
-/** Search, filters and sorting; all of it stands in the address. */
+/** Search, filters and sorting, all of them in the URL. */
 export function IssueFilters({
   filters,
   project,
@@ -128,7 +128,7 @@ export function IssueFilters({
   )
 }
 
-/** How long a pause in typing is taken for its end. */
+/** A pause in typing this long starts the search. */
 const PAUSE_MS = 200
 
 function SearchBox({ q, onSearch }: { q: string; onSearch: (q: string) => void }) {
@@ -136,7 +136,7 @@ function SearchBox({ q, onSearch }: { q: string; onSearch: (q: string) => void }
   const [known, setKnown] = useState(q)
   const search = useEffectEvent(onSearch)
 
-  // Back, forward and "clear" change the address from outside: the box follows.
+  // The buttons back, forward and "clear" change the URL from outside.
   if (q !== known) {
     setKnown(q)
     if (q !== text.trim()) setText(q)

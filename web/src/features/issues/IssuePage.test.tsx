@@ -106,7 +106,7 @@ describe('the page of an issue', () => {
     expect(screen.getByRole('region', { name: 'Stack trace as text' })).toHaveTextContent('Traceback')
   })
 
-  it('asks for the trend of another span', async () => {
+  it('requests the trend of another range', async () => {
     const { person, address } = open('/issues/7', shown())
     await person.click(await screen.findByRole('link', { name: 'Last 30 days' }))
     expect(await screen.findByRole('img', { name: /in the last 30 days/ })).toBeVisible()
@@ -133,7 +133,7 @@ describe('the page of an issue', () => {
     expect(await screen.findByRole('button', { name: 'Resolve' })).toBeVisible()
   })
 
-  it('tells viewers that they may not', async () => {
+  it('shows viewers that they need a role', async () => {
     open('/issues/7', { ...shown(), ...signedIn('viewer') })
     expect(await screen.findByText('Members can resolve and ignore issues.')).toBeVisible()
     expect(screen.queryByRole('button', { name: 'Resolve' })).toBeNull()
@@ -155,20 +155,20 @@ describe('the page of an issue', () => {
     expect(await screen.findByRole('status', { name: 'Loading the issue' })).toBeVisible()
   })
 
-  it('says what went wrong, with the request id', async () => {
+  it('shows an error with its request id', async () => {
     open(
       '/issues/7',
       shown({
-        'GET /api/v1/issues/{id}': () => failure(404, 'not_found', 'There is no such issue.', 'req-9'),
+        'GET /api/v1/issues/{id}': () => failure(404, 'not_found', 'This issue does not exist.', 'req-9'),
       }),
     )
-    expect(await screen.findByRole('alert')).toHaveTextContent('There is no such issue.')
+    expect(await screen.findByRole('alert')).toHaveTextContent('This issue does not exist.')
     expect(screen.getByText('req-9')).toBeVisible()
   })
 })
 
 describe('runs of frames', () => {
-  it('folds nothing when no frame is one of ours', () => {
+  it('folds nothing if no frame belongs to the application', () => {
     expect(inRuns([library('a'), library('b')]).map(({ isFolded }) => isFolded)).toEqual([false])
   })
 
@@ -181,7 +181,7 @@ describe('runs of frames', () => {
   })
 })
 
-it('attributes stand under dotted names, in order', () => {
+it('attributes have dotted names, in order', () => {
   expect(flattened({ b: { d: 1, c: 'x' }, a: [1, null] })).toEqual([
     ['a', '[1,null]'],
     ['b.c', 'x'],

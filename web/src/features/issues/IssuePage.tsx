@@ -12,7 +12,7 @@ import { IssueTrend } from './IssueTrend'
 import { StatusActions } from './StatusActions'
 import './issue.css'
 
-/** One issue: how it goes, what it says, where it comes from. */
+/** One issue: its trend, events and facts. */
 export function IssuePage() {
   const { id } = useParams({ from: '/app/issues/$id' })
   const query = useQuery(issueQuery(id))

@@ -8,7 +8,7 @@ import { Loaded } from '@/components/Loaded'
 import { HOURS, RANGE_WORDS, SPANS } from '@/components/ranges'
 import { Card } from '@/components/states'
 
-/** How often the issue happened over a span that stands in the address. */
+/** How often the issue happened in the range from the URL. */
 export function IssueTrend({ id, level }: { id: number; level: Level }) {
   const { range = '24h' } = useSearch({ from: '/app/issues/$id' })
   const query = useQuery(trendQuery(id, HOURS[range]))

@@ -29,13 +29,13 @@ describe('the list of issues', () => {
     expect(screen.getByText('2 issues, 1,300 events')).toBeVisible()
   })
 
-  it('asks for open issues, the latest first, unless the address says otherwise', async () => {
+  it('requests open issues, latest first, unless the URL differs', async () => {
     open('/issues', { ...signedIn(), 'GET /api/v1/issues': () => found() })
     await screen.findByText('disk is full')
     expect(requests('GET /api/v1/issues')[0]?.query).toEqual({ status: 'open' })
   })
 
-  it('takes every filter from the address', async () => {
+  it('reads every filter from the URL', async () => {
     open('/issues?level=error&status=all&source=1&q=404&sort=events&since=1h&project=web-shop', {
       ...signedIn(),
       'GET /api/v1/issues': () => found(),
@@ -48,13 +48,13 @@ describe('the list of issues', () => {
     expect(screen.getByRole('searchbox', { name: 'Search issues' })).toHaveValue('404')
   })
 
-  it('drops what it does not know from the address', async () => {
+  it('drops unknown values from the URL', async () => {
     open('/issues?level=dreadful&sort=colour', { ...signedIn(), 'GET /api/v1/issues': () => found() })
     await screen.findByText('disk is full')
     expect(requests('GET /api/v1/issues')[0]?.query).toEqual({ status: 'open' })
   })
 
-  it('puts filters, chips and the search into the address', async () => {
+  it('writes filters and search to the URL', async () => {
     const { person, address } = open('/issues', { ...signedIn(), 'GET /api/v1/issues': () => found() })
     await screen.findByText('disk is full')
     await person.selectOptions(screen.getByRole('combobox', { name: 'Level' }), 'warning')
@@ -104,14 +104,14 @@ describe('the list of issues', () => {
     expect(await screen.findByRole('status', { name: 'Loading issues' })).toBeVisible()
   })
 
-  it('says what to do when nothing matches, and when there is nothing at all', async () => {
+  it('explains what to do if nothing matches, and if nothing exists', async () => {
     const { person } = open('/issues?q=nothing', { ...signedIn(), 'GET /api/v1/issues': () => found([]) })
     expect(await screen.findByRole('heading', { name: 'No issue matches' })).toBeVisible()
     await person.click(screen.getByRole('link', { name: 'Clear all filters' }))
     expect(await screen.findByRole('heading', { name: 'No open issues' })).toBeVisible()
   })
 
-  it('says what went wrong, with the request id', async () => {
+  it('shows an error with its request id', async () => {
     open('/issues', {
       ...signedIn(),
       'GET /api/v1/issues': () => failure(500, 'internal', 'The log has the cause.', 'req-13'),

@@ -15,7 +15,7 @@ import { type Filters, IssueFilters } from './IssueFilters'
 import './issues.css'
 import { NewIssues } from './NewIssues'
 
-/** The issues of a project, narrowed by what stands in the address. */
+/** The issues of a project, with the filter from the URL. */
 export function IssuesPage() {
   const { project, ...filters } = useSearch({ from: '/app/issues' })
   const navigate = useNavigate()
@@ -27,12 +27,12 @@ export function IssuesPage() {
   const total = query.data?.pages.at(-1)?.total
   const narrowed = Object.values(filters).some((value) => value !== undefined)
 
-  /** A change is a new entry of the history, but typing is not. */
+  /** Each change is a new history entry, except for typing. */
   function change(filters: Filters, replace = false) {
     void navigate({ to: '/issues', search: (before) => ({ ...before, ...filters }), replace })
   }
 
-  /** The list from its beginning, in its order of now. */
+  /** Reload the list from its start. */
   function showNew() {
     queryClient.setQueryData<InfiniteData<IssuePage>>(
       issuesQuery(filter).queryKey,
@@ -88,7 +88,7 @@ function firstPage({ pages, pageParams }: InfiniteData<IssuePage>): InfiniteData
   return { pages: pages.slice(0, 1), pageParams: pageParams.slice(0, 1) }
 }
 
-/** Without a word in the address, open issues are meant. */
+/** Without a status in the URL, open issues are shown. */
 function asked(project: string | undefined, { since, status, ...rest }: Filters): IssueFilter {
   return {
     ...rest,

@@ -4,7 +4,7 @@ import type { Issue } from '@/api/model'
 import { Button } from '@/components/Button'
 import { counted } from '@/components/format'
 
-/** Offers issues that are not in the list yet, above it and without moving it: a row must not slip from under a finger. */
+/** Offers new issues above the list without moving it: a row must not move under a finger. */
 export function NewIssues({
   filter,
   readAt,

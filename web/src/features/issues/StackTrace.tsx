@@ -2,7 +2,7 @@ import { useMemo, useState } from 'react'
 import type { Exception, Frame } from '@/api/model'
 import { counted } from '@/components/format'
 
-/** An exception, innermost frame first: one's own frames stand out, runs of library frames are folded. */
+/** An exception, innermost frame first. Application frames are highlighted, library frames are folded. */
 export function StackTrace({ exception, asLogged }: { exception: Exception; asLogged?: string }) {
   const frames = useMemo(() => [...(exception.frames ?? [])].reverse(), [exception.frames])
   const runs = useMemo(() => inRuns(frames), [frames])
@@ -79,7 +79,7 @@ function FrameLine({ frame }: { frame: Frame }) {
 
 type Run = { start: number; frames: Frame[]; isFolded: boolean }
 
-/** Runs of own and of library frames. A single library frame takes no more room than the line that would fold it. */
+/** Groups of application and library frames. A single library frame is not folded: that would save no space. */
 export function inRuns(frames: Frame[]): Run[] {
   const hasOwn = frames.some(({ in_app }) => in_app)
   const runs: Run[] = []

@@ -14,14 +14,14 @@ const ACTIONS: Record<IssueStatus, [label: string, to: IssueStatus][]> = {
   ignored: [['Reopen', 'open']],
 }
 
-/** What a member may do with an issue; viewers read that they may not. */
+/** The actions of a member; viewers see that they need the role. */
 export function StatusActions({ issue }: { issue: IssueDetail }) {
   const { data: user } = useQuery(sessionQuery)
   const queryClient = useQueryClient()
   const key = issueQuery(issue.id).queryKey
   const change = useMutation({
     mutationFn: (status: IssueStatus) => changeIssue(issue.id, status),
-    // The answer lacks what only the detail has: the sources, the latest event.
+    // The answer has no sources and no latest event, which only the detail has.
     onSuccess: (changed) => {
       queryClient.setQueryData(key, (before) => before && { ...before, ...changed })
       void queryClient.invalidateQueries({ queryKey: ['issues'] })

@@ -28,7 +28,7 @@ describe('the overview', () => {
     expect(document.title).toBe('Overview · Squall')
   })
 
-  it('takes range and project from the address, and puts them there', async () => {
+  it('reads and writes range and project in the URL', async () => {
     const { person, address } = open('/?range=7d&project=web-shop', {
       ...signedIn(),
       'GET /api/v1/statistics': () => statistics(),
@@ -57,7 +57,7 @@ describe('the overview', () => {
     expect(screen.getByRole('status', { name: 'Loading issues' })).toBeVisible()
   })
 
-  it('says what went wrong, with the request id, and tries again', async () => {
+  it('shows an error with its request id, and retries', async () => {
     let isDown = true
     const { person } = open('/', {
       ...signedIn(),
@@ -92,12 +92,12 @@ describe('the overview', () => {
     )
   })
 
-  it('asks an admin for the first project, and tells others whom to ask', async () => {
+  it('asks an admin for the first project, and refers others to an admin', async () => {
     open('/', {
       ...signedIn('viewer'),
       'GET /api/v1/projects': () => page([]),
       'GET /api/v1/statistics': () => statistics(),
     })
-    expect(await screen.findByRole('heading', { name: 'There is no project yet' })).toBeVisible()
+    expect(await screen.findByRole('heading', { name: 'No project yet' })).toBeVisible()
   })
 })

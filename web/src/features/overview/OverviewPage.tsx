@@ -17,16 +17,16 @@ import { VolumeChart } from './VolumeChart'
 
 type Guides = { FirstEvent: ComponentType<{ project: Project }>; AddProject: ComponentType }
 
-/** What happened lately; before anything did, how to make it happen. */
+/** Recent activity, or how to send events if none have arrived yet. */
 export function OverviewPage({ FirstEvent, AddProject }: Guides) {
   const { project, range = '24h' } = useSearch({ from: '/app/' })
   const projects = useQuery(projectsQuery)
   const statistics = useQuery(statisticsQuery(project, HOURS[range]))
   const isQuiet = statistics.data?.totals.events === 0 && statistics.data.totals.issues_open === 0
-  // Quiet for a while, or never heard of? Only then is it asked.
+  // Asked only if the window is empty: is the project quiet, or has it never received an event?
   const newest = useQuery({ ...newestIssueQuery(project, EAGER_POLL_MS), enabled: isQuiet })
   const isUnheardOf = isQuiet && newest.data === null
-  // The guide stays when the first event arrives, to lead to it; any step of the person's ends it.
+  // The guide stays when the first event arrives, to lead to it; it ends when the user navigates.
   const visit = useLocation({ select: ({ state }) => state.__TSR_key })
   const [guided, setGuided] = useState<string>()
   if (isUnheardOf && guided !== visit) setGuided(visit)

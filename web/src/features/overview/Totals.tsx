@@ -2,10 +2,10 @@ import type { Statistics } from '@/api/model'
 import { change, compact, grouped } from '@/components/format'
 import { RANGE_WORDS, type Range } from '@/components/ranges'
 
-/** More of it is bad, or merely more. */
+/** Whether an increase is bad or neutral. */
 type Kind = 'bad' | 'plain'
 
-/** The window in numbers, each against the window before it. */
+/** The totals of the window, each compared with the previous window. */
 export function Totals({
   statistics: { totals, previous },
   range,

@@ -3,10 +3,10 @@ import { LEVELS, type Level, type Statistics } from '@/api/model'
 import { Chart, type ChartData } from '@/components/chart/Chart'
 import { RANGE_WORDS, type Range } from '@/components/ranges'
 
-/** Always shown, so that the legend keeps its shape while nothing bad happens. */
+/** Always shown, so that the legend does not change its shape. */
 const ALWAYS: Level[] = ['error', 'warning', 'info']
 
-/** Events over time; the worst levels stand on the axis, where their size is easiest to compare. */
+/** Events over time. The most severe levels are next to the axis, where they are easiest to compare. */
 export function VolumeChart({
   statistics: { volume, step_seconds },
   range,

@@ -40,7 +40,7 @@ describe('signing in', () => {
     expect(screen.getByLabelText('Email')).toHaveValue('ada@example.org')
   })
 
-  it('leads to the set-up when nobody has an account', async () => {
+  it('leads to the setup if no user exists', async () => {
     open('/', {
       'GET /api/v1/session': () => failure(401, 'unauthenticated', 'Sign in first.'),
       'GET /api/v1/setup': () => ({ needed: true }),

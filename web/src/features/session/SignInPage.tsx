@@ -7,7 +7,7 @@ import { Entry } from '@/components/Entry'
 import { Field } from '@/components/Field'
 import { ErrorNotice } from '@/components/states'
 
-/** Signs in, and leads back to where the person wanted to go. */
+/** Signs in, and leads back to the requested page. */
 export function SignInPage() {
   const { next } = useSearch({ from: '/sign-in' })
   const queryClient = useQueryClient()
@@ -43,7 +43,7 @@ export function SignInPage() {
   )
 }
 
-/** Only addresses of this app: a link must not lead a freshly signed-in person elsewhere. */
+/** Only pages of this app: a link must not redirect to another site after signing in. */
 export function ownAddress(next: string | undefined): string {
   return next?.startsWith('/') && !/^\/[/\\]/.test(next) ? next : '/'
 }

@@ -9,7 +9,7 @@ import { Card, EmptyState, ErrorNotice, SkeletonRows } from '@/components/states
 import { Time } from '@/components/Time'
 import '@/components/table.css'
 
-/** The keys of a project. A secret is shown once, when its key is made. */
+/** The keys of a project. A secret is shown only when its key is created. */
 export function Keys({ project }: { project: Project }) {
   const queryClient = useQueryClient()
   const query = useQuery(keysQuery(project.slug))

@@ -51,7 +51,7 @@ describe('project keys', () => {
     expect(await screen.findByText('revoked')).toBeVisible()
   })
 
-  it('says what to do when there is none, and what went wrong', async () => {
+  it('helps if nothing exists, and shows errors', async () => {
     open(
       '/settings',
       admin({

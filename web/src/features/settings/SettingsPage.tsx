@@ -11,7 +11,7 @@ import { Keys } from './Keys'
 import './settings.css'
 import { Users } from './Users'
 
-/** Keys, people and looks. */
+/** Keys, users and appearance. */
 export function SettingsPage() {
   const { project } = useSearch({ from: '/app' })
   const { data: user } = useQuery(sessionQuery)

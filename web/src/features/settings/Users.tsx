@@ -15,7 +15,7 @@ const ROLE_WORDS: Record<Role, string> = {
   admin: 'admin: all of it, and people and keys',
 }
 
-/** Who may come in, and what they may do. */
+/** Users and their roles. */
 export function Users({ me }: { me: User }) {
   const query = useQuery(usersQuery)
   const [isAdding, setIsAdding] = useState(false)
@@ -68,7 +68,7 @@ function UserRow({ user, isMe }: { user: User; isMe: boolean }) {
         <ErrorNotice error={change.error} />
       </td>
       <td className="settings__role">
-        {/* Nobody takes their own rights away by a slip. */}
+        {/* Users cannot remove their own rights by accident. */}
         <Select
           label={`Role of ${user.name}`}
           value={user.role}

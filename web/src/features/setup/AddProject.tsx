@@ -8,7 +8,7 @@ import { Field } from '@/components/Field'
 import { EmptyState, ErrorNotice } from '@/components/states'
 import './setup.css'
 
-/** The form of the first project; the page round it moves on by itself when there is one. */
+/** The form for the first project. The setup continues automatically when it exists. */
 export function AddProject() {
   const queryClient = useQueryClient()
   const { data: user } = useQuery(sessionQuery)
@@ -24,7 +24,7 @@ export function AddProject() {
 
   if (!atLeast(user, 'admin')) {
     return (
-      <EmptyState icon="overview" title="There is no project yet">
+      <EmptyState icon="overview" title="No project yet">
         <p>An admin adds the first one. Ask one to sign in and open this page.</p>
       </EmptyState>
     )

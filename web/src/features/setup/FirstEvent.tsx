@@ -14,7 +14,7 @@ import './setup.css'
 import { SNIPPETS } from './snippets'
 import { WatchFile } from './WatchFile'
 
-/** A key, ways to send a first event with it, and the moment it arrives. */
+/** A key, ways to send a first event with it, and a notice when it arrives. */
 export function FirstEvent({ project }: { project: Project }) {
   const { data: user } = useQuery(sessionQuery)
   const [key, setKey] = useState<NewKey | null>(null)
@@ -107,7 +107,7 @@ function WaysToSend({
   )
 }
 
-/** Asks until there is an issue, then leads to it. */
+/** Polls until an issue exists, then links to it. */
 function Arrival({ project }: { project: Project }) {
   const { data: issue, error } = useQuery(newestIssueQuery(project.slug, EAGER_POLL_MS))
   return (
@@ -135,8 +135,8 @@ function Arrival({ project }: { project: Project }) {
             <b>Waiting for your first event…</b>
             <span>
               {error
-                ? 'Squall cannot be asked at the moment; this page goes on trying.'
-                : 'This page notices it by itself.'}
+                ? 'Squall cannot be reached at the moment; this page keeps trying.'
+                : 'This page notices it automatically.'}
             </span>
           </div>
         </>

@@ -6,7 +6,7 @@ import { Button } from '@/components/Button'
 import { Field } from '@/components/Field'
 import { ErrorNotice } from '@/components/states'
 
-/** The form of the first admin. The one-time token comes after the # of the link, which no server log sees. */
+/** The form for the first admin. The one-time token is after the # of the link, so that it reaches no server log. */
 export function MakeAdmin() {
   const queryClient = useQueryClient()
   const navigate = useNavigate()
@@ -26,7 +26,7 @@ export function MakeAdmin() {
     onSuccess: async (user) => {
       queryClient.setQueryData(sessionQuery.queryKey, user)
       queryClient.setQueryData(setupQuery.queryKey, { needed: false })
-      // The spent token leaves the address.
+      // Remove the used token from the URL.
       await navigate({ to: '/setup', replace: true })
     },
   })
@@ -74,7 +74,7 @@ export function MakeAdmin() {
   )
 }
 
-/** The token in a link or in its part after the #. */
+/** The token in a link, or in the part after its #. */
 export function tokenIn(link: string): string | null {
   return new URLSearchParams(link.slice(link.indexOf('#') + 1)).get('token')
 }

@@ -41,7 +41,7 @@ describe('the first run', () => {
     expect(requests('POST /api/v1/setup')[0]?.body).toMatchObject({ token: 'abc' })
   })
 
-  it('says what to do about a link that is too old', async () => {
+  it('explains what to do about an expired link', async () => {
     const { person } = open('/setup#token=old', {
       ...fresh(),
       'POST /api/v1/setup': () => failure(403, 'setup_token_invalid', 'The link is too old.', 'req-1'),
@@ -50,7 +50,7 @@ describe('the first run', () => {
     expect(await screen.findByRole('alert')).toHaveTextContent('The link is too old. Request id req-1')
   })
 
-  it('goes on with the project, then a key, ways to send, and the first issue', async () => {
+  it('continues with the project, a key, ways to send, and the first issue', async () => {
     const projects = [] as ReturnType<typeof project>[]
     let issues = noIssues()
     const { person } = open('/setup', {
@@ -91,7 +91,7 @@ describe('the first run', () => {
     expect(await screen.findByRole('link', { name: 'Sign in' })).toHaveAttribute('href', '/sign-in')
   })
 
-  it('says what went wrong when the server does not answer as it should', async () => {
+  it('shows an unexpected answer of the server', async () => {
     open('/setup', {
       'GET /api/v1/setup': () => failure(500, 'internal', 'The log has the cause.', 'req-11'),
     })

@@ -12,7 +12,7 @@ import { MakeAdmin } from './MakeAdmin'
 
 const STEPS = ['Your account', 'A project', 'A first event'] as const
 
-/** The first run. Which step it is follows from what exists, so a refresh never loses the way. */
+/** The first run. The current step follows from what exists, so that a refresh does not lose it. */
 export function SetupPage() {
   const setup = useQuery(setupQuery)
   const isSetUp = setup.data?.needed === false
@@ -33,7 +33,7 @@ export function SetupPage() {
   }
   if (session.error instanceof ApiError && session.error.status === 401) {
     return (
-      <Entry title="Squall is set up" intro="It has an admin already. Sign in to go on.">
+      <Entry title="Squall is set up" intro="An admin already exists. Sign in to continue.">
         <Link to="/sign-in" className={buttonClass('primary')}>
           Sign in
         </Link>
@@ -62,9 +62,9 @@ export function SetupPage() {
   return (
     <Entry title="Set-up">
       {failed ? (
-        <ErrorState error={failed.error} what="The set-up" retry={() => failed.refetch()} />
+        <ErrorState error={failed.error} what="The setup" retry={() => failed.refetch()} />
       ) : (
-        <SkeletonRows what="the set-up" rows={3} />
+        <SkeletonRows what="the setup" rows={3} />
       )}
     </Entry>
   )
@@ -72,7 +72,7 @@ export function SetupPage() {
 
 function Steps({ now }: { now: number }) {
   return (
-    <ol className="steps" aria-label="Steps of the set-up">
+    <ol className="steps" aria-label="Steps of the setup">
       {STEPS.map((step, index) => (
         <li key={step} aria-current={index === now ? 'step' : undefined}>
           <span>{index + 1}</span>

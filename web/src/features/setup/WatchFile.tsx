@@ -7,7 +7,7 @@ import { Button } from '@/components/Button'
 import { Field } from '@/components/Field'
 import { ErrorNotice } from '@/components/states'
 
-/** Watching a log file instead of sending events: the program stays as it is. */
+/** Reading a log file instead of sending events, without a change to the program. */
 export function WatchFile({ project, mayAdd }: { project: Project; mayAdd: boolean }) {
   const queryClient = useQueryClient()
   const add = useMutation({

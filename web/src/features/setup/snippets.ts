@@ -1,6 +1,6 @@
 type SnippetOf = { name: string; intro: string; text: (origin: string, secret: string) => string }
 
-/** Ways to send a first event that need nothing but what is installed anyway. */
+/** Ways to send a first event with tools that are usually installed. */
 export const SNIPPETS: SnippetOf[] = [
   {
     name: 'curl',

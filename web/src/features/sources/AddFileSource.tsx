@@ -6,7 +6,7 @@ import { Button } from '@/components/Button'
 import { Field, Select } from '@/components/Field'
 import { Card, ErrorNotice } from '@/components/states'
 
-/** The form that has Squall watch log files of its machine. */
+/** The form to add log files on the machine of Squall. */
 export function AddFileSource({
   projects,
   project,

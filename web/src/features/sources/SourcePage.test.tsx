@@ -13,6 +13,13 @@ const shown = (with_: Handlers = {}): Handlers => ({
 })
 
 describe('the page of a source', () => {
+  it('shows why input was rejected, by the name of the reason and in a sentence', async () => {
+    open('/sources/1', shown())
+    const row = await screen.findByRole('row', { name: /^not_json Not JSON, or neither an object nor a string\./ })
+    expect(row).toHaveTextContent('3')
+    expect(row).toHaveTextContent('line 4: not a JSON event')
+  })
+
   it('shows its facts, its files and its polls', async () => {
     open('/sources/1', shown())
     expect(await screen.findByRole('heading', { level: 1, name: 'checkout log' })).toBeVisible()
@@ -34,7 +41,7 @@ describe('the page of a source', () => {
     expect(address()).toBe('/sources')
   })
 
-  it('says what to do when nothing was read yet', async () => {
+  it('explains what to do if nothing was read yet', async () => {
     open(
       '/sources/1',
       shown({
@@ -51,14 +58,14 @@ describe('the page of a source', () => {
     expect(await screen.findByRole('status', { name: 'Loading this source' })).toBeVisible()
   })
 
-  it('says what went wrong, with the request id', async () => {
+  it('shows an error with its request id', async () => {
     open(
       '/sources/1',
       shown({
-        'GET /api/v1/sources/{id}': () => failure(404, 'not_found', 'There is no such source.', 'req-4'),
+        'GET /api/v1/sources/{id}': () => failure(404, 'not_found', 'This source does not exist.', 'req-4'),
       }),
     )
-    expect(await screen.findByRole('alert')).toHaveTextContent('There is no such source.')
+    expect(await screen.findByRole('alert')).toHaveTextContent('This source does not exist.')
     expect(screen.getByText('req-4')).toBeVisible()
   })
 })

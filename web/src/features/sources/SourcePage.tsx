@@ -17,7 +17,7 @@ import { adviceFor } from './advice'
 import { EnableButton } from './SourcesPage'
 import './sources.css'
 
-/** One source: how it is, what it reads, and its latest polls. */
+/** One source: its health, what it rejected, what it reads, and its latest polls. */
 export function SourcePage() {
   const { id } = useParams({ from: '/app/sources/$id' })
   const query = useQuery(sourceQuery(id))
@@ -33,6 +33,7 @@ export function SourcePage() {
         {(source) => (
           <>
             <SourceHead source={source} />
+            {source.rejections.length > 0 && <Rejections rejections={source.rejections} />}
             {source.files && <FilesRead files={source.files} />}
           </>
         )}
@@ -117,6 +118,47 @@ function RemoveButton({ source }: { source: Source }) {
       </Button>
       <ErrorNotice error={remove.error} />
     </>
+  )
+}
+
+/** Why input was rejected. The names are those of the API, the metrics and the table `rejections`. */
+const REASONS: Record<string, string> = {
+  not_json: 'Not JSON, or neither an object nor a string.',
+  no_message: 'Neither a message nor an exception.',
+}
+
+function Rejections({ rejections }: { rejections: Source['rejections'] }) {
+  return (
+    <Card title="Rejected input" flush>
+      <div className="table-wrap">
+        <table className="table">
+          <thead>
+            <tr>
+              <th scope="col">Reason</th>
+              <th scope="col" className="number">
+                Rejected
+              </th>
+              <th scope="col">Last</th>
+              <th scope="col">Latest example</th>
+            </tr>
+          </thead>
+          <tbody>
+            {rejections.map(({ reason, pieces, last_at, example }) => (
+              <tr key={reason}>
+                <td className="wide">
+                  <code>{reason}</code> {REASONS[reason]}
+                </td>
+                <td className="number">{grouped(pieces)}</td>
+                <td className="muted">
+                  <Time at={last_at} />
+                </td>
+                <td className="wide">{example}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </Card>
   )
 }
 

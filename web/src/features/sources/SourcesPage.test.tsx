@@ -50,7 +50,7 @@ describe('the list of sources', () => {
     })
   })
 
-  it('keeps the form when the source is refused, and says why', async () => {
+  it('keeps the form if the source is refused, and shows the reason', async () => {
     const { person } = open('/sources', {
       ...signedIn('admin'),
       'POST /api/v1/sources': () =>
@@ -92,12 +92,12 @@ describe('the list of sources', () => {
     expect(await screen.findByRole('status', { name: 'Loading sources' })).toBeVisible()
   })
 
-  it('says what to do when there is none', async () => {
+  it('explains what to do without a source', async () => {
     open('/sources', { ...signedIn(), 'GET /api/v1/sources': () => page([]) })
     expect(await screen.findByRole('heading', { name: 'No sources yet' })).toBeVisible()
   })
 
-  it('says what went wrong, with the request id', async () => {
+  it('shows an error with its request id', async () => {
     open('/sources', {
       ...signedIn(),
       'GET /api/v1/sources': () => failure(500, 'internal', 'The log has the cause.', 'req-3'),

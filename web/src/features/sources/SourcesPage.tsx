@@ -17,7 +17,7 @@ import { AddFileSource } from './AddFileSource'
 import { adviceFor } from './advice'
 import './sources.css'
 
-/** Where events come from, and how each source is. */
+/** All sources with their health. */
 export function SourcesPage() {
   const { project } = useSearch({ from: '/app' })
   const { data: user } = useQuery(sessionQuery)
@@ -111,7 +111,7 @@ function SourceRow({
   )
 }
 
-/** Pauses a source or lets it go on; what it had read stays read. */
+/** Pauses or resumes a source. It continues where it stopped reading. */
 export function EnableButton({ source }: { source: Pick<Source, 'id' | 'name' | 'enabled'> }) {
   const queryClient = useQueryClient()
   const change = useMutation({

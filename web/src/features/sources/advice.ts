@@ -1,6 +1,6 @@
 import type { Source } from '@/api/model'
 
-/** What to do about a source that is not healthy; null when nothing needs doing. */
+/** What to do about a source that is not healthy; null if nothing. */
 export function adviceFor({
   health,
   kind,
@@ -8,13 +8,13 @@ export function adviceFor({
 }: Pick<Source, 'health' | 'kind' | 'failures'>): string | null {
   switch (health) {
     case 'failing':
-      return `Squall goes on trying by itself; ${failures === 1 ? 'one attempt' : `${failures} attempts`} failed in a row. ${
+      return `Squall keeps retrying; ${failures === 1 ? 'one attempt' : `${failures} attempts`} failed in a row. ${
         kind === 'file'
           ? 'Check that the path exists and that the user Squall runs as may read it.'
           : 'Check that it can be reached from here.'
       }`
     case 'silent':
-      return 'It used to send events and has stopped. Check that the program still writes, and to this place.'
+      return 'It has stopped sending events. Check that the program still writes its log, and to this path.'
     case 'waiting':
       return kind === 'file'
         ? 'Nothing has been read yet. New lines appear within a second; if none do, check that the pattern matches a file that grows.'

@@ -6,7 +6,7 @@ import { Loaded } from '@/components/Loaded'
 import { OkMark } from '@/components/marks'
 import { Card, SkeletonRows } from '@/components/states'
 
-/** Backups that were restored and compared: the only ones that count. */
+/** Backups that were restored and compared. */
 export function BackupsCard() {
   const query = useQuery(backupsQuery)
   return (

@@ -10,7 +10,7 @@ const version = {
 }
 
 describe('the status page', () => {
-  it('says in words that all is well', async () => {
+  it('shows that everything works', async () => {
     open('/status', { ...signedIn(), ...version, 'GET /readyz': () => readiness() })
     expect(await screen.findByText('Everything works: events are taken in and grouped.')).toBeVisible()
     expect(screen.getByText('Version 1 found, 1 expected.')).toBeVisible()
@@ -18,7 +18,7 @@ describe('the status page', () => {
     expect(await screen.findByText('Squall 0.1.0')).toBeVisible()
   })
 
-  it('reads the checks of a 503, and says what fails', async () => {
+  it('shows the failed checks of a 503', async () => {
     const queue = {
       ok: false,
       message: 'Batches wait for over a minute.',
@@ -49,12 +49,12 @@ describe('the status page', () => {
     ).toBeVisible()
   })
 
-  it('says that Squall works without its Redis, and who is told what changes', async () => {
+  it('shows that Squall works without Redis, and how many watch', async () => {
     const redis = { ok: false, message: 'Redis cannot be used.', configured: true }
     open('/status', { ...signedIn(), ...version, 'GET /readyz': () => readiness({ redis }) })
     expect(await screen.findByText(/^Events are taken in, but/)).toBeVisible()
     expect(screen.getByText('Redis cannot be used.').closest('li')).toHaveTextContent('failing')
-    expect(screen.getByText('One page or program is told what changes.')).toBeVisible()
+    expect(screen.getByText('One page or program receives live updates.')).toBeVisible()
   })
 
   it('shows which backups were proved, and says when none is fresh', async () => {
@@ -75,7 +75,7 @@ describe('the status page', () => {
     expect(await screen.findByRole('status', { name: 'Loading the status' })).toBeVisible()
   })
 
-  it('says what went wrong when the answer is something else', async () => {
+  it('shows an unexpected answer', async () => {
     open('/status', {
       ...signedIn(),
       ...version,

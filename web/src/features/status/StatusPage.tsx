@@ -9,7 +9,7 @@ import { Card, SkeletonRows } from '@/components/states'
 import { BackupsCard } from './BackupsCard'
 import './status.css'
 
-/** How Squall itself is: the checks of /readyz in words. */
+/** The state of Squall itself: the checks of /readyz. */
 export function StatusPage() {
   const query = useQuery(readinessQuery)
   const { data: version } = useQuery(versionQuery)
@@ -47,11 +47,11 @@ const NOTICES = {
   good: ['notice notice--good', 'Everything works: events are taken in and grouped.'],
   impaired: [
     'notice',
-    'Events are taken in, but not everything is as it should be. What is marked below says what it is.',
+    'Squall accepts events, but something is not working as expected. See the marked checks below.',
   ],
   failing: [
     'notice notice--error',
-    'Squall is not ready. What fails below says what to do; events that are sent now may be refused and should be sent again.',
+    'Squall is not ready. See the failed checks below. Events sent now may be refused; send them again later.',
   ],
 } as const
 

@@ -51,8 +51,8 @@ struct ReadyRow {
     attempts: i32,
 }
 
-/// Claims the oldest rows, about `limit` events; `None` when no row is ready. With `failed_first`, a row that failed
-/// before comes first.
+/// Claims the oldest rows, about `limit` events; `None` when no row is ready. With `failed_first`,
+/// a row that failed before comes first.
 pub(super) async fn next(pool: &PgPool, limit: usize, failed_first: bool) -> Result<Option<Claim>> {
     let mut transaction = pool.begin().await.context("beginning a turn of the digest")?;
     let ready = sqlx::query_as!(
@@ -81,8 +81,8 @@ pub(super) async fn next(pool: &PgPool, limit: usize, failed_first: bool) -> Res
     Ok(Some(Claim { transaction, ids, batches }))
 }
 
-/// The first rows, up to `limit` events or [`CLAIM_BYTES`]. A row that failed before is claimed alone: if it fails
-/// again, the reason is its own.
+/// The first rows, up to `limit` events or [`CLAIM_BYTES`]. A row that failed before is claimed
+/// alone: if it fails again, the reason is its own.
 fn choose(ready: &[ReadyRow], limit: usize) -> Vec<i64> {
     if let Some(first) = ready.first().filter(|first| first.attempts > 0) {
         return vec![first.id];
@@ -107,8 +107,9 @@ pub(super) async fn release(connection: &mut PgConnection, ids: &[i64]) -> Resul
     Ok(())
 }
 
-/// Records a failure on the rows: each is retried later and alone, or set aside when it failed too often. A batch of
-/// several events that failed alone is halved instead, so that its good events are not set aside with a bad one.
+/// Records a failure on the rows: each is retried later and alone, or set aside when it failed too
+/// often. A batch of several events that failed alone is halved instead, so that its good events
+/// are not set aside with a bad one.
 pub(super) async fn record_failure(
     pool: &PgPool,
     ids: &[i64],
@@ -141,8 +142,8 @@ pub(super) async fn record_failure(
     Ok(())
 }
 
-/// Replaces a batch that failed before by two with half its events each. They count as tried once, so that each is
-/// claimed alone. Returns whether the batch could be halved.
+/// Replaces a batch that failed before by two with half its events each. They count as tried once,
+/// so that each is claimed alone. Returns whether the batch could be halved.
 async fn halve(pool: &PgPool, id: i64, reason: &str) -> Result<bool> {
     let mut transaction = pool.begin().await?;
     let found = sqlx::query!(

@@ -1,7 +1,7 @@
 //! Rows in PostgreSQL's binary COPY format.
 //!
-//! See "Binary Format" under COPY in the PostgreSQL manual. Each field is its length in bytes and its value in network
-//! order; -1 is null.
+//! See "Binary Format" under COPY in the PostgreSQL manual. Each field is its length in bytes and
+//! its value in network order; -1 is null.
 
 /// Microseconds from 1970 to 2000, where PostgreSQL counts from.
 const EPOCH_OFFSET_MICROS: i64 = 946_684_800_000_000;
@@ -10,7 +10,7 @@ const EPOCH_OFFSET_MICROS: i64 = 946_684_800_000_000;
 pub(super) struct Rows(Vec<u8>);
 
 impl Rows {
-        pub(super) fn with_capacity(bytes: usize) -> Self {
+    pub(super) fn with_capacity(bytes: usize) -> Self {
         let mut buffer = Vec::with_capacity(bytes + 32);
         buffer.extend_from_slice(b"PGCOPY\n\xff\r\n\0");
         buffer.extend_from_slice(&[0; 8]);
@@ -52,7 +52,8 @@ impl Rows {
     }
 
     fn bytes(&mut self, prefix: &[u8], value: Option<&str>) {
-        // Intake bounds every field far below 2 GiB; a longer one becomes null rather than a broken row.
+        // Intake bounds every field far below 2 GiB; a longer one becomes null rather than a broken
+        // row.
         let length = value.and_then(|value| i32::try_from(value.len() + prefix.len()).ok());
         self.0.extend_from_slice(&length.unwrap_or(-1).to_be_bytes());
         if let (Some(_), Some(value)) = (length, value) {

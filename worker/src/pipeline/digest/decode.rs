@@ -12,7 +12,8 @@ use serde_json::value::RawValue;
 use squall_grouping::{Level, format, infer_level};
 use squall_intake::{RawEvent, inbox, storable};
 
-/// An event further in the future gets the time of receipt: clocks differ, but not by more than this.
+/// An event further in the future gets the time of receipt: clocks differ, but not by more than
+/// this.
 const FUTURE_MICROS: i64 = 5 * 60 * 1_000_000;
 
 const DAY_MICROS: i64 = 86_400_000_000;
@@ -47,7 +48,12 @@ fn decode_batch(batch: &ClaimedBatch, kept_days: i64, events: &mut Vec<DecodedEv
     Ok(())
 }
 
-fn decode_event(batch: &ClaimedBatch, raw: RawEvent<'_>, reference: jiff::Timestamp, kept_days: i64) -> DecodedEvent {
+fn decode_event(
+    batch: &ClaimedBatch,
+    raw: RawEvent<'_>,
+    reference: jiff::Timestamp,
+    kept_days: i64,
+) -> DecodedEvent {
     let received_at = batch.received_at.timestamp_micros();
     let mut attributes = Attributes::new(raw.attributes.as_deref().map(|json| json.get()));
     let (mut level, mut time) = (None, raw.occurred_at_ms.map(|ms| ms.saturating_mul(1000)));

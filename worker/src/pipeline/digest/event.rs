@@ -37,8 +37,7 @@ impl DecodedEvent {
 
     /// Where it comes from: the innermost frame of the application, or the logger.
     pub(super) fn culprit(&self) -> Option<String> {
-        let mut culprit =
-            self.exception.as_ref().and_then(culprit_of).or_else(|| self.logger.clone())?;
+        let mut culprit = self.exception.as_ref().and_then(culprit_of).or_else(|| self.logger.clone())?;
         culprit.truncate(culprit.floor_char_boundary(MAX_CULPRIT_BYTES));
         Some(culprit)
     }

@@ -1,10 +1,11 @@
 //! Which issue an event belongs to.
 //!
-//! Each project has a template tree, kept in memory and rebuilt from the table `fingerprints` when it is
-//! missing or older than the project's `grouping_version`. Most events match a known template, and
-//! nothing is written. A turn that learns something locks the project's row, checks that no other worker
-//! learned in between, and writes the new templates and their issues in the transaction that stores the
-//! events. Several workers thus never create two issues for one template.
+//! Each project has a template tree, kept in memory and rebuilt from the table `fingerprints` when
+//! it is missing or older than the project's `grouping_version`. Most events match a known
+//! template, and nothing is written. A turn that learns something locks the project's row, checks
+//! that no other worker learned in between, and writes the new templates and their issues in the
+//! transaction that stores the events. Several workers thus never create two issues for one
+//! template.
 
 use super::{event::DecodedEvent, project::Projects};
 use anyhow::{Context, Result};
@@ -36,7 +37,8 @@ impl Memory {
         self.0.clear();
     }
 
-    /// Assigns each event to an issue and writes new templates and issues. Returns the events and the new issues.
+    /// Assigns each event to an issue and writes new templates and issues. Returns the events and
+    /// the new issues.
     pub(super) async fn group(
         &mut self,
         connection: &mut PgConnection,
@@ -79,7 +81,8 @@ impl ProjectMemory {
         if !learned.is_empty() {
             let version = lock(connection, project_id).await?;
             if version != self.version {
-                // Another worker learned in between: match again with its templates, under the lock.
+                // Another worker learned in between: match again with its templates, under the
+                // lock.
                 self = Self::load(connection, project_id, version).await?;
                 (fingerprints, learned) = self.match_templates(&events);
             }
@@ -172,8 +175,8 @@ impl ProjectMemory {
     }
 }
 
-/// Templates that are not in the database yet: new ones in order of appearance with the index of their
-/// first event, and known ones that became more general.
+/// Templates that are not in the database yet: new ones in order of appearance with the index of
+/// their first event, and known ones that became more general.
 #[derive(Default)]
 struct Learned {
     new: Vec<(Fingerprint, String, usize)>,
@@ -190,8 +193,8 @@ fn grouping_version() -> i16 {
     i16::try_from(VERSION).unwrap_or(i16::MAX)
 }
 
-/// Locks the project against other workers that learn. `no key update` does not block intake: its inserts only
-/// need the project's key to stay.
+/// Locks the project against other workers that learn. `no key update` does not block intake: its
+/// inserts only need the project's key to stay.
 async fn lock(connection: &mut PgConnection, project_id: i64) -> Result<i64> {
     sqlx::query_scalar!("select grouping_version from projects where id = $1 for no key update", project_id)
         .fetch_one(connection)
@@ -280,7 +283,8 @@ async fn update_templates(
     }
     let fingerprints: Vec<Vec<u8>> = generalised.keys().map(|fingerprint| fingerprint.0.to_vec()).collect();
     let templates: Vec<String> = generalised.values().cloned().collect();
-    // The title follows the template as long as it is the template's: a merged or renamed issue keeps its own.
+    // The title follows the template as long as it is the template's: a merged or renamed issue
+    // keeps its own.
     sqlx::query!(
         "with changed as (
              select f.id, f.issue_id, f.template as old_template, n.t as template

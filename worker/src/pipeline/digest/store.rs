@@ -11,8 +11,8 @@ pub(super) const MINUTE: i64 = 60_000_000; // microseconds
 /// Bytes sent in one message of the COPY.
 const CHUNK: usize = 256 << 10;
 
-/// Copies the events into their partitions, in order of issue: the rows of one issue are then adjacent in the table
-/// and its index.
+/// Copies the events into their partitions, in order of issue: the rows of one issue are then
+/// adjacent in the table and its index.
 pub(super) async fn events(connection: &mut PgConnection, grouped: &[GroupedEvent]) -> Result<()> {
     let mut order: Vec<&GroupedEvent> = grouped.iter().collect();
     order.sort_by_key(|grouped| (grouped.issue_id, grouped.event.occurred_at));
@@ -46,8 +46,8 @@ pub(super) async fn events(connection: &mut PgConnection, grouped: &[GroupedEven
     Ok(())
 }
 
-/// Adds the events to their issues, minutes and sources, and returns the counts. Rows are locked in order of their
-/// keys, so that two workers never deadlock.
+/// Adds the events to their issues, minutes and sources, and returns the counts. Rows are locked in
+/// order of their keys, so that two workers never deadlock.
 pub(super) async fn counts(connection: &mut PgConnection, grouped: &[GroupedEvent]) -> Result<Counts> {
     let mut counts = Counts::default();
     grouped.iter().for_each(|grouped| counts.add(grouped));
@@ -109,7 +109,8 @@ async fn add_to_issues(connection: &mut PgConnection, issues: &BTreeMap<i64, Iss
         .fetch_all(&mut *connection)
         .await
         .context("locking issues to count their events")?;
-    // A resolved issue with a newer event is reopened. A source that is already listed is not added again.
+    // A resolved issue with a newer event is reopened. A source that is already listed is not added
+    // again.
     sqlx::query!(
         "update issues i set
              events = i.events + n.events,

@@ -1,16 +1,17 @@
 //! A source of kind `file`: from a glob and a cursor to new records and a new cursor.
 //!
-//! A poll looks which files there are and which of them it knows ([`look`](FileSource::look)), and
-//! then reads on in those that have grown. It knows no database: [`super::Poll`] saves what it read, and
-//! takes it [`back`](FileSource::go_back_to) to the saved cursor when it could not.
+//! A poll finds the files that exist and matches them with those it knows
+//! ([`look`](FileSource::look)), then reads those that have grown. It uses no database:
+//! [`super::Poll`] saves what it read, and resets it to the saved cursor
+//! ([`go_back_to`](FileSource::go_back_to)) when that failed.
 //!
-//! Invariants: a position moves only past records that the [`Taker`] of the same poll was given; a file is
-//! read on only if it still holds what was read of it; a rotated file is read to its end before the one
-//! that took its name.
+//! Invariants: a position moves only past records that the [`Taker`] of the same poll was given; a
+//! file is continued only if it still holds what was read of it; a rotated file is read to its end
+//! before the one that took its name.
 //!
-//! What cannot be noticed: a file made, filled and removed between two polls; one emptied and filled again
-//! with exactly the bytes that were read; and, taken for its own copy, a removed one of a kilobyte or more
-//! that is made again with the same bytes.
+//! Limits, which cannot be noticed: a file made, filled and removed between two polls; one emptied
+//! and filled again with exactly the bytes that were read; and, taken for its own copy, a removed
+//! one of a kilobyte or more that is made again with the same bytes.
 
 mod pattern;
 mod position;
@@ -42,7 +43,7 @@ const MIN_SHARE_BYTES: u64 = 64 << 10;
 /// 1024 that a process may usually open.
 const MAX_OPEN: usize = 256;
 
-/// What the settings of a file source hold.
+/// The settings of a file source.
 #[derive(Debug, Deserialize)]
 struct Settings {
     glob: String,
@@ -60,12 +61,12 @@ pub(super) struct FileSource {
     polls: u64,
 }
 
-/// Who takes the records that are read.
+/// Receives the records that are read.
 pub(super) trait Taker {
-    /// Says which file the next records come from.
+    /// Sets the file that the next records come from.
     fn turn_to(&mut self, path: &Path);
 
-    /// Takes one record, of which `cut` bytes were left out.
+    /// Takes one record, of which `cut` bytes were cut off.
     fn take(&mut self, text: &str, cut: u64);
 }
 
@@ -75,17 +76,17 @@ pub(super) struct Read {
     pub(super) bytes: u64,
     /// The cursor that must be saved together with the records; `None` when it has not moved.
     pub(super) cursor: Option<Value>,
-    /// What a person should know.
+    /// The problem to show, if any.
     pub(super) trouble: Option<Trouble>,
     /// There is more to read at once.
     pub(super) more: bool,
 }
 
 impl FileSource {
-    /// A source that reads on from a saved cursor.
+    /// A source that continues from a saved cursor.
     ///
     /// # Errors
-    /// A sentence for a person, when the settings or the cursor cannot be used.
+    /// A sentence for the user, when the settings or the cursor cannot be used.
     pub(super) fn new(settings: &Value, cursor: &Value) -> Result<Self, String> {
         let Settings { glob } = Settings::deserialize(settings).map_err(|error| {
             format!(
@@ -109,7 +110,8 @@ impl FileSource {
     /// removed meanwhile can still be read.
     ///
     /// # Errors
-    /// A sentence for a person, when the cursor cannot be read. To start anew would double every event.
+    /// A sentence for the user, when the cursor cannot be read. Starting again would duplicate
+    /// every event.
     pub(super) fn go_back_to(&mut self, cursor: &Value) -> Result<(), String> {
         let Cursor { files, gone } = Cursor::deserialize(cursor).map_err(|error| {
             format!(
@@ -145,8 +147,8 @@ impl FileSource {
         Read { bytes, more: more || bytes > 0, cursor, trouble: troubles.sum_up() }
     }
 
-    /// Reads the files that have something, the longest neglected and then the oldest first. One that
-    /// waits for a rotated file gets a second chance after it.
+    /// Reads the files that have something, the longest neglected and then the oldest first. One
+    /// that waits for a rotated file gets a second chance after it.
     fn read_files(
         &mut self,
         now: DateTime<Utc>,
@@ -192,7 +194,7 @@ impl FileSource {
     fn must_wait(&self, index: usize, now: DateTime<Utc>) -> bool {
         let file = &self.files[index];
         let mut after = file.after;
-        // No chain is longer than this, whatever a cursor says.
+        // A limit for cursors with a cycle.
         for _ in 0..self.files.len() {
             let Some(id) = after else { return false };
             let Some(predecessor) = self.files.iter().find(|other| other.position.id == id) else {
@@ -211,7 +213,7 @@ impl FileSource {
         self.files.iter().filter(|file| file.content.is_some()).count()
     }
 
-    /// Makes room among the open files: those go that have been quiet for the longest.
+    /// Closes the files that have been idle the longest when too many are open.
     fn close_some(&mut self) {
         if self.count_open() >= MAX_OPEN {
             let mut open: Vec<&mut Tracked> =
@@ -222,7 +224,8 @@ impl FileSource {
     }
 
     fn cursor(&self) -> Value {
-        // Files of which nothing was read yet too: one that is rotated is then found again by its inode.
+        // Files of which nothing was read yet too: one that is rotated is then found again by its
+        // inode.
         let files = self.files.iter().map(|file| file.position.clone()).collect();
         let cursor = Cursor { files, gone: self.gone.clone() };
         // A cursor has nothing in it that JSON cannot hold.
@@ -230,12 +233,12 @@ impl FileSource {
     }
 }
 
-/// What went wrong in a poll that went on all the same.
+/// Problems of a poll that still read something.
 #[derive(Debug, Default)]
 struct Troubles {
     first: Option<String>,
     others: usize,
-    /// The glob matches nothing, which may be as it should be.
+    /// The glob matches nothing, which may be intended.
     nothing_matches: Option<String>,
 }
 
@@ -249,10 +252,8 @@ impl Troubles {
 
     fn unreadable(&mut self, path: &Path, error: &io::Error) {
         let advice = match error.kind() {
-            io::ErrorKind::PermissionDenied => {
-                "Let the user that the worker runs as read it, or change the glob"
-            }
-            _ => "It is tried again at each poll; remove it, or change the glob, if it should not be read",
+            io::ErrorKind::PermissionDenied => "Give the user of the worker read access, or change the glob",
+            _ => "Each poll retries it; remove it or change the glob if it should not be read",
         };
         self.add(format!("{} cannot be read: {error}. {advice}.", path.display()));
     }

@@ -1,11 +1,11 @@
-//! Records on their way into the inbox, in batches of a size that the digest likes.
+//! Records on their way into the inbox, in batches of a size that suits the digest.
 
 use super::file::Taker;
 use serde_json::{json, value::RawValue};
 use squall_intake::{Batch, RawEvent};
 use std::{borrow::Cow, path::Path};
 
-/// One inbox row holds about so much: a few thousand lines, so that the digest can bound its turns.
+/// Size of an inbox row: a few thousand lines, so that the digest can bound its turns.
 const BATCH_BYTES: usize = 1 << 20;
 
 /// Collects the events of one poll.
@@ -15,7 +15,7 @@ pub(super) struct Outbox {
     open: Batch,
     events: usize,
     path: String,
-    /// The attributes of every whole record of the file at hand.
+    /// The attributes of every record of the current file that was not cut.
     attributes: Option<Box<RawValue>>,
 }
 

@@ -1,7 +1,8 @@
-//! What a poll writes, and the source it reads it from.
+//! Loading a source and saving what a poll read.
 //!
-//! Events and cursor are saved in one transaction, and only if the cursor in the database is still the one
-//! that was read from. Whatever else may read the same source, an event is therefore saved once.
+//! Events and cursor are saved in one transaction, and only if the cursor in the database is still
+//! the one that was read from. Even when several workers read the same source, an event is
+//! therefore saved once.
 
 use super::Trouble;
 use anyhow::{Context as _, Result};
@@ -11,7 +12,7 @@ use sqlx::PgPool;
 use squall_intake::{Batch, Origin, inbox};
 use std::time::Duration;
 
-/// A source as the database has it.
+/// A source in the database.
 #[derive(Debug)]
 pub(super) struct SavedSource {
     pub(super) project_id: i64,
@@ -21,7 +22,7 @@ pub(super) struct SavedSource {
     pub(super) last_error: Option<String>,
 }
 
-/// What one poll came to.
+/// The result of a poll.
 #[derive(Debug)]
 pub(super) struct FinishedPoll<'a> {
     pub(super) origin: Origin,
@@ -33,11 +34,11 @@ pub(super) struct FinishedPoll<'a> {
     pub(super) old_cursor: &'a Value,
     pub(super) new_cursor: &'a Value,
     pub(super) trouble: Option<&'a Trouble>,
-    /// The trouble is not the one that is on record.
+    /// The trouble differs from the recorded one.
     pub(super) trouble_is_new: bool,
 }
 
-/// Reads a source that is to be polled; `None` when it was deleted or disabled.
+/// Reads a source; `None` when it was deleted or disabled.
 pub(super) async fn load(pool: &PgPool, source_id: i64) -> Result<Option<SavedSource>> {
     sqlx::query_as!(
         SavedSource,
@@ -63,7 +64,7 @@ pub(super) async fn save(pool: &PgPool, poll: &FinishedPoll<'_>) -> Result<bool>
     }
     let failed = poll.trouble.is_some_and(|trouble| trouble.failed);
     let message = poll.trouble.map(|trouble| trouble.message.as_str());
-    // Last, because the digest waits for whoever has written this row.
+    // Last, because the digest waits for the lock on this row.
     let updated = sqlx::query!(
         "update sources set
              cursor = $3,
@@ -108,7 +109,8 @@ pub(super) async fn save(pool: &PgPool, poll: &FinishedPoll<'_>) -> Result<bool>
     Ok(true)
 }
 
-/// Records that a poll could not read anything. The same message twice in a row makes one row of history.
+/// Records that a poll could not read anything. The same message twice in a row makes one row of
+/// history.
 pub(super) async fn record_failure(
     pool: &PgPool,
     source_id: i64,

@@ -1,8 +1,9 @@
 //! One task per source, and one worker per source.
 //!
 //! The worker that has an advisory lock on a source polls it. All locks of a worker are held by one
-//! connection of its own: when the worker dies, the database frees them and another worker takes over. A lock
-//! spares two workers from reading the same files; that nothing is doubled does not depend on it.
+//! separate connection: when the worker dies, the database releases them and another worker takes
+//! over. The locks only avoid reading the same files twice; that no event is duplicated does not
+//! depend on them.
 
 use super::Poll;
 use crate::pipeline::{Context, Progress};
@@ -19,13 +20,13 @@ use std::{
 use tokio::{task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
-/// How often the list of sources is read again: a source that was just made is read within a second.
-const LOOK_AROUND: Duration = Duration::from_secs(1);
+/// How often the list of sources is read: a new source is polled within a second.
+const SOURCES_PAUSE: Duration = Duration::from_secs(1);
 
-/// How long a source that failed waits, at first and at most; doubled each time in between.
+/// How long to wait after a failed poll, at first and at most; doubled after each in between.
 const FAILURE_PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
-/// How long a poll may go on after it was asked to stop. Dropping it loses nothing but its work.
+/// How long a poll may continue after it was asked to stop. Dropping it only loses its work.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Polls every enabled source until `stop` is cancelled.
@@ -36,12 +37,12 @@ pub(crate) async fn supervise(context: Context, stop: CancellationToken) {
     while !stop.is_cancelled() {
         match read_sources(&context.pool).await {
             Ok(sources) => {
-                dismiss(&mut tasks, &sources).await;
+                stop_changed(&mut tasks, &sources).await;
                 match claims.update(&context.pool, sources.keys().copied().collect()).await {
                     Ok(()) => is_failing = false,
-                    Err(error) => complain(&error, &mut is_failing),
+                    Err(error) => log_failure(&error, &mut is_failing),
                 }
-                dismiss_unless(&mut tasks, |source_id, _| claims.may_run(source_id)).await;
+                stop_unless(&mut tasks, |source_id, _| claims.may_run(source_id)).await;
                 for (source_id, settings) in sources {
                     if claims.has(source_id) {
                         tasks
@@ -50,43 +51,43 @@ pub(crate) async fn supervise(context: Context, stop: CancellationToken) {
                     }
                 }
             }
-            Err(error) => complain(&error, &mut is_failing),
+            Err(error) => log_failure(&error, &mut is_failing),
         }
         tokio::select! {
             () = stop.cancelled() => {}
-            () = tokio::time::sleep(LOOK_AROUND) => {}
+            () = tokio::time::sleep(SOURCES_PAUSE) => {}
         }
     }
-    dismiss_unless(&mut tasks, |_, _| false).await;
+    stop_unless(&mut tasks, |_, _| false).await;
     claims.release().await;
-    tracing::info!("Polling has stopped.");
+    tracing::info!("Polling stopped.");
 }
 
-fn complain(error: &anyhow::Error, is_failing: &mut bool) {
+fn log_failure(error: &anyhow::Error, is_failing: &mut bool) {
     if !std::mem::replace(is_failing, true) {
         tracing::error!(
             error = format!("{error:#}"),
-            "The sources could not be read from the database; it is tried again."
+            "Reading the sources from the database failed; retrying."
         );
     }
 }
 
-/// Ends the tasks of sources that are gone, disabled or changed, and of those that ended by themselves.
-async fn dismiss(tasks: &mut HashMap<i64, SourceTask>, sources: &HashMap<i64, Value>) {
-    dismiss_unless(tasks, |source_id, task| {
+/// Stops the tasks of sources that were deleted, disabled or changed, and removes those that ended.
+async fn stop_changed(tasks: &mut HashMap<i64, SourceTask>, sources: &HashMap<i64, Value>) {
+    stop_unless(tasks, |source_id, task| {
         sources.get(&source_id) == Some(&task.settings) && !task.running.is_finished()
     })
     .await;
 }
 
-async fn dismiss_unless(tasks: &mut HashMap<i64, SourceTask>, keep: impl Fn(i64, &SourceTask) -> bool) {
+async fn stop_unless(tasks: &mut HashMap<i64, SourceTask>, keep: impl Fn(i64, &SourceTask) -> bool) {
     let dismissed: Vec<_> = tasks.extract_if(|source_id, task| !keep(*source_id, task)).collect();
     for (_, task) in &dismissed {
         task.stop.cancel();
     }
     for (source_id, task) in dismissed {
         if let Err(error) = task.running.await {
-            tracing::error!(source_id, error = %error, "The task of a source has crashed and starts again.");
+            tracing::error!(source_id, error = %error, "The task of a source panicked; restarting it.");
         }
     }
 }
@@ -122,7 +123,7 @@ async fn run(mut poll: Poll, context: Context, source_id: i64, stop: Cancellatio
                     source_id,
                     failures,
                     error = format!("{error:#}"),
-                    "A source could not be polled; it is tried again."
+                    "Polling a source failed; retrying."
                 );
             } else {
                 failures = 0;
@@ -143,7 +144,7 @@ async fn run(mut poll: Poll, context: Context, source_id: i64, stop: Cancellatio
     }
 }
 
-/// The result of a turn, or nothing when it goes on for too long after it should stop.
+/// The result of a turn; `None` when it continues too long after it was asked to stop.
 async fn stop_after_grace<T>(
     mut turn: std::pin::Pin<&mut impl Future<Output = T>>,
     stop: &CancellationToken,
@@ -154,26 +155,26 @@ async fn stop_after_grace<T>(
     }
 }
 
-/// Exponential backoff with full jitter: anything up to the doubled pause, so that sources that failed
-/// together do not come back together. `random` is 64 random bits.
+/// Exponential backoff with full jitter: anything up to the doubled pause, so that sources that
+/// failed together are not retried together. `random` is 64 random bits.
 fn backoff(failures: u32, random: u64) -> Duration {
     let most = FAILURE_PAUSE.0.saturating_mul(1 << failures.min(16)).min(FAILURE_PAUSE.1);
-    // 10 ms at least, so that a run of small numbers is no busy loop.
+    // At least 10 ms, so that a series of small numbers is not a busy loop.
     Duration::from_millis(10 + random % u64::try_from(most.as_millis()).unwrap_or(1))
 }
 
 /// The sources that this worker may poll.
 #[derive(Debug, Default)]
 struct Claims {
-    /// Holds the locks; they are gone when it is.
+    /// Holds the locks; closing it releases them.
     connection: Option<PgConnection>,
     held: HashSet<i64>,
-    /// Whether the locks are as they should be; else nobody knows who has them.
+    /// Whether the state of the locks is known.
     is_sure: bool,
 }
 
 impl Claims {
-    /// Gives up the sources that are not wanted any more, and takes those of the wanted that are free.
+    /// Releases sources that are no longer wanted, and claims those wanted ones that are free.
     async fn update(&mut self, pool: &PgPool, wanted: HashSet<i64>) -> Result<()> {
         let result = self.try_update(pool, &wanted).await;
         self.is_sure = result.is_ok();
@@ -195,7 +196,7 @@ impl Claims {
             )
             .fetch_one(&mut *connection)
             .await
-            .context("giving up a source")?;
+            .context("releasing a source")?;
         }
         let missing: Vec<i64> = wanted.difference(&self.held).copied().collect();
         if missing.is_empty() {
@@ -217,23 +218,24 @@ impl Claims {
         self.held.contains(&source_id)
     }
 
-    /// A task goes on while the claims are not known: another worker may have none either.
+    /// A task continues while the state of the claims is unknown: another worker may not have them
+    /// either.
     fn may_run(&self, source_id: i64) -> bool {
         !self.is_sure || self.has(source_id)
     }
 
     async fn release(self) {
         if let Some(connection) = self.connection {
-            // The database notices soon enough when this fails.
+            // The database notices a lost connection on its own.
             let _ = connection.close().await;
         }
     }
 }
 
-/// A connection beside the pool, so that the claims take none from the stages.
+/// A connection outside of the pool, so that the claims take none from the stages.
 async fn connect(pool: &PgPool) -> Result<PgConnection> {
     let mut connection = pool.connect_options().connect().await.context("connecting to claim sources")?;
-    // A machine that went away without a word must not keep its sources for the usual two hours.
+    // A machine that disappears must not keep its sources for the default of two hours.
     sqlx::query!(
         "select set_config('application_name', 'squall-worker claims', false) as name,
                 set_config('tcp_keepalives_idle', '15', false) as idle,

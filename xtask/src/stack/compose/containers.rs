@@ -54,8 +54,8 @@ struct Health {
 
 /// All containers of a stack, running or not, without those of `compose run`.
 ///
-/// Two clones may use one project name. Containers of another clone are an error: whatever this one does with the
-/// project, it would do to them.
+/// Two clones may use one project name. Containers of another clone are an error: whatever this one
+/// does with the project, it would do to them.
 pub fn all(engine: &Engine, record: &Record) -> Result<Vec<Container>> {
     let filter = format!("label=com.docker.compose.project={}", record.project);
     let ids = engine.ask(&["ps", "--all", "--quiet", "--no-trunc", "--filter", &filter])?;
@@ -155,7 +155,8 @@ pub fn status(record: &Record, containers: &[Container]) -> Status {
     Status { url: record.url.clone(), services, ..Status::default() }
 }
 
-/// The service that keeps the others from starting: one that runs but is not healthy, else one that ended.
+/// The service that keeps the others from starting: one that runs but is not healthy, else one that
+/// ended.
 pub fn worst(status: &Status) -> Option<String> {
     let phases = [Phase::Failed, Phase::Unhealthy, Phase::Restarting, Phase::Starting, Phase::Stopped];
     let in_phase = |phase: &Phase| status.services.iter().find(|service| service.phase == *phase);

@@ -16,28 +16,51 @@ struct Known {
 }
 
 /// The backup comes first: it is in another volume, which `--delete-data` keeps.
-const NEXT_OTHER_VERSION: &str = "first make a backup with the version of Squall that created the volume: `cargo xtask \
-                                  up` and `cargo xtask backup create` there, then `cargo xtask down`; after that, here: \
-                                  `cargo xtask down --delete-data`, which deletes the old database and keeps the \
-                                  backups, `cargo xtask up`, and `cargo xtask backup restore --replace` (see the backup \
-                                  guide in docs/)";
+const NEXT_OTHER_VERSION: &str = "first make a backup with the version of Squall that created the volume: `cargo \
+    xtask up` and `cargo xtask backup create` there, then `cargo xtask down`; after that, here: `cargo xtask down \
+    --delete-data`, which deletes the old database and keeps the backups, `cargo xtask up`, and `cargo xtask \
+    backup restore --replace` (docs/guide/backup-and-restore.md)";
 
 #[rustfmt::skip]
 const KNOWN: [Known; 7] = [
-    Known { line: "database files are incompatible with server", wrong: "the volume holds a database of another major version of PostgreSQL",
-        next: NEXT_OTHER_VERSION },
-    Known { line: "in 18+, these Docker images are configured to store database data in", wrong: "the volume holds a database of a PostgreSQL before 18",
-        next: NEXT_OTHER_VERSION },
-    Known { line: "password authentication failed", wrong: "the database was created with another password",
-        next: "restore the password it was created with (SQUALL_SECRETS names the folder), or change it with `alter role` (see docs/)" },
-    Known { line: "exceeded its memory limit", wrong: "its limit is too low for its load",
-        next: "raise the limit (SQUALL_API_MEMORY, SQUALL_WORKER_MEMORY, SQUALL_POSTGRES_MEMORY; .env.example lists them), then run `cargo xtask up` again" },
-    Known { line: "no space left on device", wrong: "the disk of the engine is full",
-        next: "free some space: `docker system df` shows what is large, `docker image prune` removes unused images; then run the command again" },
-    Known { line: "Range of CPUs is from", wrong: "the stack may use more processors than this machine has",
-        next: "set SQUALL_CPUS to the number of processors or fewer, or unset it" },
-    Known { line: "could not find an available, non-overlapping IPv4 address pool", wrong: "the engine has no addresses left for another network",
-        next: "remove unused networks with `docker network prune`, then run the command again" },
+    Known {
+        line: "database files are incompatible with server",
+        wrong: "the volume holds a database of another major version of PostgreSQL",
+        next: NEXT_OTHER_VERSION,
+    },
+    Known {
+        line: "in 18+, these Docker images are configured to store database data in",
+        wrong: "the volume holds a database of a PostgreSQL before 18",
+        next: NEXT_OTHER_VERSION,
+    },
+    Known {
+        line: "password authentication failed",
+        wrong: "the database was created with another password",
+        next: "restore the password it was created with (SQUALL_SECRETS names the folder), or change it with \
+               `alter role` (docs/guide/troubleshooting.md)",
+    },
+    Known {
+        line: "exceeded its memory limit",
+        wrong: "its limit is too low for its load",
+        next: "raise SQUALL_API_MEMORY, SQUALL_WORKER_MEMORY or SQUALL_POSTGRES_MEMORY (.env.example describes \
+               them), then run `cargo xtask up` again",
+    },
+    Known {
+        line: "no space left on device",
+        wrong: "the disk of the engine is full",
+        next: "free some space (`docker system df` shows what is large, `docker image prune` removes unused \
+               images), then run the command again",
+    },
+    Known {
+        line: "Range of CPUs is from",
+        wrong: "the stack may use more processors than this machine has",
+        next: "set SQUALL_CPUS to the number of processors or fewer, or unset it",
+    },
+    Known {
+        line: "could not find an available, non-overlapping IPv4 address pool",
+        wrong: "the engine has no addresses left for another network",
+        next: "remove unused networks with `docker network prune`, then run the command again",
+    },
 ];
 
 const NEXT: &str = "fix the cause shown in the log, then run `cargo xtask up` again";

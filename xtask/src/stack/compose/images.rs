@@ -1,5 +1,5 @@
-//! Provide every image of the stack before anything starts: Squall's own are built when their sources changed, the
-//! others are pulled when they are missing.
+//! Provide every image of the stack before anything starts: Squall's own are built when their
+//! sources changed, the others are pulled when they are missing.
 
 use super::{ComposeStack, record::naming};
 use crate::{
@@ -12,8 +12,8 @@ use crate::{
 use anyhow::Result;
 use std::collections::BTreeMap;
 
-const NEXT_BASE: &str = "connect this machine to the registry; on a machine that reaches none, `.ci/engine` makes \
-                         stand-ins from Debian's packages, and `cargo xtask up --native` needs no images";
+const NEXT_BASE: &str = "connect this machine to the registry, or run `sudo .ci/base-images` once, which makes \
+                         stand-ins from Debian's packages; `cargo xtask up --native` needs no images";
 const NEXT_OWN: &str = "check that SQUALL_IMAGES and SQUALL_VERSION name published images, or unset SQUALL_VERSION to \
                         build the images here";
 

@@ -1,7 +1,8 @@
 //! Migrate the database of a running stack with the new image before anything is replaced.
 //!
-//! Compose removes the containers whose image changed before it starts `migrate`: a migration that fails would leave
-//! a stack without its processes. The old ones work on the new schema for one release, so they keep running.
+//! Compose removes the containers whose image changed before it starts `migrate`: a migration that
+//! fails would leave a stack without its processes. The old ones work on the new schema for one
+//! release, so they keep running.
 
 use super::{ComposeStack, containers, explain};
 use crate::failure::{Exit, Failure};

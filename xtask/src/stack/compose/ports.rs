@@ -1,8 +1,8 @@
 //! The ports of this machine at which the edge is reached.
 //!
-//! In development there is one, and any will do. In production others know it, a proxy or people, so that another
-//! port would be an outage: if it is taken, nothing starts. With TLS at the edge there are two, for https and for
-//! the redirect to it: 443 and 80.
+//! In development there is one, and any will do. In production others know it, a proxy or people,
+//! so that another port would be an outage: if it is taken, nothing starts. With TLS at the edge
+//! there are two, for https and for the redirect to it: 443 and 80.
 
 use super::variables::Variables;
 use crate::{
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn with_tls_the_edge_is_at_80_and_443_unless_others_are_set() {
-        // The ports of a running stack, whoever has them on this machine.
+        // The ports of a running stack, whichever process has them on this machine.
         let wanted = Wanted { tls: true, running: Some(BOTH), ..PROD };
         assert_eq!(chosen(wanted, &[]).unwrap(), (BOTH, None));
         assert_eq!(BOTH.url(), "https://127.0.0.1");

@@ -1,8 +1,8 @@
 //! What `up` decided about a stack in containers: Compose files, project, profiles, ports, secrets.
 //!
-//! It is kept in the state folder so that later commands ask Compose with the same arguments: compose.json for the
-//! decisions, stack.env for the variables of the shell that started the stack. While only volumes are left,
-//! compose.json stays, without the variables.
+//! It is kept in the state folder so that later commands ask Compose with the same arguments:
+//! compose.json for the decisions, stack.env for the variables of the shell that started the stack.
+//! While only volumes are left, compose.json stays, without the variables.
 
 use super::{
     ports::{Published, Wanted, choose},
@@ -65,7 +65,8 @@ pub enum Lifecycle {
     Started,
     /// `down` removed the containers; the volumes are left.
     Stopped,
-    /// Stopped, and a native stack was started in the same folder afterwards: the user means that one.
+    /// Stopped, and a native stack was started in the same folder afterwards: the user means that
+    /// one.
     Superseded,
 }
 
@@ -80,7 +81,8 @@ pub struct Request {
 }
 
 impl Record {
-    /// The record in a folder, whatever has become of its stack. That of another folder is one, too.
+    /// The record in a folder, whatever has become of its stack. That of another folder is one,
+    /// too.
     pub fn read(folder: &StateFolder) -> Result<Option<Self>> {
         let text = files::read_if_there(&record_file(folder))?;
         let record = text.and_then(|text| serde_json::from_str::<Self>(&text).ok());
@@ -130,7 +132,8 @@ impl Record {
         unless_missing(fs::remove_file(record_file(folder)))
     }
 
-    /// For a command that exchanges the data folder of the native stack: the data of containers is elsewhere.
+    /// For a command that exchanges the data folder of the native stack: the data of containers is
+    /// elsewhere.
     pub fn refuse_if_last_in_containers(folder: &StateFolder, tried: &str) -> Result<()> {
         let (state, record) = match Self::own(folder)? {
             Some(record) if record.lifecycle == Lifecycle::Started => ("is running", record),
@@ -144,7 +147,7 @@ impl Record {
         );
         let next = "restore a whole backup with `cargo xtask backup restore --replace` while the stack is up; for a \
                     moment between backups, `docker compose run --rm --no-deps recover --to TIME` fills a volume to \
-                    start the database on (see the backup guide in docs/). If you mean the native database of this \
+                    start the database on (docs/guide/backup-and-restore.md). If you mean the native database of this \
                     folder, run `cargo xtask up --native` once and `cargo xtask down`, then this command again";
         Err(Failure::new(tried, wrong, next).into())
     }
@@ -166,7 +169,8 @@ impl Record {
         files.extend(prod.then(|| world.root.join("infra/compose.prod.yaml")));
         files.extend(tls.then(|| world.root.join("infra/compose.tls.yaml")));
         let project = project(world, folder, variables, before);
-        // A stack that is down may have been moved: its secrets are where they were, or where they belong.
+        // A stack that is down may have been moved: its secrets are where they were, or where they
+        // belong.
         let created = before.filter(|it| it.prod && (running.is_some() || secrets::are_in(&it.secrets)));
         let (secrets, remark_on_secrets) = match (variables.now("SQUALL_SECRETS"), created) {
             (Some(folder), _) => (std::path::absolute(folder)?, None),
@@ -305,7 +309,7 @@ pub mod tests {
 
     #[test]
     fn a_second_shell_with_fewer_variables_decides_as_the_first_one_did() {
-        // Its ports are those of a running stack, whoever has them on this machine.
+        // Its ports are those of a running stack, whichever process has them on this machine.
         let request = Request { demo: false, prod: true, processors: 4, running: TLS };
         let shell = [
             ("COMPOSE_PROJECT_NAME", "mine"),

@@ -1,8 +1,9 @@
 //! The secrets of a production stack, created on its first start.
 //!
-//! They are in a folder that only its owner may enter, and outside the build folder, which people delete: the
-//! database was created with this password. The files must be readable by everyone: Compose mounts a file with the
-//! mode and owner it has here, and the container's user is not one of this machine.
+//! They are in a folder that only its owner may enter, and outside the build folder, which people
+//! delete: the database was created with this password. The files must be readable by everyone:
+//! Compose mounts a file with the mode and owner it has here, and the container's user is not one
+//! of this machine.
 
 use crate::{failure::Failure, stack::state::StateFolder, world::World};
 use anyhow::{Context, Result};
@@ -101,7 +102,8 @@ fn write_new(path: &Path, text: &str) -> Result<()> {
     let folder = path.parent().context("a file has a folder")?;
     let aside = path.with_extension(format!("{}.new", std::process::id()));
     let written = write_aside(&aside, text).and_then(|()| {
-        // Unlike a rename, a link does not replace a file that another process has created meanwhile.
+        // Unlike a rename, a link does not replace a file that another process has created
+        // meanwhile.
         match fs::hard_link(&aside, path) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
             _ => File::open(folder)?.sync_all(),

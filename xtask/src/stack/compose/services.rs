@@ -1,7 +1,8 @@
-//! The services of a stack as Compose reads them from the files: their images, and which wait for which.
+//! The services of a stack as Compose reads them from the files: their images, and which wait for
+//! which.
 
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ComposeService {
@@ -11,7 +12,6 @@ pub struct ComposeService {
     pub target: Option<String>,
     /// Runs once: others wait until it has succeeded.
     pub is_job: bool,
-    needs: Vec<String>,
 }
 
 /// The part of `docker compose config --format json` that is used.
@@ -22,13 +22,15 @@ pub struct Config {
 
 #[derive(Deserialize)]
 struct ConfigService {
-    image: Option<String>,
-    build: Option<ConfigBuild>,
+    #[serde(default)]
+    image: String,
+    #[serde(default)]
+    build: ConfigBuild,
     #[serde(default)]
     depends_on: BTreeMap<String, Condition>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct ConfigBuild {
     target: Option<String>,
 }
@@ -38,38 +40,31 @@ struct Condition {
     condition: String,
 }
 
-const JOB_DONE: &str = "service_completed_successfully";
-
-/// The services, each after those it waits for.
-pub fn in_order(config: &Config) -> Vec<ComposeService> {
-    let is_job = |name: &str| {
-        let waits =
-            |service: &ConfigService| service.depends_on.get(name).is_some_and(|it| it.condition == JOB_DONE);
-        config.services.values().any(waits)
-    };
-    let mut waiting: Vec<_> = config
-        .services
-        .iter()
-        .map(|(name, service)| ComposeService {
-            name: name.clone(),
-            image: service.image.clone().unwrap_or_default(),
-            target: service.build.as_ref().and_then(|build| build.target.clone()),
-            is_job: is_job(name),
-            needs: service.depends_on.keys().cloned().collect(),
-        })
-        .collect();
-    let mut ordered: Vec<ComposeService> = Vec::new();
-    while !waiting.is_empty() {
-        let placed = |name: &String| ordered.iter().any(|service| service.name == *name);
-        let known = |name: &String| config.services.contains_key(name);
-        // Compose has refused cycles; take the first if it has not.
-        let next = waiting
-            .iter()
-            .position(|it| it.needs.iter().all(|need| placed(need) || !known(need)))
-            .unwrap_or(0);
-        ordered.push(waiting.remove(next));
+impl Config {
+    /// The services, each after those it waits for.
+    pub fn services(self) -> Vec<ComposeService> {
+        let conditions = self.services.values().flat_map(|service| &service.depends_on);
+        let jobs: BTreeSet<_> = conditions
+            .filter(|(_, it)| it.condition == "service_completed_successfully")
+            .map(|(name, _)| name.clone())
+            .collect();
+        let mut names: Vec<_> = self.services.keys().cloned().collect();
+        names.sort_by_key(|name| self.depth(name));
+        let service = |name: String| ComposeService {
+            image: self.services[&name].image.clone(),
+            target: self.services[&name].build.target.clone(),
+            is_job: jobs.contains(&name),
+            name,
+        };
+        names.into_iter().map(service).collect()
     }
-    ordered
+
+    /// How many services have to start before this one, one after the other. Compose has refused
+    /// cycles.
+    fn depth(&self, name: &str) -> usize {
+        let needs = self.services.get(name).map(|service| service.depends_on.keys());
+        needs.into_iter().flatten().map(|need| 1 + self.depth(need)).max().unwrap_or(0)
+    }
 }
 
 #[cfg(test)]
@@ -85,13 +80,9 @@ mod tests {
             "postgres": {"image": "p"},
             "worker": {"image": "w", "depends_on": {"gone": {"condition": "service_healthy"}}}
         }}"#;
-        let services = in_order(&serde_json::from_str(text).unwrap());
-        let names: Vec<_> = services.iter().map(|service| service.name.as_str()).collect();
-        assert_eq!(names, ["postgres", "migrate", "api", "worker"]);
-        assert_eq!(
-            services.iter().filter(|service| service.is_job).map(|it| &it.name).collect::<Vec<_>>(),
-            ["migrate"]
-        );
-        assert_eq!(services[2].target.as_deref(), Some("api"));
+        let services = serde_json::from_str::<Config>(text).unwrap().services();
+        let names: Vec<_> = services.iter().map(|it| (it.name.as_str(), it.is_job)).collect();
+        assert_eq!(names, [("postgres", false), ("migrate", true), ("worker", false), ("api", false)]);
+        assert_eq!(services[3].target.as_deref(), Some("api"));
     }
 }

@@ -1,8 +1,8 @@
-//! The variables that the user set: those of this shell and of `.env`, then those remembered from the shell that
-//! started the stack.
+//! The variables that the user set: those of this shell and of `.env`, then those remembered from
+//! the shell that started the stack.
 //!
-//! The second `up` of a stack may come from a shell that lacks variables of the first one, and must decide as the
-//! first one did. So every decision asks [`Variables`], never the environment.
+//! The second `up` of a stack may come from a shell with fewer variables than the first one, and
+//! must decide as the first one did. So every decision asks [`Variables`], never the environment.
 
 use crate::{docker::validate, env_file};
 use anyhow::Result;
@@ -46,8 +46,8 @@ impl Variables {
         self.remembered.iter().filter(|(name, _)| !self.now.contains_key(*name))
     }
 
-    /// What these Compose files ask for and the next command would not find in `.env`, and the names of secrets
-    /// among it, which are not written down.
+    /// What these Compose files ask for and the next command would not find in `.env`, and the
+    /// names of secrets among it, which are not written down.
     ///
     /// What a file cannot be read without is kept in any case: `down` has to read it.
     pub fn to_remember(&self, files: &[String]) -> (BTreeMap<String, String>, Vec<String>) {
@@ -85,7 +85,8 @@ impl Variables {
     }
 }
 
-/// A secret by its name, or an address with a password in it. The name of a file or folder of secrets is not.
+/// A secret by its name, or an address with a password in it. The name of a file or folder of
+/// secrets is not.
 fn is_secret(name: &str, value: &str) -> bool {
     let names_a_path = name.ends_with("_FILE") || name == "SQUALL_SECRETS";
     !names_a_path

@@ -1,9 +1,11 @@
-//! The volumes of a stack: its data, which `down --delete-data` deletes, and what outlives it, above all backups.
+//! The volumes of a stack: its data, which `down --delete-data` deletes, and what outlives it,
+//! above all backups.
 
 use crate::{docker::engine::Engine, failure::OrFail};
 use anyhow::Result;
 
-/// The volumes of compose.yaml with data of the stack itself. Every other one is kept: backups and their log.
+/// The volumes of compose.yaml with data of the stack itself. Every other one is kept: backups and
+/// their log.
 const DATA: [&str; 4] = ["postgres", "recovered", "watched", "demo"];
 
 /// The full names of volumes that were deleted and of those that were kept.

@@ -8,7 +8,7 @@ use crate::{
     build, files, ports,
     postgres::{self, Postgres, Settings, account::Account, cluster},
     process,
-    stack::state::StateFolder,
+    stack::state::{ServiceStatus, StateFolder, Status},
     world::{World, squall_variables},
 };
 use anyhow::Result;
@@ -16,21 +16,21 @@ use std::{
     collections::BTreeMap,
     env,
     fs::{self, File},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 /// For the api, the worker, and a person with a client.
 const CONNECTIONS: u16 = 100;
 
-/// Where the web app of this stack comes from.
-pub enum Web {
-    Built(PathBuf),
-    DevServer,
-}
-
-/// Returns the plan with a lock to hold until the services listen: two stacks that start at once must not choose
-/// the same ports.
-pub fn make(world: &World, folder: &StateFolder, options: &Options, web: &Web) -> Result<(Plan, File)> {
+/// Returns the plan with a lock to hold until the services listen: two stacks that start at once
+/// must not choose the same ports. Without the folder of a built web app, the plan has the Vite dev
+/// server.
+pub fn make(
+    world: &World,
+    folder: &StateFolder,
+    options: &Options,
+    web: Option<&Path>,
+) -> Result<(Plan, File)> {
     let name = format!("squall-ports-{}.lock", process::effective_user());
     let ports = files::lock(&env::temp_dir().join(name), || {
         eprintln!("waiting for another stack that is starting until it has its ports");
@@ -38,18 +38,35 @@ pub fn make(world: &World, folder: &StateFolder, options: &Options, web: &Web) -
     let mut planner = Planner::new(world, folder, options)?;
     let database_url = planner.postgres()?;
     planner.variables.insert("DATABASE_URL".into(), database_url.clone());
-    planner.migrate()?;
+    let needs: Vec<_> = planner.ports.contains_key("postgres").then_some("postgres").into_iter().collect();
+    planner.add("migrate", "squall-migrate", &["run"], &needs, Probe::Ends)?;
     let demo = options.demo || planner.before.service("demo").is_some();
     if demo {
         planner.seed()?;
     }
-    let url = planner.api(web, demo)?;
+    let url = planner.api(web, if demo { "seed" } else { "migrate" })?;
     planner.worker()?;
     planner.web(web)?;
     if demo {
-        planner.demo(&url)?;
+        planner.demo()?;
     }
-    Ok((planner.finish(url, database_url), ports))
+    let mut services = planner.services;
+    for service in &mut services {
+        let before = planner.before.service(&service.name);
+        service.restart_requests = before.map_or(0, |before| before.restart_requests);
+    }
+    let plan = Plan {
+        folder: Some(folder.path()),
+        url,
+        database_url,
+        services,
+        start_seconds: world.settings.stack.start_seconds,
+        stop_seconds: world.settings.stack.stop_seconds,
+        restarts: world.settings.stack.restarts,
+        log_megabytes: world.settings.stack.log_megabytes,
+        watch: options.dev.then(|| world.root.clone()),
+    };
+    Ok((plan, ports))
 }
 
 struct Planner<'a> {
@@ -67,11 +84,16 @@ struct Planner<'a> {
 impl<'a> Planner<'a> {
     fn new(world: &'a World, folder: &'a StateFolder, options: &'a Options) -> Result<Self> {
         let before = folder.plan()?.unwrap_or_default();
-        // Without a supervisor of this folder, the processes in its status are those of another one.
-        let status = folder.supervisor()?.map_or(Ok(Default::default()), |_| folder.status())?;
-        let alive = status.services.iter().filter(|service| service.is_alive());
-        let running = alive.map(|service| service.name.clone()).collect();
-        let (variables, ports, services) = (squall_variables(), BTreeMap::new(), Vec::new());
+        // Without a supervisor of this folder, the processes in its status are those of another
+        // one.
+        let status = folder.supervisor()?.map_or(Ok(Status::default()), |_| folder.status())?;
+        let alive = |service: &ServiceStatus| service.is_alive().then(|| service.name.clone());
+        let running = status.services.iter().filter_map(alive).collect();
+        let mut variables = squall_variables();
+        for (name, value) in [("SQUALL_ENV", "development"), ("SQUALL_LOG", "info")] {
+            variables.entry(name.into()).or_insert_with(|| value.into());
+        }
+        let (ports, services) = (BTreeMap::new(), Vec::new());
         Ok(Self { world, folder, options, before, running, variables, ports, services })
     }
 
@@ -83,12 +105,11 @@ impl<'a> Planner<'a> {
             return Ok(url);
         }
         let postgres = Postgres::provide(self.world, &|line| eprintln!("{line}"))?;
-        let wanted = self.folder.0.join("postgres");
         let home = postgres_home(self.folder)?;
-        if home != wanted {
-            let (wanted, home) = (wanted.display(), home.display());
+        if !home.starts_with(&self.folder.0) {
+            let home = home.display();
             eprintln!(
-                "PostgreSQL will not run as root, and its user cannot reach {wanted}: its data is in {home}"
+                "PostgreSQL cannot run as root, and its user cannot reach the state folder: its data is in {home}"
             );
         }
         let created = cluster::create(&postgres, &home, self.options.durable)?;
@@ -103,7 +124,7 @@ impl<'a> Planner<'a> {
             folder: "/".into(),
             probe: Probe::Postgres { port },
             port: Some(port),
-            account: postgres.account.clone(),
+            account: postgres.account,
             data: Some(created.data),
             build: postgres.version,
             ..Service::default()
@@ -111,120 +132,110 @@ impl<'a> Planner<'a> {
         Ok(postgres::url(&created.password, port))
     }
 
-    fn migrate(&mut self) -> Result<()> {
-        let needs = self.services.iter().map(|service| service.name.clone()).collect();
-        let migrate = self.service("migrate", "squall-migrate", &["run"])?;
-        self.services.push(Service { needs, probe: Probe::Ends, ..migrate });
-        Ok(())
-    }
-
     fn seed(&mut self) -> Result<()> {
         let demo = &self.world.settings.demo;
-        let logs = demo_logs(self.folder);
-        fs::create_dir_all(&logs)?;
-        fs::create_dir_all(self.folder.secret("").as_path())?;
-        let glob = format!("{}/*.log", logs.display());
-        let (password, key) = (self.folder.secret("demo-password"), self.folder.secret("demo-key"));
-        let (password, key) = (password.display().to_string(), key.display().to_string());
+        fs::create_dir_all(self.demo_logs())?;
+        fs::create_dir_all(self.folder.secret(""))?;
+        let watched = format!("{}/*.log", self.demo_logs());
+        let (password, key) = (self.secret("demo-password"), self.secret("demo-key"));
+        let (project, source, admin) = (&demo.project, &demo.source, &demo.admin);
+        #[rustfmt::skip]
         let arguments = [
-            ["seed", "--project", &demo.project].as_slice(),
-            &["--source", &demo.source, "--watch", &glob, "--admin", &demo.admin],
-            &["--password-file", &password, "--key-file", &key],
-        ]
-        .concat();
-        let seed = self.service("seed", "squall-api", &arguments)?;
-        let output = Some(self.folder.secret("seed.json"));
-        self.services.push(Service { needs: vec!["migrate".into()], probe: Probe::Ends, output, ..seed });
+            "seed", "--project", project, "--source", source, "--watch", &watched, "--admin", admin,
+            "--password-file", &password, "--key-file", &key,
+        ];
+        let output = self.folder.secret("seed.json");
+        self.add("seed", "squall-api", &arguments, &["migrate"], Probe::Ends)?.output = Some(output);
         Ok(())
     }
 
-    fn api(&mut self, web: &Web, demo: bool) -> Result<String> {
+    fn api(&mut self, web: Option<&Path>, needs: &str) -> Result<String> {
         let port = self.port("api", self.world.settings.ports.api)?;
-        let mut api = self.service("api", "squall-api", &["serve"])?;
-        let url = match web {
-            Web::Built(_) => format!("http://127.0.0.1:{port}"),
-            Web::DevServer => {
-                format!("http://127.0.0.1:{}", self.port("web", self.world.settings.ports.vite)?)
-            }
+        let public = match web {
+            Some(_) => port,
+            None => self.port("web", self.world.settings.ports.vite)?,
         };
-        let mut set = |name: &str, value: String| api.environment.insert(name.into(), value);
-        set("SQUALL_LISTEN", format!("127.0.0.1:{port}"));
-        set("SQUALL_PUBLIC_URL", url.clone());
-        if let Web::Built(folder) = web {
-            set("SQUALL_WEB_ROOT", folder.display().to_string());
-        }
-        let needs = vec![if demo { "seed" } else { "migrate" }.into()];
-        let probe = Probe::Http { port, path: "/readyz".into(), text: String::new() };
-        self.services.push(Service { needs, probe, port: Some(port), ..api });
+        let url = format!("http://127.0.0.1:{public}");
+        let api = self.add("api", "squall-api", &["serve"], &[needs], Probe::ready(port))?;
+        api.environment.insert("SQUALL_LISTEN".into(), format!("127.0.0.1:{port}"));
+        api.environment.insert("SQUALL_PUBLIC_URL".into(), url.clone());
+        let web = web.map(|folder| ("SQUALL_WEB_ROOT".to_owned(), folder.display().to_string()));
+        api.environment.extend(web);
         Ok(url)
     }
 
     fn worker(&mut self) -> Result<()> {
         let port = self.port("worker", self.world.settings.ports.worker)?;
-        let mut worker = self.service("worker", "squall-worker", &[])?;
+        let worker = self.add("worker", "squall-worker", &[], &["migrate"], Probe::ready(port))?;
         worker.environment.insert("SQUALL_HEALTH_LISTEN".into(), format!("127.0.0.1:{port}"));
-        let probe = Probe::Http { port, path: "/readyz".into(), text: String::new() };
-        self.services.push(Service { needs: vec!["migrate".into()], probe, port: Some(port), ..worker });
         Ok(())
     }
 
-    fn web(&mut self, web: &Web) -> Result<()> {
-        let api = self.ports.get("api").copied();
+    /// The web app: served by the api, or by Vite.
+    fn web(&mut self, web: Option<&Path>) -> Result<()> {
         let (path, text) = ("/".to_owned(), "<html".to_owned());
-        let service = match (web, api) {
-            (Web::Built(_), Some(port)) => {
-                Service { probe: Probe::Served { port, path, text }, port: Some(port), ..Service::default() }
-            }
-            (_, api) => {
-                let port = self.port("web", self.world.settings.ports.vite)?;
-                let arguments =
-                    ["run", "dev", "--", "--host", "127.0.0.1", "--strictPort", "--port"].map(str::to_owned);
-                let api = format!("http://127.0.0.1:{}", api.unwrap_or(self.world.settings.ports.api));
-                Service {
-                    program: "npm".into(),
-                    arguments: arguments.into_iter().chain([port.to_string()]).collect(),
-                    environment: [("SQUALL_API_URL".to_owned(), api)].into(),
-                    folder: self.world.web(),
-                    probe: Probe::Http { port, path, text },
-                    port: Some(port),
-                    ..Service::default()
-                }
-            }
-        };
-        self.services.push(Service { name: "web".into(), needs: vec!["api".into()], ..service });
-        Ok(())
-    }
-
-    fn demo(&mut self, url: &str) -> Result<()> {
-        let api = self.ports.get("api").copied();
-        let api = api.map_or_else(|| url.to_owned(), |port| format!("http://127.0.0.1:{port}"));
-        let key = self.folder.secret("demo-key").display().to_string();
-        let logs = demo_logs(self.folder).display().to_string();
-        let demo =
-            self.service("demo", "squall-demo", &["--api", &api, "--key-file", &key, "--dir", &logs])?;
-        self.services.push(Service { needs: vec!["api".into(), "worker".into()], ..demo });
-        Ok(())
-    }
-
-    /// A service that runs one of Squall's binaries.
-    fn service(&self, name: &str, binary: &str, arguments: &[&str]) -> Result<Service> {
-        let program = self.world.binary(self.options.binaries.profile(), binary)?;
-        let mut environment = self.variables.clone();
-        for (name, value) in [("SQUALL_ENV", "development"), ("SQUALL_LOG", "info")] {
-            environment.entry(name.into()).or_insert_with(|| value.into());
+        let api = self.ports["api"];
+        let mut service = Service { name: "web".into(), needs: vec!["api".into()], ..Service::default() };
+        if web.is_some() {
+            (service.port, service.probe) = (Some(api), Probe::Served { port: api, path, text });
+        } else {
+            let port = self.port("web", self.world.settings.ports.vite)?;
+            let arguments = format!("run dev -- --host 127.0.0.1 --strictPort --port {port}");
+            service.program = "npm".into();
+            service.arguments = arguments.split(' ').map(str::to_owned).collect();
+            service.environment.insert("SQUALL_API_URL".into(), format!("http://127.0.0.1:{api}"));
+            service.folder = self.world.web();
+            (service.port, service.probe) = (Some(port), Probe::Http { port, path, text });
         }
-        Ok(Service {
+        self.services.push(service);
+        Ok(())
+    }
+
+    fn demo(&mut self) -> Result<()> {
+        let api = format!("http://127.0.0.1:{}", self.ports["api"]);
+        let (key, logs) = (self.secret("demo-key"), self.demo_logs());
+        let arguments = ["--api", &api, "--key-file", &key, "--dir", &logs];
+        self.add("demo", "squall-demo", &arguments, &["api", "worker"], Probe::Runs).map(drop)
+    }
+
+    /// Where the demo writes log files, and its source reads them.
+    fn demo_logs(&self) -> String {
+        self.folder.0.join("demo-logs").display().to_string()
+    }
+
+    fn secret(&self, name: &str) -> String {
+        self.folder.secret(name).display().to_string()
+    }
+
+    /// Add a service that runs one of Squall's programs.
+    fn add(
+        &mut self,
+        name: &str,
+        program: &str,
+        arguments: &[&str],
+        needs: &[&str],
+        probe: Probe,
+    ) -> Result<&mut Service> {
+        let program = self.world.binary(self.options.binaries.profile(), program)?;
+        let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        self.services.push(Service {
             name: name.into(),
             build: build::mark(&program)?,
             program,
-            arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
-            environment,
+            arguments: owned(arguments),
+            environment: self.variables.clone(),
             folder: self.world.root.clone(),
+            needs: owned(needs),
+            port: self.ports.get(name).copied(),
+            probe,
             ..Service::default()
-        })
+        });
+        let last = self.services.len() - 1;
+        Ok(&mut self.services[last])
     }
 
-    /// The port of the running service, else the usual one, else the one it had before, else a free one.
+    /// The port of the running service, else the usual one, else the one it had before, else a free
+    /// one.
     fn port(&mut self, service: &str, usual: u16) -> Result<u16> {
         if let Some(port) = self.ports.get(service) {
             return Ok(*port);
@@ -244,35 +255,10 @@ impl<'a> Planner<'a> {
         self.ports.insert(service.to_owned(), port);
         Ok(port)
     }
-
-    fn finish(self, url: String, database_url: String) -> Plan {
-        let mut services = self.services;
-        for service in &mut services {
-            let before = self.before.service(&service.name);
-            service.restart_requests = before.map_or(0, |before| before.restart_requests);
-        }
-        let stack = self.world.settings.stack;
-        Plan {
-            folder: Some(self.folder.path()),
-            url,
-            database_url,
-            services,
-            start_seconds: stack.start_seconds,
-            stop_seconds: stack.stop_seconds,
-            restarts: stack.restarts,
-            log_megabytes: stack.log_megabytes,
-            watch: self.options.dev.then(|| self.world.root.clone()),
-        }
-    }
 }
 
-/// Where the demo writes log files, and its source reads them.
-fn demo_logs(folder: &StateFolder) -> PathBuf {
-    folder.0.join("demo-logs")
-}
-
-/// The folder of the server's files, which may be far from the state folder: where the data is, else where it
-/// would be created.
+/// The folder of the server's files, which may be far from the state folder: where the data is,
+/// else where it would be created.
 pub fn postgres_home(folder: &StateFolder) -> Result<PathBuf> {
     let plan = folder.plan()?.unwrap_or_default();
     let data = plan.service("postgres").and_then(|service| service.data.clone()).filter(|data| data.exists());

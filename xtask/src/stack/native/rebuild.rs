@@ -1,7 +1,8 @@
-//! `up --dev`: rebuild when a source changes, and let the supervisor restart what became another binary.
+//! `up --dev`: rebuild when a source changes, and let the supervisor restart what became another
+//! binary.
 //!
-//! Vite reloads the web app on its own. Polling twice a second is cheap for a few hundred files and works on every
-//! file system.
+//! Vite reloads the web app on its own. Polling twice a second is cheap for a few hundred files and
+//! works on every file system.
 
 use crate::{
     build::{self, Binaries, STACK},

@@ -33,41 +33,38 @@ pub const STARTS: &str = "starts";
 
 pub struct Running {
     pub service: Service,
-    pub stamp: String,
-    pub phase: Phase,
+    pub status: ServiceStatus,
     folder_identity: String,
-    child: Option<(Handle, ProcessId)>,
+    child: Option<Handle>,
     log: PathBuf,
     started: Instant,
     probed: Instant,
     resume: Instant,
-    since: u64,
-    restarts: u32,
     restarts_in_a_row: u32,
     was_healthy: bool,
-    note: Option<String>,
-    ready_after: Option<Duration>,
 }
 
 impl Running {
     pub fn new(service: Service, log: PathBuf, folder_identity: String) -> Self {
         let now = Instant::now();
-        Self {
+        let status = ServiceStatus {
+            name: service.name.clone(),
+            port: service.port,
+            since: seconds_since_1970(),
             stamp: service.stamp(),
+            ..ServiceStatus::default()
+        };
+        Self {
             service,
-            phase: Phase::Waiting,
+            status,
             folder_identity,
             child: None,
             log,
             started: now,
             probed: now,
             resume: now,
-            since: seconds_since_1970(),
-            restarts: 0,
             restarts_in_a_row: 0,
             was_healthy: false,
-            note: None,
-            ready_after: None,
         }
     }
 
@@ -76,7 +73,7 @@ impl Running {
         if let Some(status) = self.ended() {
             return self.after_end(status, plan.restarts);
         }
-        match self.phase {
+        match self.status.phase {
             Phase::Waiting if may_start => self.start(),
             Phase::Restarting if may_start && Instant::now() >= self.resume => self.start(),
             Phase::Starting => self.watch_start(Duration::from_secs(plan.start_seconds)),
@@ -87,7 +84,7 @@ impl Running {
 
     /// Stop the process cleanly and wait for it.
     pub fn stop(&mut self, grace: Duration) {
-        if let Some((child, process)) = self.child.take() {
+        if let (Some(child), Some(process)) = (self.child.take(), self.status.process.take()) {
             process.signal(self.service.stop_signal());
             // Waiting for the child itself reaps it.
             if !wait_until(grace, || child.try_wait().is_ok_and(|status| status.is_some())) {
@@ -99,7 +96,8 @@ impl Running {
         self.enter(Phase::Stopped, None);
     }
 
-    /// Move a long log aside. The service keeps writing to the same file, which it opened to append.
+    /// Move a long log aside. The service keeps writing to the same file, which it opened to
+    /// append.
     pub fn shorten_log(&self, limit: u64) {
         let length = fs::metadata(&self.log).map(|metadata| metadata.len()).unwrap_or(0);
         if length > limit && fs::copy(&self.log, self.log.with_extension("log.1")).is_ok() {
@@ -107,30 +105,16 @@ impl Running {
         }
     }
 
-    pub fn status(&self) -> ServiceStatus {
-        ServiceStatus {
-            name: self.service.name.clone(),
-            phase: self.phase,
-            process: self.child.as_ref().map(|(_, process)| process.clone()),
-            port: self.service.port,
-            restarts: self.restarts,
-            since: self.since,
-            stamp: self.stamp.clone(),
-            note: self.note.clone(),
-            ready_after_ms: self.ready_after.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
-        }
-    }
-
     fn start(&mut self) {
         self.started = Instant::now();
-        self.ready_after = None;
+        self.status.ready_after_ms = None;
         if !self.service.has_process() {
             return self.enter(Phase::Starting, None);
         }
         self.remark(STARTS);
         match self.spawn() {
-            Ok(child) => {
-                self.child = Some(child);
+            Ok((child, process)) => {
+                (self.child, self.status.process) = (Some(child), Some(process));
                 self.enter(Phase::Starting, None);
             }
             Err(error) => {
@@ -159,10 +143,7 @@ impl Running {
         command.env(FOLDER_VARIABLE, &self.folder_identity);
         let mut child = process::watched(&command, service.stop_signal());
         if let Some(account) = service.account.clone() {
-            child = child.before_spawn(move |command| {
-                account.run(command);
-                Ok(())
-            });
+            child = account.run_watched(&child);
         }
         let starting = || format!("starting {}", service.program.display());
         let child = child.stdout_file(output).stderr_file(log).start().with_context(starting)?;
@@ -173,7 +154,6 @@ impl Running {
     fn watch_start(&mut self, limit: Duration) {
         let settled = self.started.elapsed() >= SETTLE || self.service.probe != Probe::Runs;
         if settled && self.service.answers() && self.has_its_port() {
-            self.ready_after = Some(self.started.elapsed());
             self.was_healthy = true;
             self.probed = Instant::now();
             return self.enter(Phase::Healthy, None);
@@ -188,7 +168,7 @@ impl Running {
 
     /// Another stack that took the port in the same moment would answer just as well.
     fn has_its_port(&self) -> bool {
-        let (Some(port), Some((_, process))) = (self.service.port, &self.child) else { return true };
+        let (Some(port), Some(process)) = (self.service.port, &self.status.process) else { return true };
         let owner = ports::owner(port).and_then(|owner| process::group(owner.pid));
         owner.is_none_or(|group| group == process.pid)
     }
@@ -198,7 +178,7 @@ impl Running {
         if self.started.elapsed() > PROVEN {
             self.restarts_in_a_row = 0;
         }
-        match (self.service.answers(), self.phase) {
+        match (self.service.answers(), self.status.phase) {
             (true, Phase::Unhealthy) => self.enter(Phase::Healthy, None),
             (false, Phase::Healthy) => {
                 self.enter(Phase::Unhealthy, Some("does not answer its health probe".into()));
@@ -208,8 +188,9 @@ impl Running {
     }
 
     fn ended(&mut self) -> Option<ExitStatus> {
-        let status = self.child.as_ref()?.0.try_wait().ok()??.status;
-        if let Some((_, process)) = self.child.take() {
+        let status = self.child.as_ref()?.try_wait().ok()??.status;
+        self.child = None;
+        if let Some(process) = self.status.process.take() {
             process::end_group(process.pid, SIGKILL);
         }
         Some(status)
@@ -217,7 +198,6 @@ impl Running {
 
     fn after_end(&mut self, status: ExitStatus, restarts: u32) {
         if self.service.is_one_shot() && status.success() {
-            self.ready_after = Some(self.started.elapsed());
             return self.enter(Phase::Done, None);
         }
         let how = describe(status);
@@ -228,17 +208,19 @@ impl Running {
         }
         let wait = (FIRST_BACKOFF * 2_u32.saturating_pow(self.restarts_in_a_row)).min(LONGEST_BACKOFF);
         self.restarts_in_a_row += 1;
-        self.restarts += 1;
+        self.status.restarts += 1;
         self.resume = Instant::now() + wait;
         self.enter(Phase::Restarting, Some(format!("{how}; starting again in {:.1} s", wait.as_secs_f64())));
     }
 
     fn enter(&mut self, phase: Phase, note: Option<String>) {
-        if self.phase != phase {
-            self.since = seconds_since_1970();
+        if self.status.phase != phase {
+            self.status.since = seconds_since_1970();
         }
-        self.phase = phase;
-        self.note = note;
+        if phase.is_ready() && self.status.ready_after_ms.is_none() {
+            self.status.ready_after_ms = u64::try_from(self.started.elapsed().as_millis()).ok();
+        }
+        (self.status.phase, self.status.note) = (phase, note);
     }
 
     /// Leave the supervisor's own remark in the service's log.
@@ -289,16 +271,16 @@ mod tests {
     fn turn_until(running: &mut Running, plan: &Plan, phase: Phase) {
         let reached = wait_until(Duration::from_secs(20), || {
             running.turn(true, plan);
-            running.phase == phase
+            running.status.phase == phase
         });
-        assert!(reached, "{:?} instead of {phase:?}: {:?}", running.phase, running.note);
+        assert!(reached, "{:?} instead of {phase:?}: {:?}", running.status.phase, running.status.note);
     }
 
     #[test]
     fn a_service_waits_for_what_it_needs() {
         let (mut running, plan) = running("true", Probe::Ends);
         running.turn(false, &plan);
-        assert_eq!(running.phase, Phase::Waiting);
+        assert_eq!(running.status.phase, Phase::Waiting);
         turn_until(&mut running, &plan, Phase::Done);
     }
 
@@ -307,7 +289,10 @@ mod tests {
         let probe = Probe::Http { port: 1, path: "/".into(), text: String::new() };
         let (mut running, plan) = running("exit 7", probe);
         turn_until(&mut running, &plan, Phase::Failed);
-        assert_eq!((running.note.as_deref(), running.restarts), (Some("ended with status 7"), 0));
+        assert_eq!(
+            (running.status.note.as_deref(), running.status.restarts),
+            (Some("ended with status 7"), 0)
+        );
     }
 
     #[test]
@@ -315,10 +300,13 @@ mod tests {
         let (mut running, plan) = running("sleep 600", Probe::Runs);
         for after in [Phase::Restarting, Phase::Failed] {
             turn_until(&mut running, &plan, Phase::Healthy);
-            running.status().process.unwrap().signal(SIGKILL);
+            running.status.process.clone().unwrap().signal(SIGKILL);
             turn_until(&mut running, &plan, after);
         }
-        assert_eq!((running.note.as_deref(), running.restarts), (Some("was ended by signal 9"), 1));
+        assert_eq!(
+            (running.status.note.as_deref(), running.status.restarts),
+            (Some("was ended by signal 9"), 1)
+        );
     }
 
     #[test]
@@ -329,6 +317,6 @@ mod tests {
         assert!(ProcessId::of(grandchild).unwrap().has_variable(FOLDER_VARIABLE, "1:2"));
         running.stop(Duration::from_secs(5));
         assert!(wait_until(Duration::from_secs(5), || ProcessId::of(grandchild).is_none()));
-        assert_eq!(running.phase, Phase::Stopped);
+        assert_eq!(running.status.phase, Phase::Stopped);
     }
 }

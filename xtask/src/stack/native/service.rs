@@ -12,7 +12,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The services that a stack should have, in the order they start. `up` writes it, the supervisor carries it out.
+/// The services that a stack should have, in the order they start. `up` writes it, the supervisor
+/// carries it out.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Plan {
     /// The folder it was written for.
@@ -67,6 +68,13 @@ pub enum Probe {
     Served { port: u16, path: String, text: String },
 }
 
+impl Probe {
+    /// The readiness of one of Squall's servers.
+    pub fn ready(port: u16) -> Self {
+        Self::Http { port, path: "/readyz".into(), text: String::new() }
+    }
+}
+
 impl Plan {
     pub fn write(&self, path: &Path) -> Result<()> {
         files::replace(path, &serde_json::to_string_pretty(self)?)
@@ -90,7 +98,8 @@ impl Plan {
 }
 
 impl Service {
-    /// Services with the same stamp are the same process. A change of what it waits for needs no restart.
+    /// Services with the same stamp are the same process. A change of what it waits for needs no
+    /// restart.
     pub fn stamp(&self) -> String {
         let process = Self { needs: Vec::new(), ..self.clone() };
         files::fingerprint(&serde_json::to_string(&process).unwrap_or_default())[..16].to_owned()

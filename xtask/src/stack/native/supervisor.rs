@@ -1,8 +1,9 @@
 //! Start, watch, restart and stop the services of one stack.
 //!
-//! The supervisor turns the plan into processes and writes their status; other commands talk to it only through
-//! the plan file and signals. One thread does it all, since on Linux a child is signalled when the *thread* that
-//! spawned it ends: whatever kills the supervisor, no service outlives it.
+//! The supervisor turns the plan into processes and writes their status; other commands talk to it
+//! only through the plan file and signals. One thread does it all, since on Linux a child is
+//! signalled when the *thread* that spawned it ends: whatever kills the supervisor, no service
+//! outlives it.
 
 use super::{running::Running, service::Plan};
 use crate::{
@@ -40,7 +41,8 @@ pub fn run(folder: &StateFolder, stop: &AtomicBool) -> Result<()> {
     folder.end_recorded()?;
     let mut supervisor = Supervisor::new(folder.clone())?;
     while !stop.load(Ordering::Relaxed) {
-        // With a full disk or an unreadable plan the services keep running, and the next turn tries again.
+        // With a full disk or an unreadable plan the services keep running, and the next turn tries
+        // again.
         let turned = supervisor.follow_the_plan().and_then(|()| supervisor.turn());
         supervisor.report(turned);
         thread::sleep(if supervisor.is_settled() { IDLE_PAUSE } else { BUSY_PAUSE });
@@ -77,7 +79,8 @@ impl Supervisor {
         })
     }
 
-    /// Adopt a new plan: stop what is gone or has changed, in reverse order; `turn` starts the rest.
+    /// Adopt a new plan: stop what is gone or has changed, in reverse order; `turn` starts the
+    /// rest.
     fn follow_the_plan(&mut self) -> Result<()> {
         let text = files::read_if_there(&self.folder.plan_file())?.unwrap_or_default();
         if text == self.text {
@@ -92,16 +95,16 @@ impl Supervisor {
             let kept = self
                 .plan
                 .service(&running.service.name)
-                .is_some_and(|service| service.stamp() == running.stamp);
+                .is_some_and(|service| service.stamp() == running.status.stamp);
             // A new plan also gives failed services another chance.
-            if !kept || running.phase == Phase::Failed {
+            if !kept || running.status.phase == Phase::Failed {
                 running.stop(grace);
             }
         }
         for service in &self.plan.services {
-            let kept = old
-                .iter()
-                .position(|running| running.stamp == service.stamp() && running.phase != Phase::Stopped);
+            let kept = old.iter().position(|running| {
+                running.status.stamp == service.stamp() && running.status.phase != Phase::Stopped
+            });
             let new = || Running::new(service.clone(), self.folder.log(&service.name), self.identity.clone());
             let mut running = kept.map_or_else(new, |index| old.swap_remove(index));
             running.service = service.clone();
@@ -114,7 +117,7 @@ impl Supervisor {
         for index in 0..self.services.len() {
             let ready = |name: &String| {
                 let needed = self.services.iter().find(|running| running.service.name == *name);
-                needed.is_none_or(|running| running.phase.is_ready())
+                needed.is_none_or(|running| running.status.phase.is_ready())
             };
             let may_start = self.services[index].service.needs.iter().all(ready);
             self.services[index].turn(may_start, &self.plan);
@@ -136,7 +139,9 @@ impl Supervisor {
     }
 
     fn is_settled(&self) -> bool {
-        self.services.iter().all(|running| running.phase.is_ready() || running.phase == Phase::Failed)
+        self.services
+            .iter()
+            .all(|running| running.status.phase.is_ready() || running.status.phase == Phase::Failed)
     }
 
     fn stop_all(&mut self) -> Result<()> {
@@ -156,7 +161,7 @@ impl Supervisor {
             supervisor: Some(ProcessId::own()?),
             folder: Some(self.folder.path()),
             url: self.plan.url.clone(),
-            services: self.services.iter().map(Running::status).collect(),
+            services: self.services.iter().map(|running| running.status.clone()).collect(),
             build_failed: files::read_if_there(&self.folder.0.join("build-failed"))?,
         })
     }

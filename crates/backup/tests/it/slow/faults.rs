@@ -297,6 +297,6 @@ async fn a_restore_whose_connections_are_cut_changes_nothing() {
     };
     let (restored, ()) = tokio::join!(world.restore(&manifest, &target), cutting);
     let error = format!("{:#}", restored.unwrap_err());
-    assert!(error.contains("the database that was there is as it was"), "{error}");
+    assert!(error.contains("the existing database is unchanged"), "{error}");
     assert_eq!(world.databases().await, [world.server.database()]);
 }

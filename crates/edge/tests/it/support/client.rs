@@ -113,7 +113,7 @@ pub fn read(stream: &mut impl BufRead) -> Answer {
 pub fn read_head(stream: &mut impl BufRead) -> (u16, Vec<(String, String)>) {
     let first = read_line(stream);
     let status = first.split(' ').nth(1).and_then(|word| word.parse().ok());
-    let status = status.unwrap_or_else(|| panic!("{first:?} is no first line of an answer"));
+    let status = status.unwrap_or_else(|| panic!("{first:?} is not the first line of a response"));
     let mut headers = Vec::new();
     loop {
         let line = read_line(stream);

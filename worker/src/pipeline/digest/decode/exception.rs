@@ -38,7 +38,8 @@ struct SentFrame {
     in_app: Option<bool>,
 }
 
-/// Reads the exception from the sender; without one, a stack trace below the first line of the message.
+/// Reads the exception from the sender; without one, a stack trace below the first line of the
+/// message.
 pub(super) fn read(sent: Option<&RawValue>, message: String) -> ReadException {
     if let Some(json) = sent {
         let described = serde_json::from_str::<SentException>(json.get());

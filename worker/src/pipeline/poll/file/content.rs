@@ -1,4 +1,4 @@
-//! What stands in a file at an offset, unpacked when it is gzip.
+//! The content of a file at an offset, decompressed when it is gzip.
 //!
 //! Reading at an offset, rather than on from the last read, is what lets a poll hold lines back or
 //! repeat itself: the reader keeps no state that could disagree with the cursor.
@@ -11,10 +11,11 @@ use std::{
     path::Path,
 };
 
-/// How many bytes the head and the end of what was read are remembered, for the hashes of a position.
+/// How many bytes the head and the end of what was read are remembered, for the hashes of a
+/// position.
 pub(super) const MARK_BYTES: usize = 1024;
 
-/// How much is unpacked at once.
+/// How much is decompressed at once.
 const UNPACK_BYTES: usize = 64 << 10;
 
 /// An open file.
@@ -25,7 +26,7 @@ pub(super) enum Content {
 }
 
 impl Content {
-    /// Opens a file; its name says whether it is gzip.
+    /// Opens a file, as gzip if it is named so.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         Ok(if is_gzip(path) { Self::Gzip(Box::new(Gzip::new(file)?)) } else { Self::Plain(file) })
@@ -38,7 +39,8 @@ impl Content {
         }
     }
 
-    /// Fills `buffer` from `offset` on, and returns how much there was; less than asked for is the end.
+    /// Fills `buffer` from `offset` on, and returns how much was read; less than its length is the
+    /// end.
     pub(super) fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Plain(file) => read_plain(file, offset, buffer),
@@ -47,7 +49,7 @@ impl Content {
     }
 }
 
-/// Whether the name of a file says that it is gzip.
+/// Whether the name of a file marks it as gzip.
 pub(super) fn is_gzip(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"))
 }
@@ -65,8 +67,8 @@ fn read_plain(file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<usize> 
     Ok(filled)
 }
 
-/// A gzip file of any number of members. It is unpacked forwards; the window keeps what a poll may
-/// look at again, and going back further unpacks it anew.
+/// A gzip file of any number of members. It is decompressed forwards; the window keeps what a poll
+/// may read again, and going back further decompresses it from the start.
 #[derive(Debug)]
 pub(super) struct Gzip {
     file: File,

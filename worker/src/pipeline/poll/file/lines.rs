@@ -1,7 +1,7 @@
 //! A stream of bytes cut into lines, however it is chunked.
 //!
-//! A line that lies within one chunk is handed on as it is, without a copy. Of a line that is too long
-//! the beginning is kept and the rest only counted, so that no file can fill the memory.
+//! A line that lies within one chunk is passed on as it is, without a copy. Of a line that is too
+//! long the beginning is kept and the rest only counted, so that no file can fill the memory.
 
 use memchr::memchr_iter;
 
@@ -29,17 +29,17 @@ pub(super) struct LineCutter {
     start: u64,
     /// Where in the stream the next chunk begins.
     at: u64,
-    /// The unfinished line was handed on already; what is left of it is not wanted.
+    /// The unfinished line was passed on already; the rest of it is skipped.
     skipping: bool,
 }
 
 impl LineCutter {
-    /// A cutter for a stream that begins at `at`, in the middle of an unwanted line when `skipping`.
+    /// A cutter for a stream that begins at `at`, in the middle of a skipped line when `skipping`.
     pub(super) fn new(at: u64, skipping: bool) -> Self {
         Self { partial: Vec::new(), cut: 0, start: at, at, skipping }
     }
 
-    /// Takes the next bytes of the stream and hands on each line that they finish.
+    /// Takes the next bytes of the stream and returns each line that they finish.
     pub(super) fn feed(&mut self, chunk: &[u8], mut take: impl FnMut(Line<'_>)) {
         let mut from = 0;
         for newline in memchr_iter(b'\n', chunk) {
@@ -63,7 +63,7 @@ impl LineCutter {
         self.at += chunk.len() as u64;
     }
 
-    /// Hands on the unfinished line, if there is one, as though it ended here.
+    /// Returns the unfinished line, if there is one, as though it ended here.
     pub(super) fn finish(&mut self, take: impl FnOnce(Line<'_>)) {
         if self.unfinished_bytes() > 0 {
             take(Line::of(&self.partial, self.start, self.cut));
@@ -73,7 +73,8 @@ impl LineCutter {
         self.start = self.at;
     }
 
-    /// Hands on the beginning of the unfinished line and leaves out the rest of it, whenever it comes.
+    /// Returns the beginning of the unfinished line and leaves out the rest of it, whenever it
+    /// comes.
     pub(super) fn finish_and_skip(&mut self, take: impl FnOnce(Line<'_>)) {
         self.finish(take);
         self.skipping = true;
@@ -84,12 +85,12 @@ impl LineCutter {
         self.partial.len() as u64 + self.cut
     }
 
-    /// Up to where every line was handed on.
+    /// Every line before this offset was passed on.
     pub(super) fn handed_on(&self) -> u64 {
         if self.skipping { self.at } else { self.start }
     }
 
-    /// The stream stands in the middle of an unwanted line.
+    /// Whether the stream is in the middle of a skipped line.
     pub(super) fn is_skipping(&self) -> bool {
         self.skipping
     }

@@ -29,7 +29,7 @@ pub(super) struct Pattern {
     depth: usize,
 }
 
-/// A file as the walk saw it.
+/// A file that the walk found.
 #[derive(Debug, Clone)]
 pub(super) struct Found {
     pub(super) path: PathBuf,
@@ -44,12 +44,12 @@ impl Found {
     }
 }
 
-/// What a walk came to.
+/// The result of a walk.
 #[derive(Debug, Default)]
 pub(super) struct Walk {
     /// One entry per file, however many names it has.
     pub(super) found: Vec<Found>,
-    /// What could not be looked at, with the reason.
+    /// Paths that could not be read, with the reason.
     pub(super) unreadable: Vec<(PathBuf, io::Error)>,
     /// More files match than a source follows.
     pub(super) too_many: bool,
@@ -64,13 +64,13 @@ impl Pattern {
     /// Reads a glob.
     ///
     /// # Errors
-    /// A sentence for the person who wrote it.
+    /// A sentence for the user who wrote it.
     pub(super) fn parse(glob: &str) -> Result<Self, String> {
         if !glob.starts_with('/') {
             return Err(format!("The glob {glob:?} must be an absolute path, such as /var/log/app/*.log."));
         }
         if glob.len() > MAX_GLOB_BYTES {
-            return Err(format!("The glob has {} bytes; at most {MAX_GLOB_BYTES} are taken.", glob.len()));
+            return Err(format!("The glob has {} bytes; at most {MAX_GLOB_BYTES} are allowed.", glob.len()));
         }
         let invalid = |error: globset::Error| format!("The glob {glob:?} is not valid: {}.", error.kind());
         let parsed = GlobBuilder::new(glob).literal_separator(true).build().map_err(invalid)?;
@@ -84,7 +84,7 @@ impl Pattern {
         Ok(Self { glob: glob.to_owned(), matcher, base, depth })
     }
 
-    /// The glob as a person wrote it.
+    /// The glob as the user wrote it.
     pub(super) fn as_str(&self) -> &str {
         &self.glob
     }
@@ -124,7 +124,7 @@ impl Pattern {
         }
     }
 
-    /// Notes a path that matches, if it is a regular file.
+    /// Adds a path that matches, if it is a regular file.
     fn consider(&self, path: PathBuf, walk: &mut Walk) {
         match fs::metadata(&path) {
             Ok(metadata) if !metadata.is_file() => {}
@@ -140,7 +140,7 @@ impl Pattern {
     }
 }
 
-/// What is not there matches nothing; anything else is worth telling.
+/// A missing path matches nothing; any other error is reported.
 fn note(path: &Path, error: io::Error, walk: &mut Walk) {
     if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) {
         walk.unreadable.push((path.to_owned(), error));

@@ -1,8 +1,8 @@
 //! How far each file has been read: the cursor of a file source.
 //!
-//! A file is known by its device and inode, because its name changes when it is rotated. An inode is
-//! given to another file when the first one is gone, and a file can be emptied and filled anew, so a
-//! position also says what it has read: a hash of the first bytes and one of those just before the offset.
+//! A file is known by its device and inode, because its name changes when it is rotated. An inode
+//! is reused after its file is deleted, and a file can be emptied and filled again, so a position
+//! also holds a hash of the first bytes of the file and one of the bytes just before the offset.
 
 use super::content::{Content, MARK_BYTES};
 use chrono::{DateTime, Utc};
@@ -10,10 +10,10 @@ use flate2::Crc;
 use serde::{Deserialize, Serialize};
 use std::{fs::Metadata, io, os::unix::fs::MetadataExt};
 
-/// The cursor as the database keeps it.
+/// The cursor as the database stores it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Cursor {
-    /// The files there are.
+    /// The files that exist.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) files: Vec<Position>,
     /// The files that were read and cannot be found any more, oldest first.
@@ -27,13 +27,13 @@ pub(super) struct Position {
     pub(super) path: String,
     #[serde(flatten)]
     pub(super) id: FileId,
-    /// Everything before it was put into the inbox; in a gzip file it counts unpacked bytes.
+    /// Everything before it is in the inbox; in a gzip file it counts decompressed bytes.
     #[serde(default)]
     pub(super) offset: u64,
-    /// What must stand before the offset; `None` when it could not be read again.
+    /// What the file must hold before the offset; `None` when it could not be read again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) mark: Option<Mark>,
-    /// The offset lies in a line too long, the rest of which is not wanted.
+    /// The offset is inside a line that is too long, the rest of which is skipped.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) skipping: bool,
     /// The size of a gzip file that was read to its end.
@@ -41,8 +41,8 @@ pub(super) struct Position {
     pub(super) gzip_bytes: Option<u64>,
 }
 
-/// A position whose file is no longer there. It is kept for a while: the file may come back with its
-/// volume, or its content under another name.
+/// A position whose file is no longer there. It is kept for a while: the file may come back with
+/// its volume, or its content under another name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Gone {
     pub(super) since: DateTime<Utc>,
@@ -50,7 +50,7 @@ pub(super) struct Gone {
     pub(super) position: Position,
 }
 
-/// What tells one file from another for as long as it exists.
+/// Identifies a file as long as it exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) struct FileId {
     pub(super) device: u64,
@@ -58,7 +58,7 @@ pub(super) struct FileId {
 }
 
 impl FileId {
-    /// The id of a file that does not exist any more: its inode may be given to another one.
+    /// The id of a file that does not exist any more: its inode may be reused.
     pub(super) const NOBODY: Self = Self { device: 0, inode: 0 };
 
     pub(super) fn of(metadata: &Metadata) -> Self {
@@ -66,8 +66,8 @@ impl FileId {
     }
 }
 
-/// What a file must still hold for a position in it to be valid: CRC-32 of the first bytes and of the
-/// last bytes before the offset, [`MARK_BYTES`] each or as many as there are.
+/// What a file must still hold for a position in it to be valid: CRC-32 of the first bytes and of
+/// the last bytes before the offset, [`MARK_BYTES`] each or as many as there are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Mark {
     pub(super) head: u32,

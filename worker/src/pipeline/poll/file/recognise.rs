@@ -1,9 +1,10 @@
-//! Which of the files there are is which of the files that were read.
+//! Matching the files that exist with the files that were read.
 //!
-//! A file found again by its device and inode reads on, under whatever name, if it still holds what was
-//! read of it; else it was emptied or its inode given away, and it is read from its start. A file that no
-//! name leads to is followed while it is open. A file that is new may be the copy of one that was read
-//! and is gone (`copytruncate`, a compressed rotation, a synchronised folder): then it is read on too.
+//! A file with a known device and inode continues, under any name, if it still holds what was read
+//! of it; otherwise it was emptied or its inode was reused, and it is read from its start. A file
+//! without a name is followed while it is open. A new file may be the copy of one that was read and
+//! is gone (`copytruncate`, a compressed rotation, a synchronised folder): then it continues as
+//! well.
 
 use super::{
     FileSource, QUIET, Troubles,
@@ -21,12 +22,12 @@ use std::{
     time::SystemTime,
 };
 
-/// How long a file that was renamed out of the glob is followed after it last grew: writers let go of it
-/// within seconds, or at the next restart.
+/// How long a file that was renamed out of the glob is followed after it last grew: writers let go
+/// of it within seconds, or at the next restart.
 const FOLLOW: TimeDelta = TimeDelta::minutes(10);
 
-/// How long a file that is gone is remembered, and how many are: a volume that was away for a weekend
-/// comes back known, and the cursor stays below about 200 kB.
+/// How long a missing file is remembered, and how many are: a volume that was unmounted over a
+/// weekend is recognised, and the cursor stays below about 200 kB.
 const REMEMBER: TimeDelta = TimeDelta::days(3);
 const MAX_GONE: usize = 1000;
 
@@ -44,7 +45,7 @@ pub(super) struct Arrival {
 const COPYING: TimeDelta = TimeDelta::minutes(5);
 
 impl FileSource {
-    /// Brings the list of files in line with what is there.
+    /// Updates the list of files to what exists.
     pub(super) fn look(&mut self, now: DateTime<Utc>, troubles: &mut Troubles) {
         let walk = self.pattern.walk();
         for (path, error) in &walk.unreadable {
@@ -59,7 +60,7 @@ impl FileSource {
         }
         if walk.found.is_empty() {
             let sentence = format!(
-                "No file matches {}. Check the path, and that the worker may read it.",
+                "No file matches {}. Check the path, and that the worker can read it.",
                 self.pattern.as_str()
             );
             troubles.nothing_matches = Some(sentence);
@@ -96,7 +97,8 @@ impl FileSource {
         newcomers
     }
 
-    /// Goes on with files that the walk did not find: renamed out of the glob, or removed while open.
+    /// Continues with files that the walk did not find: renamed out of the glob, or removed while
+    /// open.
     fn follow_unlisted(&mut self, now: DateTime<Utc>) {
         let mut index = 0;
         while index < self.files.len() {
@@ -141,7 +143,8 @@ impl FileSource {
                     let read = std::mem::replace(&mut file.position, fresh);
                     let read = Position { id: FileId::NOBODY, ..read };
                     file.start_anew(now);
-                    // Saved even when nothing is read yet: after a restart the old mark would not fit.
+                    // Saved even when nothing is read yet: after a restart the old mark would not
+                    // fit.
                     self.moved = true;
                     self.retire(read, now);
                 }
@@ -153,7 +156,7 @@ impl FileSource {
         }
     }
 
-    /// Takes in new files.
+    /// Adds new files.
     fn admit(&mut self, newcomers: Vec<Found>, now: DateTime<Utc>, troubles: &mut Troubles) {
         let mut arrivals = Arrivals::new();
         for found in newcomers {
@@ -166,7 +169,8 @@ impl FileSource {
             let is_quiet = now - arrival.unchanged_since >= QUIET;
             let may_be_in_the_making = !is_quiet && now - arrival.first_seen < COPYING;
             let origin = match is_gzip(&found.path) && !is_quiet {
-                // It is complete when it grows no more, and the file it was made from is gone by then.
+                // It is complete when it grows no more, and the file it was made from is gone by
+                // then.
                 true => Ok(Origin::NotClearYet),
                 false => self.origin_of(&found, may_be_in_the_making),
             };
@@ -191,13 +195,13 @@ impl FileSource {
         let had_its_name = |other: &&Tracked| {
             other.renamed_from.as_ref() == Some(&file.path) || (!other.listed && other.path == file.path)
         };
-        // Of several the last: it waits for the one before it in turn.
+        // The last of several: it waits for its own predecessor.
         file.after = self.files.iter().rfind(had_its_name).map(|other| other.position.id);
         self.files.push(file);
         self.moved = true;
     }
 
-    /// Finds out whether a new file continues one that was read.
+    /// Determines whether a new file continues one that was read.
     fn origin_of(&self, found: &Found, may_be_in_the_making: bool) -> io::Result<Origin> {
         let is_candidate = |gone: &Gone| gone.position.id == found.id || is_comparable(&gone.position);
         let live = || self.files.iter().map(|file| &file.position).filter(|position| is_comparable(position));
@@ -215,7 +219,7 @@ impl FileSource {
                 return Ok(Origin::Gone(index));
             }
         }
-        // A copy is made before its original is emptied or removed: wait and see what becomes of it.
+        // A copy is made before its original is emptied or removed: wait for that.
         if may_be_in_the_making && live().any(has_head_of) {
             return Ok(Origin::NotClearYet);
         }
@@ -223,7 +227,8 @@ impl FileSource {
     }
 
     fn retire(&mut self, position: Position, now: DateTime<Utc>) {
-        // A file may come back as itself, or as a copy; of a short text nobody can say that it is a copy.
+        // A file may come back as itself or as a copy; a short text is not enough to recognise a
+        // copy.
         if position.offset > 0 && (position.id != FileId::NOBODY || is_comparable(&position)) {
             self.gone.push(Gone { since: now, position });
             self.moved = true;
@@ -238,14 +243,14 @@ impl FileSource {
     }
 }
 
-/// Whether enough was read to know it again in another file.
+/// Whether enough was read to recognise it in another file.
 fn is_comparable(position: &Position) -> bool {
     position.mark.is_some() && position.offset >= MARK_BYTES as u64
 }
 
 /// Where a new file comes from.
 enum Origin {
-    /// From nowhere: nothing of it was read.
+    /// It is new: nothing of it was read.
     New,
     /// It continues the file at this index of those that are gone.
     Gone(usize),
@@ -253,13 +258,13 @@ enum Origin {
     NotClearYet,
 }
 
-/// Whether to go on with a file that the walk did not find.
+/// Whether to continue with a file that the walk did not find.
 fn follow(file: &mut Tracked, now: DateTime<Utc>) -> bool {
     if file.content.is_none() {
         let Some(path) = find_by_inode(&file.path, file.position.id) else { return false };
         let name = std::mem::replace(&mut file.path, path);
         let is_open = file.open().unwrap_or(false);
-        // Its events go on bearing the name they had.
+        // Its events keep the name they had.
         file.path = name;
         let fits = file.content.as_mut().map(|content| file.position.fits(content));
         if !is_open || !matches!(fits, Some(Ok(true))) {

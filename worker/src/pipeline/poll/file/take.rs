@@ -1,4 +1,5 @@
-//! From the content of a file to records: what is complete is taken, what may still grow is held back.
+//! From the content of a file to records: what is complete is taken, what may still grow is held
+//! back.
 //!
 //! Each call begins at a record, with nothing remembered from the last call. What is held back is
 //! simply read again, so that a crash, a failed commit and an idle poll are all the same.
@@ -10,10 +11,12 @@ use super::{
 use squall_grouping::multiline::Assembler;
 use std::io;
 
-/// Bytes read at once: large enough that system calls do not count, small enough to stay in the cache.
+/// Bytes read at once: large enough that system calls do not count, small enough to stay in the
+/// cache.
 const CHUNK_BYTES: u64 = 256 << 10;
 
-/// A line that is longer and has no end yet is waited for no longer. Up to here its length is told exactly.
+/// A longer line without an end is cut at once. Up to this length, the number of cut bytes is
+/// exact.
 const MAX_WAIT_BYTES: u64 = 4 << 20;
 
 /// What to take.
@@ -21,17 +24,18 @@ const MAX_WAIT_BYTES: u64 = 4 << 20;
 pub(super) struct Span {
     /// Where a record begins.
     pub(super) from: u64,
-    /// `from` lies in a line the rest of which is not wanted.
+    /// `from` is inside a line, the rest of which is skipped.
     pub(super) skipping: bool,
     /// How far the content reached when it was looked at; what has come since is for the next poll.
     pub(super) end: u64,
-    /// About how much to read; a record that was begun is finished, so that there is always progress.
+    /// About how much to read; a record that was begun is finished, so that there is always
+    /// progress.
     pub(super) limit: u64,
     /// The content has not grown for a while: nothing is held back.
     pub(super) at_rest: bool,
 }
 
-/// What came of it.
+/// The result.
 #[derive(Debug)]
 pub(super) struct Taken {
     /// Everything before it was taken.
@@ -43,7 +47,7 @@ pub(super) struct Taken {
     pub(super) failure: Option<io::Error>,
 }
 
-/// Takes records and hands each on, with the number of its bytes that were left out.
+/// Takes records and passes each on, with the number of its bytes that were cut.
 pub(super) fn take(content: &mut Content, span: Span, emit: impl FnMut(&str, u64)) -> Taken {
     let mut cutter = LineCutter::new(span.from, span.skipping);
     let mut records = Records::new(emit);
@@ -63,10 +67,10 @@ pub(super) fn take(content: &mut Content, span: Span, emit: impl FnMut(&str, u64
         at += read as u64;
         cutter.feed(&buffer[..read], |line| records.push(&line));
         if read < buffer.len() && !is_gzip {
-            // The file was truncated while it was read; the next poll starts it anew.
+            // The file was truncated while it was read; the next poll reads it from its start.
             break;
         }
-        // Unpacked content has no size that could be known before.
+        // The size of decompressed content is not known in advance.
         reached_end = at == span.end || read == 0;
         if cutter.unfinished_bytes() > MAX_WAIT_BYTES {
             cutter.finish_and_skip(|line| records.push(&line));

@@ -14,14 +14,14 @@ use std::{
     time::SystemTime,
 };
 
-/// How long a file waits for the last record of the one whose name it took. A writer that never lets go
-/// of the old file must not hold up the new one.
+/// How long a file waits for the last record of the one whose name it took. A writer that never
+/// lets go of the old file must not hold up the new one.
 const ROTATION_WAIT: TimeDelta = TimeDelta::seconds(10);
 
 /// A file, its position, and what is known about it in this process.
 #[derive(Debug)]
 pub(super) struct Tracked {
-    /// Moves only with what is handed on.
+    /// Moves only past records that were passed on.
     pub(super) position: Position,
     pub(super) path: PathBuf,
     pub(super) content: Option<Content>,
@@ -47,7 +47,7 @@ pub(super) struct Tracked {
     pub(super) is_failing: bool,
 }
 
-/// What one reading of a file came to.
+/// The result of reading a file.
 #[derive(Debug)]
 pub(super) struct Step {
     pub(super) bytes: u64,
@@ -107,7 +107,7 @@ impl Tracked {
         (self.suspect, self.held_at, self.grown_at) = (false, None, now);
     }
 
-    /// Takes note of what the walk saw, and says whether its name has changed.
+    /// Records what the walk saw, and returns whether the name has changed.
     pub(super) fn see(&mut self, found: &Found, now: DateTime<Utc>) -> bool {
         self.listed = true;
         let renamed = self.path != found.path;
@@ -133,15 +133,15 @@ impl Tracked {
         if self.size != size {
             self.grown_at = now;
             if self.is_gzip() {
-                // What was unpacked ended where the file ended.
+                // The decompressed content ended where the file ended.
                 self.content = None;
             }
         }
         (self.size, self.modified) = (size, modified);
     }
 
-    /// Opens the file unless it is open. `false`: it has just been replaced or removed, which the next
-    /// poll will sort out.
+    /// Opens the file unless it is open. `false`: it was just replaced or removed; the next poll
+    /// handles that.
     pub(super) fn open(&mut self) -> io::Result<bool> {
         if self.content.is_none() {
             match Content::open(&self.path)
@@ -163,7 +163,8 @@ impl Tracked {
         }
     }
 
-    /// Closes the file that was just opened when too many are, and returns how many more are open now.
+    /// Closes the file that was just opened when too many are, and returns how many more are open
+    /// now.
     pub(super) fn close_if_crowded(&mut self, was_open: bool, open: usize) -> usize {
         if !was_open && open >= MAX_OPEN {
             self.close();
@@ -230,8 +231,8 @@ impl Tracked {
         });
         let before = self.position.clone();
         if taken.to != offset {
-            // Records were handed on, so that the position must move whatever happens here. A file truncated
-            // under our hands gets a mark that will not fit, and is then read from its start.
+            // Records were passed on, so the position must move in any case. A file that was
+            // truncated meanwhile gets a mark that does not match, and is then read from its start.
             self.position.mark =
                 Mark::of(content, taken.to).map_or(None, |mark| Some(mark.unwrap_or_default()));
         }
@@ -244,14 +245,14 @@ impl Tracked {
         let step =
             Step { bytes: taken.to - offset, moved: before != self.position, reached_end: taken.reached_end };
         match taken.failure {
-            // What was read before is kept; the next poll meets the failure again, and tells it.
+            // What was read before is kept; the next poll meets the failure again and reports it.
             Some(error) if !step.moved => Err(error),
             _ => Ok(step),
         }
     }
 }
 
-/// The name as a person reads it.
+/// The name for messages.
 pub(super) fn shown(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }

@@ -1,10 +1,8 @@
-//! A file source puts every line into the inbox once, whatever happens to the files, the worker or the
-//! database.
+//! A file source puts every line into the inbox once, whatever happens to the files, the worker or
+//! the database.
 
-mod poll_support;
-
+use crate::poll_support::{Watched, context, events, lines};
 use chrono::TimeDelta;
-use poll_support::{Watched, context, events, lines};
 use sqlx::PgPool;
 use squall_worker::pipeline::{Poll, Progress};
 use std::{fs, os::unix::fs::symlink};
@@ -178,7 +176,8 @@ async fn an_inode_given_to_another_file_is_noticed(pool: PgPool) {
     let mut watched = Watched::new(&pool, "*.log").await;
     watched.append("old.log", lines(0..10));
     watched.settle().await;
-    // Writing anew under another name keeps the inode, as a file system does that gives it away again.
+    // Writing anew under another name keeps the inode, as a file system does that gives it away
+    // again.
     watched.write("old.log", lines(10..30));
     watched.rename("old.log", "new.log");
     watched.restart();
@@ -262,7 +261,7 @@ async fn a_file_that_cannot_be_read_is_named_and_the_others_go_on(pool: PgPool) 
     assert_eq!(watched.messages().await, events(0..5));
     let (failures, message) = watched.health().await;
     let message = message.unwrap();
-    assert_eq!(failures, 1, "the same message again is no other failure");
+    assert_eq!(failures, 1, "the same message again is not a new failure");
     assert!(message.contains("loop.log cannot be read") && message.contains("remove it"), "{message}");
     let failed = watched.history().await.into_iter().filter(|(outcome, _, _)| outcome == "failed").count();
     assert_eq!(failed, 1);
@@ -283,7 +282,7 @@ async fn a_file_without_permission_is_read_when_it_is_given(pool: PgPool) {
     watched.settle().await;
     let (failures, message) = watched.health().await;
     assert_eq!(failures, 1);
-    assert!(message.unwrap().contains("Let the user that the worker runs as read it"));
+    assert!(message.unwrap().contains("Give the user of the worker read access"));
     fs::set_permissions(watched.path("app.log"), fs::Permissions::from_mode(0o644)).unwrap();
     watched.settle().await;
     assert_eq!((watched.messages().await, watched.health().await), (events(0..3), (0, None)));

@@ -1,8 +1,5 @@
 //! A watched folder, a source that reads it, and a clock that only the test moves.
 
-#![allow(dead_code, reason = "not every test file uses all of it")]
-#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
-
 use chrono::{DateTime, TimeDelta, Utc};
 use flate2::{Compression, write::GzEncoder};
 use sqlx::PgPool;

@@ -1,7 +1,5 @@
 //! Lines as real programs write them.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
-
 use squall_grouping::{
     Change, Exception, Frame, Grouper, Level, MAX_TEMPLATES, StoredTemplate, Subject, format::parse_line,
     multiline::Assembler,
@@ -215,7 +213,7 @@ fn headers_are_taken_off() {
     }
 }
 
-/// Records come apart exactly where a `=` stands in the margin.
+/// Records are split exactly where a `=` is in the margin.
 fn check_records(text: &str) {
     let (mut assembler, mut records, mut expected) = (Assembler::new(), Vec::new(), Vec::<String>::new());
     for line in text.lines() {

@@ -1,7 +1,5 @@
 //! What holds for any input.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
-
 use proptest::prelude::*;
 use squall_grouping::{
     Assignment, Change, Exception, Fingerprint, Grouper, StoredTemplate, Subject, format::parse_line,

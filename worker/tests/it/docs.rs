@@ -1,5 +1,4 @@
 //! The docs say what the binary says.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on should end")]
 
 use sqlx::{AssertSqlSafe, PgPool};
 use squall_base::environment::{KNOWN_VARIABLES, markdown};
@@ -25,7 +24,7 @@ fn every_variable_is_known_to_the_other_programs() {
 
 #[sqlx::test(migrator = "squall_migrations::MIGRATOR")]
 async fn the_queries_of_the_docs_run_on_the_schema(pool: PgPool) {
-    let page = include_str!("../../docs/guide/troubleshooting.md");
+    let page = include_str!("../../../docs/guide/troubleshooting.md");
     let queries: Vec<_> =
         page.split("```sql\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     assert!(queries.len() >= 5, "only {} queries", queries.len());
@@ -75,7 +74,10 @@ fn the_links_of_the_docs_lead_to_files_and_headings() {
             let linked = if file.is_empty() { path.clone() } else { path.with_file_name(file) };
             assert!(linked.exists(), "{} links to {target}, which does not exist", path.display());
             let has_heading = anchor.is_empty()
-                || fs::read_to_string(&linked).unwrap().lines().any(|line| anchor_of(line) == Some(anchor.into()));
+                || fs::read_to_string(&linked)
+                    .unwrap()
+                    .lines()
+                    .any(|line| anchor_of(line) == Some(anchor.into()));
             assert!(has_heading, "{} links to {target}, which has no such heading", path.display());
         }
     }

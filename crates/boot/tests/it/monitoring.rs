@@ -1,5 +1,5 @@
-//! The dashboard, the alert rules and the docs speak of metrics that exist, by labels and values they have.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on should end")]
+//! The dashboard, the alert rules and the docs speak of metrics that exist, by labels and values
+//! they have.
 
 use serde_json::Value;
 use squall_boot::{
@@ -8,9 +8,9 @@ use squall_boot::{
 };
 use std::{collections::BTreeSet, path::Path, process::Command};
 
-const DASHBOARD: &str = include_str!("../../../infra/monitoring/grafana/squall.json");
-const ALERTS: &str = include_str!("../../../infra/monitoring/alerts.yml");
-const ALERT_TESTS: &str = include_str!("../../../infra/monitoring/alerts_test.yml");
+const DASHBOARD: &str = include_str!("../../../../infra/monitoring/grafana/squall.json");
+const ALERTS: &str = include_str!("../../../../infra/monitoring/alerts.yml");
+const ALERT_TESTS: &str = include_str!("../../../../infra/monitoring/alerts_test.yml");
 
 /// A metric as an expression names it, with what stands in the braces behind it.
 #[derive(Debug)]

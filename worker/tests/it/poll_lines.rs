@@ -1,9 +1,7 @@
 //! From what stands in a file to events: torn lines, long lines, odd bytes, stack traces, gzip.
 
-mod poll_support;
-
+use crate::poll_support::{Watched, events, gzip, lines};
 use chrono::TimeDelta;
-use poll_support::{Watched, events, gzip, lines};
 use sqlx::PgPool;
 use std::fs;
 

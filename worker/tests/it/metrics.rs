@@ -1,14 +1,11 @@
 //! What Prometheus reads from the worker.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on should end")]
 
-mod support;
-
+use crate::support::{context, number, project, put};
 use sqlx::PgPool;
-use squall_boot::metrics::{ALL, Service, install};
-use squall_intake::batch::Shape;
+use squall_boot::metrics::{ALL, EVENTS_REJECTED, Service, install};
+use squall_intake::{RejectionReason, batch::Shape};
 use squall_worker::{health, pipeline};
 use std::collections::BTreeSet;
-use support::{context, number, project, put};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -75,4 +72,10 @@ async fn every_ending_of_an_event_is_counted(pool: PgPool) {
         ALL.iter().filter(|metric| metric.is_from(Service::Worker)).map(|metric| metric.name).collect();
     assert_eq!(types.collect::<BTreeSet<_>>(), declared, "what the worker serves is not what it declares");
     serving.abort();
+}
+
+#[test]
+fn the_metric_of_rejections_has_a_label_for_every_reason() {
+    let [(_, values)] = EVENTS_REJECTED.labels else { panic!("{EVENTS_REJECTED:?}") };
+    assert_eq!(*values, RejectionReason::ALL.map(RejectionReason::name));
 }

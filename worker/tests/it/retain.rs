@@ -1,13 +1,10 @@
 //! What retention drops, and what it leaves.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on should end")]
 
-mod support;
-
+use crate::support::{context, digest_all, number, project, put};
 use chrono::{DateTime, Days, Utc};
 use sqlx::PgPool;
 use squall_intake::batch::Shape::Ndjson;
 use squall_worker::pipeline::{Digest, Retain, Stage};
-use support::{context, digest_all, number, project, put};
 
 #[sqlx::test(migrator = "squall_migrations::MIGRATOR")]
 async fn events_go_by_day_when_no_project_keeps_them_and_issues_stay(pool: PgPool) {
@@ -23,7 +20,8 @@ async fn events_go_by_day_when_no_project_keeps_them_and_issues_stay(pool: PgPoo
     let in_15_days: fn() -> DateTime<Utc> = || Utc::now() + Days::new(15);
     Retain::at(context(&pool), in_15_days).run_once().await.unwrap();
 
-    // `short` keeps 30 days: 20 + 15 is past that. `long` keeps 40: 35 + 15 is past, 20 + 15 is not.
+    // `short` keeps 30 days: 20 + 15 is past that. `long` keeps 40: 35 + 15 is past, 20 + 15 is
+    // not.
     assert_eq!(
         number(
             &pool,

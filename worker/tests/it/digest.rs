@@ -1,15 +1,12 @@
 //! What the digest stores, counts and survives.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on should end")]
 
-mod support;
-
+use crate::support::{context, digest_all, number, project, put};
 use chrono::{DateTime, Utc};
 use sqlx::{PgPool, postgres::PgListener};
 use squall_intake::batch::Shape::{Lines, Ndjson};
 use squall_live::{Minute, Update};
 use squall_worker::pipeline::{Digest, Progress, Stage};
 use std::time::Duration;
-use support::{context, digest_all, number, project, put};
 use tokio::time::timeout;
 
 /// Sums of every count there is, which must always agree.
@@ -134,7 +131,7 @@ async fn a_turn_that_fails_before_its_commit_leaves_no_trace(pool: PgPool) {
     assert_eq!(
         digest.run_once().await.unwrap(),
         Progress::Did(1),
-        "a failure of a batch is no failure of the stage"
+        "the failure of a batch is not a failure of the stage"
     );
     assert_eq!(number(&pool, "select attempts::bigint from inbox").await, 1);
     assert_eq!(totals(&pool).await, [0; 5]);
@@ -281,7 +278,7 @@ async fn odd_bytes_are_stored_and_harm_nobody(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "squall_migrations::MIGRATOR")]
-async fn what_a_turn_changed_is_told_after_its_commit(pool: PgPool) {
+async fn what_a_turn_changed_is_published_after_its_commit(pool: PgPool) {
     let shop = project(&pool, "shop").await;
     let mut listener = PgListener::connect_with(&pool).await.unwrap();
     listener.listen("live").await.unwrap();
@@ -296,13 +293,13 @@ async fn what_a_turn_changed_is_told_after_its_commit(pool: PgPool) {
     let mut expected = Update::default();
     expected.add_new(issue);
     expected.add_count(minute, 3);
-    let told = timeout(Duration::from_secs(60), listener.recv()).await.unwrap().unwrap();
-    assert_eq!(Update::parse(told.payload()), expected);
+    let published = timeout(Duration::from_secs(60), listener.recv()).await.unwrap().unwrap();
+    assert_eq!(Update::parse(published.payload()), expected);
 
     put(&pool, shop, Ndjson, &body).await;
     digest_all(&mut digest).await;
     expected.new.clear();
     expected.add_changed(issue);
-    let told = timeout(Duration::from_secs(60), listener.recv()).await.unwrap().unwrap();
-    assert_eq!(Update::parse(told.payload()), expected);
+    let published = timeout(Duration::from_secs(60), listener.recv()).await.unwrap().unwrap();
+    assert_eq!(Update::parse(published.payload()), expected);
 }

@@ -1,9 +1,4 @@
 //! A project with a source, and a digest to drive by hand.
-#![allow(
-    clippy::unwrap_used,
-    dead_code,
-    reason = "each test file uses a part of it, and ends where it cannot go on"
-)]
 
 use sqlx::PgPool;
 use squall_base::Environment;

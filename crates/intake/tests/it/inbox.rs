@@ -1,7 +1,6 @@
 //! What the inbox acknowledges is in the database, and nothing else is.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on should end")]
 
-use sqlx::PgPool;
+use sqlx::{PgPool, postgres::PgListener};
 use squall_intake::{Batch, Inbox, InboxError, Origin, batch::Shape, inbox};
 
 async fn origin(pool: &PgPool) -> Origin {
@@ -86,4 +85,18 @@ async fn a_batch_is_not_acknowledged_when_the_database_is_gone(pool: PgPool) {
     pool.close().await;
     let refused = inbox.put(origin, batch("{\"message\":\"lost?\"}")).await;
     assert!(matches!(refused, Err(InboxError::Database(_))), "{refused:?}");
+}
+
+#[sqlx::test(migrator = "squall_migrations::MIGRATOR")]
+async fn the_digest_is_notified_of_rows_that_it_can_already_see(pool: PgPool) {
+    let origin = origin(&pool).await;
+    let mut listener = PgListener::connect_with(&pool).await.unwrap();
+    listener.listen("inbox").await.unwrap();
+    let inbox = Inbox::start(&pool);
+    for expected in 1..=3 {
+        inbox.put(origin, batch("{\"message\":\"new\"}")).await.unwrap();
+        listener.recv().await.unwrap();
+        let rows: i64 = sqlx::query_scalar("select count(*) from inbox").fetch_one(&pool).await.unwrap();
+        assert_eq!(rows, expected);
+    }
 }
