@@ -1,4 +1,5 @@
-//! How services fit together and to the images they are made of: waits, ports, networks, builds, variables.
+//! How services fit together and to the images they are made of: waits, ports, networks, builds,
+//! variables.
 
 use super::{Finding, services::Check};
 use crate::docker::{
@@ -139,7 +140,8 @@ fn environment(check: &mut Check<'_>) {
     }
 }
 
-/// What a file says outside of its services: warnings of Compose, variables nobody can find, unused declarations.
+/// What a file says outside of its services: warnings of Compose, variables nobody can find, unused
+/// declarations.
 pub fn file(model: &Model, project: &Project) -> Vec<Finding> {
     let Some(source) = model.sources.last() else { return Vec::new() };
     let finding = |rule, line, why: String| Finding::new(rule, &source.path, line).because(why);
