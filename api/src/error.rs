@@ -166,7 +166,7 @@ fn from_constraint(name: &str) -> Option<ApiError> {
     Some(match name {
         "users_email_key" => ApiError::conflict("A user with this email already exists."),
         "users_email_format" => ApiError::invalid(
-            "The email is not a valid address. A valid one is ada@example.org, for example.",
+            "The email is not a valid address. For example: ada@example.org.",
         ),
         "users_name_length" | "projects_name_length" | "sources_name_length" | "api_keys_name_length" => {
             ApiError::invalid("The name must have 1 to 200 characters.")
@@ -175,7 +175,7 @@ fn from_constraint(name: &str) -> Option<ApiError> {
             ApiError::conflict("A project with this slug already exists. Choose another slug.")
         }
         "projects_slug_format" => ApiError::invalid(
-            "The slug must have 1 to 50 characters: a–z, 0–9 and, in between, dashes. A valid one is web-shop, for example.",
+            "The slug must have 1 to 50 characters: a–z, 0–9, and dashes between them. For example: web-shop.",
         ),
         "projects_retention" => ApiError::invalid("retention_days must be from 1 to 3650."),
         "sources_project_name_key" => ApiError::conflict("The project already has a source with this name."),
