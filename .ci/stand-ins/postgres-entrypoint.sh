@@ -1,5 +1,6 @@
 #!/bin/bash
-# The first start makes a database for POSTGRES_USER and runs /docker-entrypoint-initdb.d; each start runs PostgreSQL.
+# The first start makes a database for POSTGRES_USER and runs /docker-entrypoint-initdb.d; each
+# start runs PostgreSQL.
 set -euo pipefail
 
 if [ "${1:-}" != postgres ]; then
@@ -36,7 +37,8 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
     # shellcheck disable=SC2086 # several arguments in one variable, as in the public image
     initdb --username="$user" --pwfile=<(printf '%s\n' "$password") --auth-host=scram-sha-256 ${POSTGRES_INITDB_ARGS:-}
     echo 'host all all all scram-sha-256' >> "$PGDATA/pg_hba.conf"
-    # For the set-up it listens on its socket alone: nobody may take the half-made database for a ready one.
+    # For the set-up it listens on its socket alone: nobody may take the half-made database for a
+    # ready one.
     pg_ctl --wait --options="-c listen_addresses=''" start
     export PGUSER="$user"
     if [ "$database" != postgres ]; then

@@ -1,4 +1,5 @@
-# The edge: nginx with the built dashboard, configured by squall-edge. The only image with a published port.
+# The edge: nginx with the built dashboard, configured by squall-edge. The only image with a
+# published port.
 
 FROM node:22-bookworm-slim AS web
 WORKDIR /src/web
@@ -9,7 +10,8 @@ COPY web ./
 COPY infra/docker/precompress.mjs /src/
 RUN npm run --silent build && node /src/precompress.mjs dist
 
-# squall-edge needs little of the workspace: it compiles in seconds, apart from rust.Dockerfile's build.
+# squall-edge needs little of the workspace: it compiles in seconds, apart from rust.Dockerfile's
+# build.
 FROM rust:1.95-slim-bookworm AS source
 WORKDIR /usr/share/squall
 # The page loads two of Swagger UI's scripts; the others, two megabytes, are left empty.

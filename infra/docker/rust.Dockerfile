@@ -72,7 +72,8 @@ STOPSIGNAL SIGTERM
 ENTRYPOINT ["/squall-worker"]
 CMD ["serve"]
 
-# Certificate authorities come from a public image, because the builder may trust a proxy of its own.
+# Certificate authorities come from a public image, because the builder may trust a proxy of its
+# own.
 FROM nginx:1.28-alpine-slim AS authorities
 
 FROM scratch AS demo
@@ -88,7 +89,8 @@ HEALTHCHECK NONE
 ENTRYPOINT ["/squall-demo"]
 CMD ["--help"]
 
-# The compiled tests of the api, to run beside a database. The sources are included for the snapshots.
+# The compiled tests of the api, to run beside a database. The sources are included for the
+# snapshots.
 FROM source AS build-test
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 ENV CARGO_PROFILE_DEV_DEBUG=0
@@ -123,8 +125,8 @@ USER 65532:65532
 HEALTHCHECK NONE
 ENTRYPOINT ["/usr/local/bin/api-test"]
 
-# Backups and migrations. PostgreSQL's image brings pg_dump and the other programs in the server's own
-# version, and takes no extra space where the server runs.
+# Backups and migrations. PostgreSQL's image brings pg_dump and the other programs in the server's
+# own version, and takes no extra space where the server runs.
 FROM pgvector/pgvector:0.8.1-pg18 AS ops
 LABEL org.opencontainers.image.title="Squall ops" \
       org.opencontainers.image.description="Backups and migrations, with PostgreSQL's programs." \
@@ -135,7 +137,8 @@ ENV SQUALL_BACKUP_TO=/backups \
     HOME=/tmp
 WORKDIR /tmp
 USER 65532:65532
-# A command ends on its own; only `squall-backup schedule` keeps running, and Compose checks that one.
+# A command ends on its own; only `squall-backup schedule` keeps running, and Compose checks that
+# one.
 HEALTHCHECK NONE
 STOPSIGNAL SIGTERM
 # The base's entrypoint runs the command that it is given: squall-backup or squall-migrate.

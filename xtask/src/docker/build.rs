@@ -1,4 +1,5 @@
-//! `docker build`: build the images one after the other with BuildKit, then compare their sizes with the budgets.
+//! `docker build`: build the images one after the other with BuildKit, then compare their sizes
+//! with the budgets.
 //!
 //! One stage compiles all Rust programs, so the first image takes minutes and the others seconds.
 
@@ -90,7 +91,8 @@ fn command(world: &World, builder: &Engine, image: &Image, reference: &str) -> R
     if let Ok(revision) = capture(git) {
         docker.arg("--label").arg(format!("org.opencontainers.image.revision={}", revision.trim()));
     }
-    // Builders reach the registries as this machine does. These arguments leave no trace in the image.
+    // Builders reach the registries as this machine does. These arguments leave no trace in the
+    // image.
     for name in ["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"] {
         if env::var_os(name).is_some() {
             docker.args(["--build-arg", name]);

@@ -1,8 +1,10 @@
-//! What a build sends to the engine: the files that COPY lines name and .dockerignore leaves, packed.
+//! What a build sends to the engine: the files that COPY lines name and .dockerignore leaves,
+//! packed.
 //!
-//! Those two are the only definition of the build context. `docker compose build` sends the same files.
-//! Patterns mean what they mean to Docker: the last one that matches decides, `!` takes back, `**` matches any
-//! number of folders, and a pattern that matches a folder matches everything in it.
+//! Those two are the only definition of the build context. `docker compose build` sends the same
+//! files. Patterns mean what they mean to Docker: the last one that matches decides, `!` takes
+//! back, `**` matches any number of folders, and a pattern that matches a folder matches everything
+//! in it.
 
 use super::{
     dockerfile::{Dockerfile, plain},
@@ -55,7 +57,8 @@ impl Ignore {
             && !exceptions.any(|fixed| fixed.starts_with(&below) || below.starts_with(fixed))
     }
 
-    /// The files of a path that are sent, from the root of the context and in order. A link is sent as a link.
+    /// The files of a path that are sent, from the root of the context and in order. A link is sent
+    /// as a link.
     pub fn files(&self, root: &Path, path: &str) -> Result<Vec<String>> {
         let Ok(kind) = root.join(path).symlink_metadata() else { return Ok(Vec::new()) };
         if !kind.is_dir() {

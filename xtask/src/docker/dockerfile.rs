@@ -1,4 +1,5 @@
-//! A Dockerfile as the rules read it: instructions with their lines, stages, and the variables in a text.
+//! A Dockerfile as the rules read it: instructions with their lines, stages, and the variables in a
+//! text.
 
 use anyhow::{Context, Result, anyhow};
 use regex_lite::Regex;
@@ -27,9 +28,10 @@ pub struct Instruction {
     /// As it is written, with continued lines joined.
     pub written: String,
     pub flags: Vec<(String, String)>,
-    /// RUN, CMD and ENTRYPOINT, and the command of HEALTHCHECK unless that is NONE.
+    /// RUN, CMD and ENTRYPOINT, and the command of HEALTHCHECK, except for HEALTHCHECK NONE.
     pub command: Option<Command>,
-    /// Sources and target of COPY and ADD, ports of EXPOSE, paths of VOLUME, else what follows the keyword.
+    /// Sources and target of COPY and ADD, ports of EXPOSE, paths of VOLUME, else what follows the
+    /// keyword.
     pub words: Vec<String>,
 }
 
@@ -270,7 +272,8 @@ pub fn reference(image: &str) -> (&str, Option<&str>, bool) {
     image.split_once(':').map_or((image, None, digest), |(name, tag)| (name, Some(tag), digest))
 }
 
-/// The name of each `$NAME` and `${NAME:-default}`, and what follows it: `:-`, `:?` or, with an empty default, `:-}`.
+/// The name of each `$NAME` and `${NAME:-default}`, and what follows it: `:-`, `:?` or, with an
+/// empty default, `:-}`.
 pub fn variables(text: &str) -> Vec<(&str, &str)> {
     static VARIABLE: LazyLock<Option<Regex>> =
         LazyLock::new(|| Regex::new(r"[\\$]\$|\$\{?([A-Za-z_]\w*)(:?[-+?]\}?)?").ok());

@@ -1,6 +1,7 @@
 //! The container engine of this machine, reached through the `docker` client.
 //!
-//! The client, the engine behind it and Compose can each be missing or too old; a failure names the one.
+//! The client, the engine behind it and Compose can each be missing or too old; a failure names the
+//! one.
 
 use crate::{
     failure::{Exit, Failure},
@@ -127,7 +128,8 @@ impl Engine {
         Err(Failure::new("finding Docker Compose", wrong, next).exit(Exit::ToolMissing).into())
     }
 
-    /// A client that builds with BuildKit: one with the plugin buildx, or one old enough not to need it.
+    /// A client that builds with BuildKit: one with the plugin buildx, or one old enough not to
+    /// need it.
     pub fn builder(&self) -> Result<Self> {
         let others = which::which_all("docker").into_iter().flatten();
         let builds = |client: &PathBuf| {

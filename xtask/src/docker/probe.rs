@@ -1,8 +1,9 @@
 //! `docker probe`: what only a built and running image shows.
 //!
-//! The flow, for each image: its layers and what is in them ([`layers`]) → it starts with a read-only root and without
-//! capabilities beside a fresh database, becomes healthy, answers on its port and ends on its stop signal ([`start`]).
-//! All images are probed before anything is reported, and everything that was started is removed.
+//! The flow, for each image: its layers and what is in them ([`layers`]) → it starts with a
+//! read-only root and without capabilities beside a fresh database, becomes healthy, answers on its
+//! port and ends on its stop signal ([`start`]). All images are probed before anything is reported,
+//! and everything that was started is removed.
 
 mod layers;
 mod start;
@@ -26,7 +27,8 @@ pub struct Arguments {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Defect {
     pub image: &'static str,
-    /// A stable name: `size`, `layers`, `secret`, `user`, `labels`, `start`, `health`, `answer`, `stop`.
+    /// A stable name: `size`, `layers`, `secret`, `user`, `labels`, `start`, `health`, `answer`,
+    /// `stop`.
     pub rule: &'static str,
     pub what: String,
     pub fix: &'static str,

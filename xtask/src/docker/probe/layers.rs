@@ -17,7 +17,8 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// Above its base an image gets a few files; more layers mean that something is made where it should be copied.
+/// Above its base an image gets a few files; more layers mean that something is made where it
+/// should be copied.
 const MOST_LAYERS: usize = 6;
 /// A longer text file is data, not a key.
 const LONGEST_KEY_FILE: u64 = 256 << 10;
@@ -142,7 +143,8 @@ fn tar(arguments: &[&str], archive: &Path, folder: &Path) -> Result<()> {
     capture(command).map(drop)
 }
 
-/// Why a file has no place in an image. Programs are not read: they hold such words to look for them.
+/// Why a file has no place in an image. Programs are not read: they hold such words to look for
+/// them.
 fn defect_of_file(path: &str, bytes: &[u8]) -> Option<&'static str> {
     let name = path.rsplit('/').next().unwrap_or(path);
     let settings = ["credentials.toml", ".docker/config.json", ".cargo/config.toml"];

@@ -1,4 +1,5 @@
-//! Whether each image runs as in production: read-only, without capabilities, beside a fresh database.
+//! Whether each image runs as in production: read-only, without capabilities, beside a fresh
+//! database.
 
 use super::{Defect, layers::POSTGRES};
 use crate::{

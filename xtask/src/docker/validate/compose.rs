@@ -1,6 +1,8 @@
-//! Compose files as Compose itself reads them: `docker compose config` merges, interpolates and checks them.
+//! Compose files as Compose itself reads them: `docker compose config` merges, interpolates and
+//! checks them.
 //!
-//! Its JSON holds no lines, so a finding is placed by looking for the service and its key in the files.
+//! Its JSON holds no lines, so a finding is placed by looking for the service and its key in the
+//! files.
 
 use super::finding::{Finding, is_rule};
 use crate::docker::dockerfile::{Command, variables};
@@ -39,7 +41,8 @@ pub struct Service<'a> {
 /// The value of variables that have no default; it can be a number, a port and a name.
 const PLACEHOLDER: &str = "1";
 
-/// The Compose plugin of the docker client, else the program of the same name. Reading files needs no engine.
+/// The Compose plugin of the docker client, else the program of the same name. Reading files needs
+/// no engine.
 pub fn client() -> Option<PathBuf> {
     let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let own = set("DOCKER_CONFIG").or_else(|| Some(set("HOME")?.join(".docker")));
@@ -100,7 +103,8 @@ impl Model {
             || (service.json["restart"] == "no" && service.json["healthcheck"].is_null())
     }
 
-    /// Whether a variable reaches a process only if it is set where the stack is started: `NAME:` or `${NAME:-}`.
+    /// Whether a variable reaches a process only if it is set where the stack is started: `NAME:`
+    /// or `${NAME:-}`.
     pub fn is_handed_on(&self, name: &str, value: &str) -> bool {
         let mut all = self.sources.iter().flat_map(|source| asked(&source.text));
         value == PLACEHOLDER && all.any(|(known, operator, _)| known == name && operator.ends_with("-}"))
@@ -134,7 +138,8 @@ impl Model {
         findings
     }
 
-    /// The file and line of a service, of a key in it, and of the first line below that holds `detail`.
+    /// The file and line of a service, of a key in it, and of the first line below that holds
+    /// `detail`.
     pub fn place(&self, service: &str, key: &str, detail: &str) -> (&str, usize) {
         let found = |source: &Source| {
             let lines: Vec<_> = source.text.lines().collect();
@@ -197,7 +202,8 @@ fn is_reason(text: &str) -> bool {
     text.split_whitespace().count() > 1
 }
 
-/// The line that a message of Compose means: its number, else that of the last key or item that it names.
+/// The line that a message of Compose means: its number, else that of the last key or item that it
+/// names.
 fn line_of(message: &str, text: &str) -> usize {
     let number = message.split("line ").nth(1).and_then(|rest| rest.split([':', ' ']).next()?.parse().ok());
     let mut words = message.rsplit(|letter: char| !(letter.is_alphanumeric() || "_-".contains(letter)));

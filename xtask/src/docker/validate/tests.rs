@@ -31,7 +31,8 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
     entries
 }
 
-/// File, line and rule of each `# expect RULE at LINE`, which is in the file itself or names one that does not exist.
+/// File, line and rule of each `# expect RULE at LINE`, which is in the file itself or names one
+/// that does not exist.
 fn expected(root: &Path, path: &Path) -> BTreeSet<(String, usize, String)> {
     let text = String::from_utf8_lossy(&fs::read(path).unwrap()).replace('\0', "");
     let name = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();

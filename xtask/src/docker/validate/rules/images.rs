@@ -1,4 +1,5 @@
-//! Rules about one Dockerfile: BuildKit's checks of style and variables, what dockle finds in an image, and our own.
+//! Rules about one Dockerfile: BuildKit's checks of style and variables, what dockle finds in an
+//! image, and our own.
 
 use super::{programs, secrets};
 use crate::docker::{
@@ -51,17 +52,10 @@ pub fn check(path: &str, text: &str, file: &Dockerfile, around: &Surroundings<'_
             rules.copies(instruction, around.context);
         }
         if secrets::holds_token(&instruction.written) {
-            rules.say(
-                "CIS-DI-0010",
-                instruction.line,
-                "a secret is in the text, and so in the image's history".into(),
-            );
+            rules.say("CIS-DI-0010", instruction.line, "a secret stays in the image's history".into());
         } else if secrets::holds_password(&instruction.written) {
-            rules.say(
-                "CIS-DI-0010",
-                instruction.line,
-                "a password in an address stays in the image's history".into(),
-            );
+            let why = "a password in an address stays in the image's history";
+            rules.say("CIS-DI-0010", instruction.line, why.into());
         }
     }
     let ends = if around.targets.is_empty() { file.ends() } else { around.targets.iter().copied().collect() };

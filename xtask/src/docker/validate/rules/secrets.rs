@@ -2,6 +2,7 @@
 
 use crate::docker::context::glob;
 use regex_lite::Regex;
+use std::sync::LazyLock;
 
 /// Whether a variable of this name holds a secret.
 pub fn is_secret(name: &str) -> bool {
@@ -12,14 +13,16 @@ pub fn is_secret(name: &str) -> bool {
 
 /// Whether a text holds a token, known by its beginning.
 pub fn holds_token(text: &str) -> bool {
-    const TOKEN: &str = r"(^|[^A-Za-z0-9_])(-----BEGIN|(AKIA|ASIA|gh[pos]_|github_pat_|glpat-|xox[bp]-|sk_live_|npm_|sq_|AGE-SECRET-KEY-)[\w-]{16})";
-    Regex::new(TOKEN).is_ok_and(|token| token.is_match(text))
+    static TOKEN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(TOKENS).ok());
+    const TOKENS: &str = r"(^|[^A-Za-z0-9_])(-----BEGIN|(AKIA|ASIA|gh[pos]_|github_pat_|glpat-|xox[bp]-|sk_live_|npm_|sq_|AGE-SECRET-KEY-)[\w-]{16})";
+    TOKEN.as_ref().is_some_and(|token| token.is_match(text))
 }
 
 /// Whether a text holds `scheme://user:password@host` with a password that is not a variable.
 pub fn holds_password(text: &str) -> bool {
-    const ADDRESS: &str = r#"://[^/?\s"'@:]*:[^$/?\s"'@][^/?\s"'@]*@"#;
-    Regex::new(ADDRESS).is_ok_and(|address| address.is_match(text))
+    static ADDRESS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(WITH_PASSWORD).ok());
+    const WITH_PASSWORD: &str = r#"://[^/?\s"'@:]*:[^$/?\s"'@][^/?\s"'@]*@"#;
+    ADDRESS.as_ref().is_some_and(|address| address.is_match(text))
 }
 
 /// Whether files of this name hold secrets wherever they are.

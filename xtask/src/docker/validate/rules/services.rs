@@ -1,4 +1,5 @@
-//! Rules about each service of a Compose model: health, rights, image, mounts, and what production adds.
+//! Rules about each service of a Compose model: health, rights, image, mounts, and what production
+//! adds.
 
 pub mod wiring;
 
@@ -47,7 +48,8 @@ pub fn check(model: &Model, project: &Project, settings: &Docker) -> Checked {
 }
 
 impl<'a> Check<'a> {
-    /// Adds a finding at a key of the service, unless the file excuses it. Without a reason the rule's own is given.
+    /// Adds a finding at a key of the service, unless the file excuses it. Without a reason the
+    /// rule's own is given.
     pub fn add(&mut self, rule: &str, key: &str, why: &str) {
         self.add_at(rule, key, "", why);
     }
@@ -159,7 +161,8 @@ impl<'a> Check<'a> {
         if !has_digest && tag.is_none_or(moves) {
             self.add("SQ-C11", "image", &format!("{image} is another image every few weeks"));
         }
-        // PostgreSQL 18's images keep their data in a folder of their version, below the one to mount.
+        // PostgreSQL 18's images keep their data in a folder of their version, below the one to
+        // mount.
         let tag = tag.and_then(|tag| tag.rsplit("pg").next()).unwrap_or_default();
         let major = tag.split(|letter: char| !letter.is_ascii_digit()).next().unwrap_or_default();
         let is_new =

@@ -1,4 +1,5 @@
-//! How services fit together and to the images they are made of: waits, ports, networks, builds, variables.
+//! How services fit together and to the images they are made of: waits, ports, networks, builds,
+//! variables.
 
 use super::Check;
 use crate::docker::{
@@ -119,7 +120,7 @@ const THIRD_PARTY: [(&str, &str); 11] = [
     ("postgres", "POSTGRES_ PG"), ("redis", "REDIS_ SKIP_"), ("rustfs/rustfs", "RUSTFS_"), ("valkey/valkey", "VALKEY_"),
 ];
 
-/// Beginnings of names that libraries read, so that no source of ours has them.
+/// Prefixes of names that libraries read, so that our sources do not contain them.
 const BY_LIBRARIES: &str =
     "AWS_ HOME LANG LC_ALL MALLOC_ NO_COLOR ORT_DYLIB_PATH OTEL_ PATH PG RUST_ SSL_CERT_ TMPDIR TZ";
 
@@ -140,7 +141,8 @@ fn environment(check: &mut Check<'_>) {
     }
 }
 
-/// What a file says outside of its services: warnings of Compose, variables nobody can find, unused declarations.
+/// What a file says outside of its services: warnings of Compose, variables nobody can find, unused
+/// declarations.
 pub fn file(model: &Model, project: &Project) -> Vec<Finding> {
     let Some(source) = model.sources.last() else { return Vec::new() };
     let finding = |rule, line, why: String| Finding::new(rule, &source.path, line).because(why);

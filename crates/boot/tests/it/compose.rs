@@ -1,5 +1,4 @@
 //! What the Compose files promise to those who run Squall, compared with the docs and the files beside them.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed step ends its test")]
 
 use serde_json::Value;
 use std::{
