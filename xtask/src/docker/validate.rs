@@ -25,7 +25,7 @@ use compose::{Model, Source};
 use finding::Finding;
 use project::Project;
 use rules::{images, services};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 use std::{
     collections::BTreeSet,
