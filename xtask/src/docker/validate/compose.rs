@@ -4,7 +4,7 @@
 //! Its JSON holds no lines, so a finding is placed by looking for the service and its key in the
 //! files.
 
-use super::rules::{Finding, is_rule};
+use super::finding::{Finding, is_rule};
 use crate::docker::dockerfile::{Command, variables};
 use anyhow::Result;
 use serde_json::Value;
