@@ -1,13 +1,14 @@
 -- The schema of Squall, declared once and read from top to bottom.
 --
--- Migrations under sql/ make this schema step by step; `cargo xtask migrate verify` proves that they
--- make exactly this one. Times are `timestamptz`; days and minutes are cut in UTC. Identifiers are
+-- Migrations under sql/ lead to this schema step by step; `cargo xtask migrate verify` proves that
+-- they do. Times are `timestamptz`; days and minutes are cut in UTC. Identifiers are
 -- bigint identities, so that they sort in order of creation. No extension but `vector` is used.
 
 create extension if not exists vector;
 
--- Severity of one event, 0 trace, 1 debug, 2 info, 3 warning, 4 error, 5 fatal. A domain over smallint
--- rather than an enum: levels are compared ("error and above"), and two bytes an event beat four.
+-- Severity of one event: 0 trace, 1 debug, 2 info, 3 warning, 4 error, 5 fatal. A domain over
+-- smallint rather than an enum: levels are compared ("error and above"), and two bytes per event
+-- beat four.
 create domain severity as smallint check (value between 0 and 5);
 
 -- ─── Access (P10) ────────────────────────────────────────────────────────────────────────────────
@@ -197,9 +198,9 @@ create index issues_by_events on issues (project_id, events desc, id desc);
 create index issues_by_first_seen on issues (project_id, first_seen desc, id desc);
 create index issues_search on issues using gin (search);
 
--- Every known fingerprint, and the issue it leads to. Read in order of `id`, the templates also rebuild
--- the template tree exactly. An issue is merged or split by pointing fingerprints to another issue, so
--- corrections survive.
+-- Every known fingerprint, and the issue it leads to. Read in order of `id`, the templates also
+-- rebuild the template tree exactly. An issue is merged or split by pointing fingerprints to another
+-- issue, so corrections survive.
 create table fingerprints (
     id          bigint generated always as identity primary key,
     project_id  bigint not null constraint fingerprints_project references projects on delete cascade,
@@ -359,7 +360,8 @@ create index deliveries_due on deliveries (next_attempt_at) where state = 'waiti
 
 -- ─── Drills: backups that were restored ──────────────────────────────────────────────────────────
 
--- A backup counts when it has been restored into a scratch database and compared. `squall-backup drill` writes here.
+-- A backup counts when it has been restored into a scratch database and compared.
+-- `squall-backup drill` writes here.
 create table backup_drills (
     id          bigint generated always as identity primary key,
     backup_id   text not null,

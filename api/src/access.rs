@@ -134,7 +134,8 @@ fn unknown_key(message: &str) -> ApiError {
     ApiError::unauthorized("unknown_key", message)
 }
 
-/// The project key in `Authorization: Bearer`, or in `X-Squall-Key` for senders that cannot set the former.
+/// The project key in `Authorization: Bearer`, or in `X-Squall-Key` for senders that cannot set the
+/// former.
 fn project_key(headers: &HeaderMap) -> Option<&str> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let bearer = text("authorization").and_then(|value| {
@@ -144,8 +145,8 @@ fn project_key(headers: &HeaderMap) -> Option<&str> {
     bearer.or_else(|| text("x-squall-key"))
 }
 
-/// Whether the page that sent this is one of Squall's. Programs other than browsers send neither header, and
-/// carry no cookie that a page of another site could abuse.
+/// Whether the page that sent this is one of Squall's. Programs other than browsers send neither
+/// header, and carry no cookie that a page of another site could abuse.
 fn is_same_origin(headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
     if let Some(site) = text("sec-fetch-site") {

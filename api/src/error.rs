@@ -1,7 +1,7 @@
 //! Errors: one body for every response from 400 up, and one place that logs them.
 //!
-//! The client gets a sentence that helps; the log gets the cause and the request id. A handler returns an
-//! [`ApiError`] and logs nothing.
+//! The client gets a sentence that helps; the log gets the cause and the request id. A handler
+//! returns an [`ApiError`] and logs nothing.
 
 use axum::{
     body::Body,
@@ -138,8 +138,8 @@ impl ApiError {
 }
 
 impl IntoResponse for ApiError {
-    /// The error travels as an extension of the response to [`crate::request`], which knows the request id and
-    /// adds the body.
+    /// The error travels as an extension of the response to [`crate::request`], which knows the
+    /// request id and adds the body.
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();
         response.extensions_mut().insert(self);
@@ -165,9 +165,9 @@ pub fn write_body(response: &mut Response, error: ApiError, request_id: String) 
 fn from_constraint(name: &str) -> Option<ApiError> {
     Some(match name {
         "users_email_key" => ApiError::conflict("A user with this email already exists."),
-        "users_email_format" => ApiError::invalid(
-            "The email is not a valid address. A valid one is ada@example.org, for example.",
-        ),
+        "users_email_format" => {
+            ApiError::invalid("The email is not a valid address. For example: ada@example.org.")
+        }
         "users_name_length" | "projects_name_length" | "sources_name_length" | "api_keys_name_length" => {
             ApiError::invalid("The name must have 1 to 200 characters.")
         }
@@ -175,7 +175,7 @@ fn from_constraint(name: &str) -> Option<ApiError> {
             ApiError::conflict("A project with this slug already exists. Choose another slug.")
         }
         "projects_slug_format" => ApiError::invalid(
-            "The slug must have 1 to 50 characters: a–z, 0–9 and, in between, dashes. A valid one is web-shop, for example.",
+            "The slug must have 1 to 50 characters: a–z, 0–9, and dashes between them. For example: web-shop.",
         ),
         "projects_retention" => ApiError::invalid("retention_days must be from 1 to 3650."),
         "sources_project_name_key" => ApiError::conflict("The project already has a source with this name."),

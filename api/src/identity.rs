@@ -129,7 +129,8 @@ pub(crate) async fn change(
         None => None,
     };
     let mut transaction = pool.begin().await?;
-    // Two admins who disable each other at the same time would leave none; the lock makes one of them wait.
+    // Two admins who disable each other at the same time would leave none; the lock makes one of
+    // them wait.
     sqlx::query!("lock table users in share row exclusive mode").execute(&mut *transaction).await?;
     let user = sqlx::query_as!(
         User,

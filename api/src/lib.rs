@@ -1,10 +1,12 @@
 //! The HTTP interface of Squall.
 //!
-//! [`routes`] is the table of contents. A request passes through [`request`] (an id, one log line, a time limit, the
-//! security headers), then through the guard of its route ([`access`]), to a handler in `routes/`, which translates
-//! between HTTP and a domain module. A domain module is named after its noun, and holds its type and its SQL.
+//! [`routes`] is the table of contents. A request passes through [`request`] (an id, one log line,
+//! a time limit, the security headers), then through the guard of its route ([`access`]), to a
+//! handler in `routes/`, which translates between HTTP and a domain module. A domain module is
+//! named after its noun, and holds its type and its SQL.
 //!
-//! A module imports only modules that come after it in this list. Domain modules know neither HTTP nor [`AppState`].
+//! A module imports only modules that come after it in this list. Domain modules know neither HTTP
+//! nor [`AppState`].
 
 // The process and its two listeners.
 pub mod serve;

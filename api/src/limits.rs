@@ -1,8 +1,9 @@
 //! Rate limits: failed sign-ins by email, events by project key.
 //!
-//! With Redis, replicas share the limits: each decision is one script, atomic and by the clock of Redis. Without Redis, or
-//! while it is unusable, each process limits on its own and starts from zero, so that for a while a sender may send the
-//! full rate to each replica. Both ways make the same decisions, which a test compares.
+//! With Redis, replicas share the limits: each decision is one script, atomic and by the clock of
+//! Redis. Without Redis, or while it is unusable, each process limits on its own and starts from
+//! zero, so that for a while a sender may send the full rate to each replica. Both ways make the
+//! same decisions, which a test compares.
 
 pub mod backoff;
 pub mod bucket;
@@ -31,8 +32,8 @@ impl Limits {
         Self { redis, start: Instant::now(), sign_ins: Backoffs::default(), ingestion }
     }
 
-    /// Allow an attempt to sign in. It counts as a failure until [`Self::signed_in`] is called, so that concurrent guesses
-    /// count as well.
+    /// Allow an attempt to sign in. It counts as a failure until [`Self::signed_in`] is called, so
+    /// that concurrent guesses count as well.
     ///
     /// # Errors
     /// How long this email has to wait.

@@ -1,11 +1,13 @@
 //! Live updates: from the changes that the worker publishes to the messages of every open page.
 //!
-//! One task of a process ([`collect`]) receives changes, waits until a second has passed, loads the issues concerned once
-//! for everyone, and appends the messages to one bounded [`history`]. A stream ([`subscription`]) is a position in that
-//! history: one that is too slow falls off its end and gets a `resync`, and one that reconnects continues after the id of
-//! its last message. Watching costs the worker nothing, and while no one watches, the task receives nothing.
+//! One task of a process ([`collect`]) receives changes, waits until a second has passed, loads the
+//! issues concerned once for everyone, and appends the messages to one bounded [`history`]. A
+//! stream ([`subscription`]) is a position in that history: one that is too slow falls off its end
+//! and gets a `resync`, and one that reconnects continues after the id of its last message.
+//! Watching costs the worker nothing, and while no one watches, the task receives nothing.
 //!
-//! Invariant: a client that loads its data after the stream has started, and again after each `resync`, misses no change.
+//! Invariant: a client that loads its data after the stream has started, and again after each
+//! `resync`, misses no change.
 
 mod collect;
 mod history;

@@ -56,7 +56,8 @@ pub fn json(description: &utoipa::openapi::OpenApi) -> Result<String, serde_json
 /// Add `/api/docs` and `/api/openapi.json`.
 pub fn serve(api: Router, description: utoipa::openapi::OpenApi) -> Router {
     let document = description.clone();
-    // Swagger UI needs a copy below its own address; programs look for the document at the usual one.
+    // Swagger UI needs a copy below its own address; programs look for the document at the usual
+    // one.
     let pages: Router = SwaggerUi::new("/api/docs").url("/api/docs/openapi.json", description).into();
     api.route("/api/openapi.json", get(async move || Json(document)))
         .merge(pages.layer(header(CONTENT_SECURITY_POLICY, SWAGGER_POLICY)))

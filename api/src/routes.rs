@@ -1,7 +1,8 @@
 //! The table of contents: every route, and what its caller needs.
 //!
-//! A route can only be added together with its [`Access`]. The guard, the API description and the tests that
-//! walk all routes are made from this table. A route translates between HTTP and a domain module.
+//! A route can only be added together with its [`Access`]. The guard, the API description and the
+//! tests that walk all routes are made from this table. A route translates between HTTP and a
+//! domain module.
 
 mod health;
 mod setup;
@@ -50,7 +51,8 @@ fn table() -> Vec<(Access, UtoipaMethodRouter<AppState>)> {
         (Admin, routes!(keys::add)),
         (Admin, routes!(keys::revoke)),
         (Viewer, routes!(sources::list)),
-        // A source reads files with the rights of the worker, so that only an admin may choose them.
+        // A source reads files with the rights of the worker, so that only an admin may choose
+        // them.
         (Admin, routes!(sources::add)),
         (Viewer, routes!(sources::show)),
         (Admin, routes!(sources::change)),

@@ -1,4 +1,5 @@
-//! `squall-api seed`: what a stack needs to be used without its pages, such as the project of the demo.
+//! `squall-api seed`: what a stack needs to be used without its pages, such as the project of the
+//! demo.
 
 use crate::{
     error::ApiError,

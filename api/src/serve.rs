@@ -1,9 +1,11 @@
-//! Connections: accepted until the process is asked to stop, and then closed without any client noticing.
+//! Connections: accepted until the process is asked to stop, and then closed without any client
+//! noticing.
 //!
-//! A shutdown has three phases. First no new connection is accepted, so that clients connect to another replica; those
-//! already waiting in the kernel still are. Open connections may bring another request: for [`LINGER`] each response
-//! carries `Connection: close`, which makes a client with a connection pool close its side. Finally idle connections are
-//! closed, and open requests get the graceful timeout to finish.
+//! A shutdown has three phases. First no new connection is accepted, so that clients connect to
+//! another replica; those already waiting in the kernel still are. Open connections may bring
+//! another request: for [`LINGER`] each response carries `Connection: close`, which makes a client
+//! with a connection pool close its side. Finally idle connections are closed, and open requests
+//! get the graceful timeout to finish.
 
 use axum::Router;
 use hyper::server::conn::http1;
@@ -65,8 +67,8 @@ pub async fn serve(listener: TcpListener, router: Router, timeouts: Timeouts, st
     }
 }
 
-/// Connections that wait in the kernel may already carry a request. They are accepted without the runtime, whose
-/// knowledge of the socket may be out of date.
+/// Connections that wait in the kernel may already carry a request. They are accepted without the
+/// runtime, whose knowledge of the socket may be out of date.
 fn waiting(listener: &std::net::TcpListener) -> impl Iterator<Item = TcpStream> {
     std::iter::from_fn(|| listener.accept().ok()).filter_map(|(stream, _)| {
         stream.set_nonblocking(true).ok()?;
@@ -78,7 +80,8 @@ async fn connection(stream: TcpStream, router: Router, keep_alive: Duration, clo
     // Send small responses at once: otherwise a pipelining client waits for a timer of the kernel.
     let _ = stream.set_nodelay(true);
     let mut server = http1::Builder::new();
-    // Counted from the last response: it closes idle connections, and those that send a request byte by byte.
+    // Counted from the last response: it closes idle connections, and those that send a request
+    // byte by byte.
     server.timer(TokioTimer::new()).header_read_timeout(keep_alive);
     let serving = server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     let mut serving = std::pin::pin!(serving);

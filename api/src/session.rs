@@ -1,7 +1,7 @@
 //! Sessions: who is signed in.
 //!
-//! A session is found by the hash of the random token in its cookie, so that a stolen table does not let
-//! anyone sign in.
+//! A session is found by the hash of the random token in its cookie, so that a stolen table does
+//! not let anyone sign in.
 
 use crate::{
     identity::Role,

@@ -235,9 +235,7 @@ impl FileSettings {
         let set =
             globset::Glob::new(&self.glob).and_then(|glob| globset::GlobSet::builder().add(glob).build());
         set.map(|_| ()).map_err(|error| {
-            ApiError::invalid(format!(
-                "The glob is not valid: {error}. A valid one is /var/log/app/*.log, for example."
-            ))
+            ApiError::invalid(format!("The glob is not valid: {error}. For example: /var/log/app/*.log."))
         })
     }
 }

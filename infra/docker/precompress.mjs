@@ -1,5 +1,5 @@
-// Writes NAME.br and NAME.gz beside each file of the built web app that becomes smaller. The edge serves
-// them as they are, compressed once at the best level.
+// Writes NAME.br and NAME.gz beside each file of the built web app that becomes smaller. The edge
+// serves them as they are, compressed once at the best level.
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'

@@ -1,7 +1,7 @@
 //! The session cookie.
 //!
-//! Written by hand: `axum-extra` would add eleven crates, among them `time` and its macros, to the compile time of the
-//! first `cargo xtask up`.
+//! Written by hand: `axum-extra` would add eleven crates, among them `time` and its macros, to the
+//! compile time of the first `cargo xtask up`.
 
 use crate::{
     AppState,

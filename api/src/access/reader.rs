@@ -18,7 +18,8 @@ pub enum Reader {
 }
 
 impl Reader {
-    /// Whether the session has not ended, or the key was not revoked. The check does not extend a session.
+    /// Whether the session has not ended, or the key was not revoked. The check does not extend a
+    /// session.
     ///
     /// # Errors
     /// If the database is unavailable.

@@ -168,7 +168,8 @@ fn push_filter(query: &mut QueryBuilder<Postgres>, filter: &Filter, project_id: 
         query.push(" and i.first_seen < ").push_bind(until);
     }
     if let Some(text) = filter.q.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
-        // A search box is used both for words, found through the index, and for any part of the title.
+        // A search box is used both for words, found through the index, and for any part of the
+        // title.
         query.push(" and (i.search @@ to_tsquery('simple', ").push_bind(words(text));
         query.push(") or i.title ilike ").push_bind(pattern(text));
         query.push(" or i.culprit ilike ").push_bind(pattern(text)).push(")");

@@ -87,7 +87,8 @@ fn make_room(known: &mut HashMap<Name, Backoff>, now: u64) {
 
 static ATTEMPT: LazyLock<redis::Script> = LazyLock::new(|| redis::Script::new(include_str!("backoff.lua")));
 
-/// [`Backoffs::attempt`] for all replicas; `None` if Redis is unusable. Without `now`, the clock of Redis counts.
+/// [`Backoffs::attempt`] for all replicas; `None` if Redis is unusable. Without `now`, the clock of
+/// Redis counts.
 pub async fn attempt_shared(redis: &Redis, key: &str, now: Option<u64>) -> Option<u64> {
     let mut script = ATTEMPT.key(key);
     script.arg(now.map(|now| now.to_string()).unwrap_or_default());

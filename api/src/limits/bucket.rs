@@ -1,9 +1,9 @@
 //! Events by project key: a rate, and a burst now and then.
 //!
-//! A leaky bucket: it fills with the events that are allowed and drains at the rate, and a batch that would make it
-//! overflow has to wait. A batch larger than the whole burst is allowed when the bucket is empty, and the wait after it is
-//! longer: otherwise it could never be sent. The crate `governor` never allows such a batch, and its state cannot be
-//! shared with the script in Redis.
+//! A leaky bucket: it fills with the events that are allowed and drains at the rate, and a batch
+//! that would make it overflow has to wait. A batch larger than the whole burst is allowed when the
+//! bucket is empty, and the wait after it is longer: otherwise it could never be sent. The crate
+//! `governor` never allows such a batch, and its state cannot be shared with the script in Redis.
 
 use squall_base::Environment;
 use squall_live::Redis;
@@ -12,11 +12,12 @@ use std::{
     sync::{LazyLock, Mutex, PoisonError},
 };
 
-/// Levels are in millionths of an event: what drains in a microsecond at one event a second. All numbers then stay
-/// integers below 2^53, the limit of Lua.
+/// Levels are in millionths of an event: what drains in a microsecond at one event a second. All
+/// numbers then stay integers below 2^53, the limit of Lua.
 const EVENT: u64 = 1_000_000;
 
-/// About 500 kB. When full, keys with an empty bucket are forgotten, which changes nothing for them.
+/// About 500 kB. When full, keys with an empty bucket are forgotten, which changes nothing for
+/// them.
 const CAPACITY: usize = 10_000;
 
 /// How much a key may send.
@@ -99,7 +100,8 @@ impl Buckets {
 
 static SPEND: LazyLock<redis::Script> = LazyLock::new(|| redis::Script::new(include_str!("bucket.lua")));
 
-/// [`Buckets::spend`] for all replicas; `None` if Redis is unusable. Without `now`, the clock of Redis counts.
+/// [`Buckets::spend`] for all replicas; `None` if Redis is unusable. Without `now`, the clock of
+/// Redis counts.
 pub async fn spend_shared(
     redis: &Redis,
     key: &str,

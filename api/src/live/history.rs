@@ -1,7 +1,7 @@
 //! The latest messages, which every stream reads at its own speed.
 //!
-//! This is the only buffer: it is bounded once for the process and not for each stream. A position in it is the id of a
-//! message.
+//! This is the only buffer: it is bounded once for the process and not for each stream. A position
+//! in it is the id of a message.
 
 use super::message::StreamMessage;
 use squall_base::random;
@@ -13,7 +13,8 @@ const CAPACITY: usize = 1024;
 /// A position in the history of one process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
-    /// Random for each history, so that ids of another process or an earlier history are not mistaken for its own.
+    /// Random for each history, so that ids of another process or an earlier history are not
+    /// mistaken for its own.
     epoch: u32,
     /// The number of the last message that was read.
     last: u64,
@@ -64,7 +65,8 @@ impl History {
         Position { epoch: self.epoch, last: self.last }
     }
 
-    /// The next messages after a position, at most `limit`; `None` if the position is not in the history.
+    /// The next messages after a position, at most `limit`; `None` if the position is not in the
+    /// history.
     pub fn after(&self, position: Position, limit: usize) -> Option<Vec<(Position, Arc<StreamMessage>)>> {
         let unread = self.last.checked_sub(position.last).filter(|_| position.epoch == self.epoch)?;
         let unread = usize::try_from(unread).ok().filter(|unread| *unread <= self.messages.len())?;

@@ -1,4 +1,5 @@
-//! Changes that wait to be sent: each issue once, however often it changed, in the order of its first change.
+//! Changes that wait to be sent: each issue once, however often it changed, in the order of its
+//! first change.
 
 use squall_live::{Minute, Update};
 use std::collections::{BTreeMap, HashMap, VecDeque};

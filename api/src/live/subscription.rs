@@ -11,7 +11,8 @@ use std::{
     time::Duration,
 };
 
-/// Open streams of one user or key. Each tab has one, and a browser opens six connections to a server.
+/// Open streams of one user or key. Each tab has one, and a browser opens six connections to a
+/// server.
 const MAX_PER_SUBSCRIBER: usize = 10;
 
 /// Open streams of a process. Each costs a connection and a few kilobytes.
@@ -20,7 +21,8 @@ const MAX_STREAMS: usize = 2_000;
 /// Messages taken from the history at once, so that a stalled stream holds few of them.
 const CHUNK: usize = 32;
 
-/// How long a stream waits for changes to be received before it starts. If they are received later, it resyncs then.
+/// How long a stream waits for changes to be received before it starts. If they are received later,
+/// it resyncs then.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Whose open streams are counted together.

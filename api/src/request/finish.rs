@@ -78,7 +78,8 @@ impl Drop for InFlight {
     }
 }
 
-/// The method as a label. Strangers must not be able to create labels, so unusual methods share one.
+/// The method as a label. Strangers must not be able to create labels, so unusual methods share
+/// one.
 pub fn known_method(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
@@ -110,7 +111,8 @@ fn labels(method: &Method, route: Option<&str>, status: u16) -> Vec<Label> {
     ]
 }
 
-/// The error behind a response that a library made without the error body, such as the router's 405.
+/// The error behind a response that a library made without the error body, such as the router's
+/// 405.
 fn error_without_body(response: &Response) -> Option<ApiError> {
     let status = response.status();
     let is_json = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");

@@ -45,10 +45,11 @@ struct RejectedLine {
 
 /// Send events
 ///
-/// The body is NDJSON, a JSON array, or plain log lines, optionally compressed with gzip or zstd. A line that cannot be read
-/// as an event is rejected with its number and reason; the others are stored. An event needs a `message` or an `exception`.
-/// The fields `level`, `timestamp`, `logger`, `service`, `environment`, `release`, `host` and `attributes` have a meaning,
-/// and any other field is stored as an attribute. A JSON string is a log line.
+/// The body is NDJSON, a JSON array, or plain log lines, optionally compressed with gzip or zstd. A
+/// line that cannot be read as an event is rejected with its number and reason; the others are
+/// stored. An event needs a `message` or an `exception`. The fields `level`, `timestamp`, `logger`,
+/// `service`, `environment`, `release`, `host` and `attributes` have a meaning, and any other field
+/// is stored as an attribute. A JSON string is a log line.
 #[utoipa::path(
     post, path = "/api/v1/ingest", tag = "ingestion", operation_id = "ingest",
     request_body(content(

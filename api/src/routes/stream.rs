@@ -46,11 +46,12 @@ pub(super) struct Filter {
 
 /// Stream live updates
 ///
-/// Server-sent events, until the session ends or the server stops: `issue.new` and `issue.changed` (the current state of
-/// an issue, each issue at most once a second), `counts` (events counted since the last message, by minute and level), and
-/// `resync` (messages may have been missed; reload what is shown). Load your data after the stream has started. With the
-/// header `Last-Event-ID` a stream continues where another one ended, or starts with `resync`. Comments keep a quiet stream
-/// alive.
+/// Server-sent events, until the session ends or the server stops: `issue.new` and `issue.changed`
+/// (the current state of an issue, each issue at most once a second), `counts` (events counted
+/// since the last message, by minute and level), and `resync` (messages may have been missed;
+/// reload what is shown). Load your data after the stream has started. With the header
+/// `Last-Event-ID` a stream continues where another one ended, or starts with `resync`. Comments
+/// keep a quiet stream alive.
 #[utoipa::path(
     get, path = "/api/v1/stream", tag = "stream", operation_id = "stream",
     params(Filter, ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event received")),

@@ -1,7 +1,8 @@
-//! The error contract over every route. The tests walk the API description, so that a new route is covered automatically.
+//! The error contract over every route. The tests walk the API description, so that a new route is
+//! covered automatically.
 //!
-//! Whatever is wrong with a request, the response has the error body, its request id and the security headers, is a 4xx if
-//! the client made the mistake, and reveals nothing internal.
+//! Whatever is wrong with a request, the response has the error body, its request id and the
+//! security headers, is a 4xx if the client made the mistake, and reveals nothing internal.
 
 use crate::support::{Answer, Api, proxy::Proxy};
 use axum::{
@@ -216,7 +217,8 @@ async fn a_malformed_parameter_is_the_clients_mistake(pool: PgPool) {
     let credentials = credentials(&api).await;
     for operation in Operation::all() {
         for parameter in &operation.parameters {
-            // Not UTF-8, and NUL, which PostgreSQL cannot store; then text that is not a number, or too large.
+            // Not UTF-8, and NUL, which PostgreSQL cannot store; then text that is not a number, or
+            // too large.
             let odd: &[&str] = match (parameter.is_number, parameter.in_path) {
                 (true, _) => &["%ff", "%00", "seven", "-1.5", "99999999999999999999", "1e9"],
                 (false, true) => &["%ff", "%00"],

@@ -1,6 +1,7 @@
 //! The api in process, on a fresh PostgreSQL for each test.
 //!
-//! Metrics belong to a process, so that their tests need a process for each test, as nextest starts them.
+//! Metrics belong to a process, so that their tests need a process for each test, as nextest starts
+//! them.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot continue should fail")]
 
 mod access;

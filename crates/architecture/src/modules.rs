@@ -24,6 +24,7 @@ const CRATES: &[&str] = &[
     "crates/intake",
     "crates/live",
     "crates/schema",
+    "crates/schema",
 ];
 
 /// Modules whose children do not import each other: only the parent joins them.

@@ -4,7 +4,7 @@
 //! holds a lock for long stops them; one that removes something breaks them. The linter needs no database: it reads
 //! the files, applies Squawk's rules and Squall's own, and knows which objects earlier files created.
 //!
-//! An exception goes on the line above the statement: `-- lint: allow RULE because REASON`. An exception without a
+//! An exception is on the line above the statement: `-- lint: allow RULE because REASON`. An exception without a
 //! reason, or one that allows nothing, is a finding itself.
 
 mod file;

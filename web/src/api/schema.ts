@@ -11,7 +11,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists the last drills, and says whether the newest proven backup is fresh enough. */
+        /**
+         * List the latest drills
+         * @description `ok` is true if the newest proven backup is less than a day old.
+         */
         get: operations["list_backup_drills"];
         put?: never;
         post?: never;
@@ -31,10 +34,12 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Takes events: NDJSON, a JSON array, or plain log lines; gzip, zstd or not packed.
-         * @description A line that is no event is rejected by number and reason, and the rest is kept. An event needs a `message`
-         *     or an `exception`; `level`, `timestamp`, `logger`, `service`, `environment`, `release`, `host` and `attributes` are
-         *     understood, and any other field is kept as an attribute. A JSON string is a log line.
+         * Send events
+         * @description The body is NDJSON, a JSON array, or plain log lines, optionally compressed with gzip or zstd. A
+         *     line that cannot be read as an event is rejected with its number and reason; the others are
+         *     stored. An event needs a `message` or an `exception`. The fields `level`, `timestamp`, `logger`,
+         *     `service`, `environment`, `release`, `host` and `attributes` have a meaning, and any other field
+         *     is stored as an attribute. A JSON string is a log line.
          */
         post: operations["ingest"];
         delete?: never;
@@ -50,7 +55,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists issues. */
+        /** List issues */
         get: operations["list_issues"];
         put?: never;
         post?: never;
@@ -67,14 +72,14 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Shows an issue. */
+        /** Get an issue */
         get: operations["show_issue"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
-        /** Resolves, ignores or opens an issue. */
+        /** Resolve, ignore or reopen an issue */
         patch: operations["change_issue"];
         trace?: never;
     };
@@ -85,7 +90,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists the events of an issue. */
+        /**
+         * List the events of an issue
+         * @description Latest first.
+         */
         get: operations["list_events"];
         put?: never;
         post?: never;
@@ -102,7 +110,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Shows how often an issue happened over time. */
+        /** Get the events of an issue over time */
         get: operations["issue_trend"];
         put?: never;
         post?: never;
@@ -119,10 +127,13 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists all projects. */
+        /** List all projects */
         get: operations["list_projects"];
         put?: never;
-        /** Adds a project, with a source for what is pushed to it. */
+        /**
+         * Add a project
+         * @description The project gets a source of kind `http` for the events that are pushed to it.
+         */
         post: operations["add_project"];
         delete?: never;
         options?: never;
@@ -137,14 +148,14 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Shows a project. */
+        /** Get a project */
         get: operations["show_project"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
-        /** Changes a project. */
+        /** Change a project */
         patch: operations["change_project"];
         trace?: never;
     };
@@ -155,10 +166,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists the keys of a project, revoked ones last. */
+        /**
+         * List the keys of a project
+         * @description Revoked keys come last.
+         */
         get: operations["list_keys"];
         put?: never;
-        /** Makes a key. The answer is the only one that holds its secret. */
+        /**
+         * Create a key
+         * @description The secret is part of this response only and cannot be retrieved later.
+         */
         post: operations["add_key"];
         delete?: never;
         options?: never;
@@ -176,7 +193,10 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Revokes a key; within five seconds it is refused everywhere. */
+        /**
+         * Revoke a key
+         * @description Every replica rejects the key within five seconds.
+         */
         delete: operations["revoke_key"];
         options?: never;
         head?: never;
@@ -190,12 +210,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Says who is signed in. */
+        /** Get the signed-in user */
         get: operations["who"];
         put?: never;
-        /** Signs in. */
+        /** Sign in */
         post: operations["sign_in"];
-        /** Signs out. */
+        /** Sign out */
         delete: operations["sign_out"];
         options?: never;
         head?: never;
@@ -209,10 +229,13 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Says whether the first admin is still to be made. */
+        /** Check whether the first admin is missing */
         get: operations["setup_state"];
         put?: never;
-        /** Makes the first admin and signs them in. The token works once. */
+        /**
+         * Create the first admin and sign in
+         * @description The token works once.
+         */
         post: operations["set_up"];
         delete?: never;
         options?: never;
@@ -227,10 +250,13 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists sources. */
+        /** List sources */
         get: operations["list_sources"];
         put?: never;
-        /** Adds a file source. It reads what its files hold already, and then what is appended. */
+        /**
+         * Add a file source
+         * @description The source reads what the files already contain, and then what is appended to them.
+         */
         post: operations["add_source"];
         delete?: never;
         options?: never;
@@ -245,15 +271,18 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Shows a source. */
+        /** Get a source */
         get: operations["show_source"];
         put?: never;
         post?: never;
-        /** Deletes a source. Its issues and events stay. */
+        /**
+         * Delete a source
+         * @description Its issues and events stay.
+         */
         delete: operations["delete_source"];
         options?: never;
         head?: never;
-        /** Changes a source. */
+        /** Change a source */
         patch: operations["change_source"];
         trace?: never;
     };
@@ -264,7 +293,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists the latest polls that read something or failed. */
+        /**
+         * List the latest polls of a source
+         * @description Polls that found nothing new are left out.
+         */
         get: operations["list_polls"];
         put?: never;
         post?: never;
@@ -281,7 +313,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Shows volume, totals and top issues. */
+        /** Get volume, totals and top issues */
         get: operations["show_statistics"];
         put?: never;
         post?: never;
@@ -299,11 +331,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Tells what changes, as it does, until the session ends or the server stops.
-         * @description Server-sent events: `issue.new` and `issue.changed` (an issue as it is now, each at most once a second), `counts`
-         *     (events counted since the last time, by minute and level), and `resync`: something may have been missed, so read anew
-         *     what is shown. Read your data after the stream has begun. The header `Last-Event-ID` goes on where a stream ended, or
-         *     begins with `resync`. Comments keep a quiet stream alive.
+         * Stream live updates
+         * @description Server-sent events, until the session ends or the server stops: `issue.new` and `issue.changed`
+         *     (the current state of an issue, each issue at most once a second), `counts` (events counted
+         *     since the last message, by minute and level), and `resync` (messages may have been missed;
+         *     reload what is shown). Load your data after the stream has started. With the header
+         *     `Last-Event-ID` a stream continues where another one ended, or starts with `resync`. Comments
+         *     keep a quiet stream alive.
          */
         get: operations["stream"];
         put?: never;
@@ -321,10 +355,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists everybody. */
+        /** List all users */
         get: operations["list_users"];
         put?: never;
-        /** Adds a person. */
+        /** Add a user */
         post: operations["add_user"];
         delete?: never;
         options?: never;
@@ -345,7 +379,10 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        /** Changes a person. A new password, a new role or disabling ends their sessions. */
+        /**
+         * Change a user
+         * @description A new password, a new role or disabling ends the user's sessions.
+         */
         patch: operations["change_user"];
         trace?: never;
     };
@@ -356,7 +393,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Says that the process lives. */
+        /** Check that the process runs */
         get: operations["healthz"];
         put?: never;
         post?: never;
@@ -373,7 +410,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Checks the database, the schema version and the inbox. */
+        /**
+         * Check that the process can work
+         * @description Checks the database, its schema version and the inbox.
+         */
         get: operations["readyz"];
         put?: never;
         post?: never;
@@ -387,23 +427,23 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description A new key. */
+        /** @description A key to add. */
         AddKey: {
             name: string;
             scope?: components["schemas"]["KeyScope"] | null;
         };
-        /** @description A new project. */
+        /** @description A project to add. */
         AddProject: {
             name: string;
             /**
              * Format: int32
-             * @description 30 when it is left out.
+             * @description 30 if omitted.
              */
             retention_days?: number | null;
-            /** @description Made from the name when it is left out. */
+            /** @description Derived from the name if omitted. */
             slug?: string | null;
         };
-        /** @description A new file source. */
+        /** @description A file source to add. */
         AddSource: {
             /** @description `file`. */
             kind: string;
@@ -412,51 +452,51 @@ export interface components {
             project: string;
             settings: components["schemas"]["FileSettings"];
         };
-        /** @description A new person. */
+        /** @description A user to add. */
         AddUser: {
             email: string;
             name: string;
-            /** @description From 10 to 200 characters. */
+            /** @description 10 to 200 characters. */
             password: string;
             role: components["schemas"]["Role"];
         };
-        /** @description The process lives. */
+        /** @description The process runs. */
         Alive: {
             /** @example ok */
             status: string;
             version: string;
         };
-        /** @description What the drills say. */
+        /** @description The state of the backups, as shown by the latest drills. */
         Backups: {
-            /** @description The newest first. */
+            /** @description The latest drills, newest first. */
             drills: components["schemas"]["Drill"][];
-            /** @description In a sentence, with what to do when it is not. */
+            /** @description The state in a sentence, with the next step if it is not ok. */
             message: string;
             /**
              * Format: int64
-             * @description The age of the newest proven backup; null when none has been proved.
+             * @description The age of the newest proven backup; null if none has been proven.
              */
             newest_proven_age_seconds?: number | null;
-            /** @description Whether a backup made within the last day has been proved. */
+            /** @description Whether a backup from the last day has been proven. */
             ok: boolean;
         };
-        /** @description What changes. */
+        /** @description The status to set. */
         ChangeIssue: {
             status: components["schemas"]["Status"];
         };
-        /** @description What changes; the rest stays. */
+        /** @description The fields to change; omitted fields stay as they are. */
         ChangeProject: {
             name?: string | null;
             /** Format: int32 */
             retention_days?: number | null;
         };
-        /** @description What changes; the rest stays. */
+        /** @description The fields to change; omitted fields stay as they are. */
         ChangeSource: {
             enabled?: boolean | null;
             name?: string | null;
             settings?: components["schemas"]["FileSettings"] | null;
         };
-        /** @description What changes; the rest stays. */
+        /** @description The fields to change; omitted fields stay as they are. */
         ChangeUser: {
             disabled?: boolean | null;
             name?: string | null;
@@ -484,14 +524,14 @@ export interface components {
             bytes: number;
             /**
              * Format: int64
-             * @description The whole drill, in milliseconds.
+             * @description Duration of the whole drill, in milliseconds.
              */
             duration_ms: number;
-            /** @description The folder or bucket that holds it. */
+            /** @description The folder or bucket that holds the backup. */
             location: string;
             /**
              * Format: date-time
-             * @description When the backup was made.
+             * @description When the backup was created.
              */
             made_at: string;
             ok: boolean;
@@ -499,22 +539,22 @@ export interface components {
             proven_at: string;
             /**
              * Format: int64
-             * @description Rows that were restored and counted.
+             * @description Rows restored and counted.
              */
             rows: number;
         };
         /** @description The body of every failed request. */
         ErrorBody: {
             /**
-             * @description A stable word for programs.
+             * @description A stable code for programs.
              * @example not_found
              */
             code: string;
-            /** @description More, where there is more to say. */
+            /** @description Further details, depending on the code. */
             details?: Record<string, unknown> | null;
-            /** @description A sentence for people, which says what to do. */
+            /** @description A sentence for people. */
             message: string;
-            /** @description The id under which the log has this request. */
+            /** @description Identifies the request in the log. */
             request_id: string;
         };
         /** @description One log record. */
@@ -532,17 +572,17 @@ export interface components {
             /** Format: int64 */
             source_id: number;
         };
-        /** @description What was thrown, and where. */
+        /** @description An exception with its stack trace. */
         Exception: {
-            /** @description Innermost last. */
+            /** @description The stack, innermost frame last. */
             frames?: components["schemas"]["Frame"][];
             message?: string;
-            /** @description The stack trace as it was sent, when it was sent as text. */
+            /** @description The stack trace as sent, if it was sent as text. */
             stacktrace?: string | null;
-            /** @description The type's name. */
+            /** @description The name of the exception's type. */
             type?: string;
         };
-        /** @description What a file source needs. */
+        /** @description The settings of a file source. */
         FileSettings: {
             /** @description An absolute pattern, such as `/var/log/app/*.log`. */
             glob: string;
@@ -554,7 +594,7 @@ export interface components {
             template: string;
             /**
              * Format: int32
-             * @description The version of the grouping that made it.
+             * @description The version of the grouping method that computed it.
              */
             version: number;
         };
@@ -562,24 +602,24 @@ export interface components {
         Frame: {
             file?: string | null;
             function?: string;
-            /** @description Of the application rather than of a library. */
+            /** @description Whether the code belongs to the application rather than to a library. */
             in_app?: boolean;
             /** Format: int32 */
             line?: number | null;
             module?: string | null;
         };
         /**
-         * @description How a source is.
+         * @description The state of a source.
          * @enum {string}
          */
         Health: "healthy" | "failing" | "silent" | "disabled" | "waiting";
         /** @description The events with one fingerprint. */
         Issue: {
-            /** @description The place it comes from. */
+            /** @description Where in the program it comes from. */
             culprit?: string | null;
             /**
              * Format: int64
-             * @description All its events.
+             * @description Number of events ever seen.
              */
             events: number;
             /** Format: date-time */
@@ -596,16 +636,16 @@ export interface components {
             /** @description Events in each of the last 24 hours, oldest first. */
             sparkline: number[];
             status: components["schemas"]["Status"];
-            /** @description Its template, or its exception. */
+            /** @description The template of its messages, or its exception. */
             title: string;
         };
-        /** @description An issue with all that is known of it. */
+        /** @description An issue with its fingerprints, sources and latest event. */
         IssueDetail: components["schemas"]["Issue"] & {
             fingerprints: components["schemas"]["FingerprintEntry"][];
             latest_event?: components["schemas"]["Event"] | null;
             sources: components["schemas"]["SourceName"][];
         };
-        /** @description A page of issues, with totals of the whole filter. */
+        /** @description A page of issues, with the totals of all issues that match the filter. */
         IssuePage: {
             items: components["schemas"]["Issue"][];
             next_cursor?: string | null;
@@ -622,9 +662,9 @@ export interface components {
             name: string;
             /** Format: date-time */
             revoked_at?: string | null;
-            /** @description What it may do: `ingest` or `read`. */
+            /** @description What the key may do: `ingest` or `read`. */
             scope: string;
-            /** @description How the secret begins, to tell keys apart. */
+            /** @description The first characters of the secret, to tell keys apart. */
             secret_hint: string;
         };
         /**
@@ -633,76 +673,59 @@ export interface components {
          */
         KeyScope: "ingest" | "read";
         /**
-         * @description How bad an event is; in order.
+         * @description The severity of an event, in order. Its name is the same in the API, and its number in the database.
          * @enum {string}
          */
         Level: "trace" | "debug" | "info" | "warning" | "error" | "fatal";
-        /** @description Events of one project that were counted since the last time. */
+        /** @description Events of one project that were counted since the last message. */
         LiveCounts: {
-            /** @description What came in addition, by the minute it happened in. */
+            /** @description The increments, by the minute in which the events occurred. */
             minutes: components["schemas"]["LiveMinute"][];
             /** @description The slug of the project. */
             project: string;
         };
-        /** @description An issue as it is now. */
+        /** @description The current state of an issue. */
         LiveIssue: {
-            /** @description The place it comes from. */
+            /** @description Where in the program it comes from. */
             culprit?: string | null;
             /**
              * Format: int64
-             * @description All its events.
+             * @description Number of events ever seen.
              */
             events: number;
-            /**
-             * Format: date-time
-             * @description When it happened first.
-             */
+            /** Format: date-time */
             first_seen: string;
-            /**
-             * Format: int64
-             * @description `issues.id`
-             */
+            /** Format: int64 */
             id: number;
-            /**
-             * Format: date-time
-             * @description When it happened last.
-             */
+            /** Format: date-time */
             last_seen: string;
             /** @description The highest level seen. */
             level: components["schemas"]["Level"];
             /** @description The slug of its project. */
             project: string;
-            /** @description The sources that sent it. */
             source_ids: number[];
-            /** @description What a person decided. */
             status: components["schemas"]["Status"];
-            /** @description Its template, or its exception. */
+            /** @description The template of its messages, or its exception. */
             title: string;
         };
-        /** @description What came in addition for one minute. */
+        /** @description The increments of one minute. */
         LiveMinute: {
             /**
              * Format: date-time
              * @description When the minute begins.
              */
             at: string;
-            /** @description Events by level; a level without events is left out. */
+            /** @description Events by level; levels without events are omitted. */
             levels: {
                 [key: string]: number;
             };
         };
-        /**
-         * @description Why something may have been missed.
-         * @enum {string}
-         */
-        Missed: "began" | "overflow" | "interrupted";
-        /** @description A new key with its secret, which is shown this once. */
+        /** @description A new key with its secret, which is shown only once. */
         NewKey: components["schemas"]["Key"] & {
             secret: string;
         };
         /** @description One page of a list. */
         Page_Event: {
-            /** @description The items, in the order asked for. */
             items: {
                 attributes: Record<string, unknown>;
                 exception?: components["schemas"]["Exception"] | null;
@@ -717,12 +740,11 @@ export interface components {
                 /** Format: int64 */
                 source_id: number;
             }[];
-            /** @description Where the next page begins; null on the last one. */
+            /** @description Pass it as `cursor` to get the next page; null on the last page. */
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
         Page_Key: {
-            /** @description The items, in the order asked for. */
             items: {
                 /** Format: date-time */
                 created_at: string;
@@ -733,17 +755,16 @@ export interface components {
                 name: string;
                 /** Format: date-time */
                 revoked_at?: string | null;
-                /** @description What it may do: `ingest` or `read`. */
+                /** @description What the key may do: `ingest` or `read`. */
                 scope: string;
-                /** @description How the secret begins, to tell keys apart. */
+                /** @description The first characters of the secret, to tell keys apart. */
                 secret_hint: string;
             }[];
-            /** @description Where the next page begins; null on the last one. */
+            /** @description Pass it as `cursor` to get the next page; null on the last page. */
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
         Page_PollEntry: {
-            /** @description The items, in the order asked for. */
             items: {
                 /** Format: int64 */
                 bytes: number;
@@ -759,12 +780,11 @@ export interface components {
                 /** Format: date-time */
                 started_at: string;
             }[];
-            /** @description Where the next page begins; null on the last one. */
+            /** @description Pass it as `cursor` to get the next page; null on the last page. */
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
         Page_Project: {
-            /** @description The items, in the order asked for. */
             items: {
                 /** Format: date-time */
                 created_at: string;
@@ -773,38 +793,37 @@ export interface components {
                 name: string;
                 /**
                  * Format: int32
-                 * @description Events older than so many days are dropped.
+                 * @description Events older than this many days are dropped.
                  */
                 retention_days: number;
-                /** @description Its name in addresses. */
+                /** @description The project's name in URLs. */
                 slug: string;
             }[];
-            /** @description Where the next page begins; null on the last one. */
+            /** @description Pass it as `cursor` to get the next page; null on the last page. */
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
         Page_Source: {
-            /** @description The items, in the order asked for. */
             items: {
                 enabled: boolean;
                 /**
                  * Format: int64
-                 * @description All events it sent.
+                 * @description Number of events ever received.
                  */
                 events: number;
                 /**
                  * Format: int32
-                 * @description Polls that failed since the last one that did not.
+                 * @description Polls that failed since the last successful one.
                  */
                 failures: number;
-                /** @description The files it reads, for a file source. */
+                /** @description The files a file source reads. */
                 files: components["schemas"]["ReadFile"][];
                 health: components["schemas"]["Health"];
                 /** Format: int64 */
                 id: number;
-                /** @description `http` for what is pushed, `file` for log files. */
+                /** @description `http` for pushed events, `file` for log files. */
                 kind: string;
-                /** @description What went wrong last, and what to do. */
+                /** @description Why the last poll failed, and what to do about it. */
                 last_error?: string | null;
                 /** Format: date-time */
                 last_error_at?: string | null;
@@ -817,25 +836,26 @@ export interface components {
                 project: string;
                 /**
                  * Format: int64
-                 * @description All pieces it sent that were no events.
+                 * @description Number of rejected pieces: input that could not be read as an event.
                  */
                 rejected: number;
+                /** @description The rejected pieces by reason. */
+                rejections: components["schemas"]["RejectionCount"][];
                 settings: Record<string, unknown>;
                 /** @description Events in each of the last 24 hours, oldest first. */
                 trend: number[];
             }[];
-            /** @description Where the next page begins; null on the last one. */
+            /** @description Pass it as `cursor` to get the next page; null on the last page. */
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
         Page_User: {
-            /** @description The items, in the order asked for. */
             items: {
                 /** Format: date-time */
                 created_at: string;
                 /**
                  * Format: date-time
-                 * @description Since when they may not; null when they may.
+                 * @description When the user was disabled; null if active.
                  */
                 disabled_at?: string | null;
                 email: string;
@@ -844,7 +864,7 @@ export interface components {
                 name: string;
                 role: components["schemas"]["Role"];
             }[];
-            /** @description Where the next page begins; null on the last one. */
+            /** @description Pass it as `cursor` to get the next page; null on the last page. */
             next_cursor?: string | null;
         };
         Point: {
@@ -889,10 +909,10 @@ export interface components {
             name: string;
             /**
              * Format: int32
-             * @description Events older than so many days are dropped.
+             * @description Events older than this many days are dropped.
              */
             retention_days: number;
-            /** @description Its name in addresses. */
+            /** @description The project's name in URLs. */
             slug: string;
         };
         QueueCheck: {
@@ -900,7 +920,7 @@ export interface components {
             ok: boolean;
             /**
              * Format: int64
-             * @description Age of the oldest of them, in seconds.
+             * @description Age of the oldest waiting batch, in seconds.
              */
             oldest_seconds: number;
             /**
@@ -910,7 +930,7 @@ export interface components {
             set_aside: number;
             /**
              * Format: int64
-             * @description Batches in the inbox.
+             * @description Batches waiting in the inbox.
              */
             waiting: number;
         };
@@ -926,49 +946,75 @@ export interface components {
             /** @description `ready` or `not_ready`. */
             status: string;
         };
-        /** @description What became of a batch. */
+        /** @description The outcome of a batch. */
         Receipt: {
-            /** @description Events that are durable now. */
+            /** @description Events that were stored durably. */
             accepted: number;
-            /** @description Pieces that were not taken: the first hundred. */
+            /** @description The first hundred rejected pieces. */
             rejected: components["schemas"]["RejectedLine"][];
-            /** @description All pieces that were not taken. */
+            /** @description The number of rejected pieces. */
             rejected_total: number;
         };
-        /** @description Redis, which the api can do without. */
+        /** @description Redis, which is optional: a failure does not make the api unready. */
         RedisCheck: {
             /** @description Whether `REDIS_URL` is set. */
             configured: boolean;
             message: string;
-            /** @description Whether it does what it is there for; also true where there is none. */
+            /** @description Whether Redis works, or is not configured. */
             ok: boolean;
         };
-        /** @description One piece that was not taken. */
+        /** @description A piece that could not be read as an event. */
         RejectedLine: {
+            /** @description The reason by which the source and the metrics count it. */
+            code: components["schemas"]["RejectionReason"];
             /** @description The number of the line, or of the item in an array, from 1. */
             line: number;
-            /** @description What is wrong with it. */
+            /** @description The reason as a sentence. */
             reason: string;
         };
-        /** @description Something may have been missed. */
-        Resync: {
-            /** @description Why, in a word: `began`, `overflow` or `interrupted`. */
-            reason: components["schemas"]["Missed"];
+        /** @description The rejected pieces of a source with one reason. */
+        RejectionCount: {
+            /** @description The latest rejected piece, with its line number. */
+            example?: string | null;
+            /** Format: date-time */
+            last_at: string;
+            /**
+             * Format: int64
+             * @description Number of rejected pieces.
+             */
+            pieces: number;
+            /** @description `not_json` or `no_message`, the name in responses and metrics. */
+            reason: string;
         };
         /**
-         * @description What a person may do; each role may do what the ones before it may.
+         * @description Why a piece of a body was rejected. Its name is the same in the table `rejections`, the metric
+         *     `squall_events_rejected_total`, the API and the dashboard, so a reason is renamed in none of them.
+         * @enum {string}
+         */
+        RejectionReason: "not_json" | "no_message";
+        /** @description Messages may have been missed. */
+        Resync: {
+            reason: components["schemas"]["ResyncReason"];
+        };
+        /**
+         * @description Why messages may have been missed.
+         * @enum {string}
+         */
+        ResyncReason: "began" | "overflow" | "interrupted";
+        /**
+         * @description What a user may do; each role includes the ones before it.
          * @enum {string}
          */
         Role: "viewer" | "member" | "admin";
         SchemaCheck: {
             /**
              * Format: int64
-             * @description The version this binary needs.
+             * @description The version this program needs.
              */
             expected: number;
             /**
              * Format: int64
-             * @description The version the database has.
+             * @description The version of the database.
              */
             found?: number | null;
             message: string;
@@ -978,16 +1024,16 @@ export interface components {
         SetUp: {
             email: string;
             name: string;
-            /** @description From 10 to 200 characters. */
+            /** @description 10 to 200 characters. */
             password: string;
             /** @description From the link that `cargo xtask up` or `squall-api setup-link` prints. */
             token: string;
         };
-        /** @description Whether the first admin is still to be made. */
+        /** @description Whether the first admin is missing. */
         SetupState: {
             needed: boolean;
         };
-        /** @description Who wants in. */
+        /** @description Credentials of a user. */
         SignIn: {
             email: string;
             password: string;
@@ -997,22 +1043,22 @@ export interface components {
             enabled: boolean;
             /**
              * Format: int64
-             * @description All events it sent.
+             * @description Number of events ever received.
              */
             events: number;
             /**
              * Format: int32
-             * @description Polls that failed since the last one that did not.
+             * @description Polls that failed since the last successful one.
              */
             failures: number;
-            /** @description The files it reads, for a file source. */
+            /** @description The files a file source reads. */
             files: components["schemas"]["ReadFile"][];
             health: components["schemas"]["Health"];
             /** Format: int64 */
             id: number;
-            /** @description `http` for what is pushed, `file` for log files. */
+            /** @description `http` for pushed events, `file` for log files. */
             kind: string;
-            /** @description What went wrong last, and what to do. */
+            /** @description Why the last poll failed, and what to do about it. */
             last_error?: string | null;
             /** Format: date-time */
             last_error_at?: string | null;
@@ -1025,9 +1071,11 @@ export interface components {
             project: string;
             /**
              * Format: int64
-             * @description All pieces it sent that were no events.
+             * @description Number of rejected pieces: input that could not be read as an event.
              */
             rejected: number;
+            /** @description The rejected pieces by reason. */
+            rejections: components["schemas"]["RejectionCount"][];
             settings: Record<string, unknown>;
             /** @description Events in each of the last 24 hours, oldest first. */
             trend: number[];
@@ -1038,7 +1086,7 @@ export interface components {
             kind: string;
             name: string;
         };
-        /** @description The state of things. */
+        /** @description Volume, totals and top issues of a window. */
         Statistics: {
             /** @description The window of the same length before this one. */
             previous: components["schemas"]["Previous"];
@@ -1047,35 +1095,35 @@ export interface components {
              * @description Length of each step of `volume`.
              */
             step_seconds: number;
-            /** @description Errors first, the most frequent first. */
+            /** @description Errors first, then most frequent first. */
             top_issues: components["schemas"]["TopIssue"][];
             totals: components["schemas"]["Totals"];
             /** @description Events over time by level, without gaps. */
             volume: components["schemas"]["Volume"][];
         };
         /**
-         * @description What a person decided about an issue.
+         * @description What a user decided about an issue.
          * @enum {string}
          */
         Status: "open" | "resolved" | "ignored";
-        /** @description The streams of live updates of this process. */
+        /** @description The live updates of this process. A failure does not make the api unready: pages poll instead. */
         StreamCheck: {
             message: string;
-            /** @description Whether what changes is heard, if somebody watches. */
+            /** @description Whether changes are received, if anyone watches. */
             ok: boolean;
-            /** @description Streams that are open. */
+            /** @description Number of open streams. */
             subscribers: number;
         };
-        /** @description One event of the stream: its type stands in `event`, this in `data`. */
-        StreamEvent: components["schemas"]["LiveIssue"] | components["schemas"]["LiveCounts"] | components["schemas"]["Resync"];
+        /** @description The `data` of a message; its `event` names the type. */
+        StreamData: components["schemas"]["LiveIssue"] | components["schemas"]["LiveCounts"] | components["schemas"]["Resync"];
         TopIssue: components["schemas"]["Issue"] & {
             /**
              * Format: int64
-             * @description Its events in the window.
+             * @description The issue's events in the window.
              */
             events_in_window: number;
         };
-        /** @description How much the filter lets through. */
+        /** @description Totals of all issues that match the filter. */
         Total: {
             /** Format: int64 */
             events: number;
@@ -1092,7 +1140,7 @@ export interface components {
             events: number;
             /**
              * Format: int64
-             * @description Batches in the inbox.
+             * @description Batches waiting in the inbox.
              */
             inbox_waiting: number;
             /**
@@ -1104,7 +1152,7 @@ export interface components {
             issues_open: number;
             /**
              * Format: int64
-             * @description Pieces that were no events, since yesterday.
+             * @description Pieces rejected since yesterday because they could not be read as events.
              */
             rejected: number;
             /**
@@ -1126,13 +1174,13 @@ export interface components {
              */
             step_seconds: number;
         };
-        /** @description A person who may sign in. */
+        /** @description A user who can sign in. */
         User: {
             /** Format: date-time */
             created_at: string;
             /**
              * Format: date-time
-             * @description Since when they may not; null when they may.
+             * @description When the user was disabled; null if active.
              */
             disabled_at?: string | null;
             email: string;
@@ -1147,7 +1195,7 @@ export interface components {
              * @description When the step begins.
              */
             at: string;
-            /** @description Events by level; a level without events is left out. */
+            /** @description Events by level; levels without events are omitted. */
             levels: {
                 [key: string]: number;
             };
@@ -1204,7 +1252,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Durable */
+            /** @description Stored durably */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -1213,7 +1261,7 @@ export interface operations {
                     "application/json": components["schemas"]["Receipt"];
                 };
             };
-            /** @description Nothing was kept: the body is broken or holds no event */
+            /** @description Nothing was stored: the body is damaged or contains no event */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1231,7 +1279,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description The body is too large, packed or unpacked */
+            /** @description The body is too large, compressed or decompressed */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -1240,7 +1288,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description The content type or encoding is not known */
+            /** @description The content type or encoding is not supported */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -1249,7 +1297,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description The key sends too much; nothing was kept, send it again after Retry-After */
+            /** @description The key sends too many events; nothing was stored, send the request again after Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -1258,7 +1306,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Nothing was kept; send it again after Retry-After */
+            /** @description Nothing was stored; send the request again after Retry-After */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1272,19 +1320,19 @@ export interface operations {
     list_issues: {
         parameters: {
             query?: {
-                /** @description From the answer before. */
+                /** @description `next_cursor` of the previous page. */
                 cursor?: string;
-                /** @description This level and those above it. */
+                /** @description The lowest level to include. */
                 level?: components["schemas"]["Level"];
-                /** @description From 1 to 200; 50 when it is left out. */
+                /** @description 1 to 200; 50 if omitted. */
                 limit?: number;
                 /** @description The slug of a project. */
                 project?: string;
-                /** @description Words of the title or the place; each may be the beginning of a word. */
+                /** @description Words, or beginnings of words, in the title or culprit. */
                 q?: string;
                 /** @description Seen at or after this time. */
                 since?: string;
-                /** @description `last_seen` when it is left out. */
+                /** @description `last_seen` if omitted. */
                 sort?: "last_seen" | "first_seen" | "events" | "level";
                 /** @description The id of a source. */
                 source?: number;
@@ -1397,9 +1445,9 @@ export interface operations {
     list_events: {
         parameters: {
             query?: {
-                /** @description From the answer before. */
+                /** @description `next_cursor` of the previous page. */
                 cursor?: string;
-                /** @description From 1 to 200; 50 when it is left out. */
+                /** @description 1 to 200; 50 if omitted. */
                 limit?: number;
             };
             header?: never;
@@ -1439,7 +1487,7 @@ export interface operations {
     issue_trend: {
         parameters: {
             query?: {
-                /** @description From 1 to 2160; 24 when it is left out. */
+                /** @description 1 to 2160; 24 if omitted. */
                 hours?: number;
             };
             header?: never;
@@ -1767,7 +1815,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Too many failures; Retry-After says how long to wait */
+            /** @description Too many failed attempts; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -1851,7 +1899,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description The token is wrong, spent or too old */
+            /** @description The token is wrong, used or expired */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1860,7 +1908,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description There is an admin already */
+            /** @description An admin already exists */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -2093,9 +2141,9 @@ export interface operations {
     show_statistics: {
         parameters: {
             query?: {
-                /** @description From 1 to 2160; 24 when it is left out. */
+                /** @description 1 to 2160; 24 if omitted. */
                 hours?: number;
-                /** @description The slug of a project; all projects when it is left out. */
+                /** @description The slug of a project; all projects if omitted. */
                 project?: string;
             };
             header?: never;
@@ -2133,11 +2181,11 @@ export interface operations {
     stream: {
         parameters: {
             query?: {
-                /** @description The slug of a project; every project one may see when it is left out. */
+                /** @description The slug of a project; all projects the caller may see if omitted. */
                 project?: string;
             };
             header?: {
-                /** @description The id of the last event that was heard */
+                /** @description The id of the last event received */
                 "Last-Event-ID"?: string | null;
             };
             path?: never;
@@ -2150,7 +2198,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": components["schemas"]["StreamEvent"];
+                    "text/event-stream": components["schemas"]["StreamData"];
                 };
             };
             401: {
@@ -2169,7 +2217,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description One person or key has too many streams */
+            /** @description The user or key has too many open streams */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -2178,7 +2226,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description The server has too many streams, or stops */
+            /** @description The server has too many open streams, or is shutting down */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2348,7 +2396,7 @@ export interface operations {
                     "application/json": components["schemas"]["Readiness"];
                 };
             };
-            /** @description Not ready; `details` is a `Readiness` whose checks say why */
+            /** @description Not ready; `details` is a `Readiness` with the failed checks */
             503: {
                 headers: {
                     [name: string]: unknown;

@@ -21,6 +21,7 @@ async fn scrape(address: std::net::SocketAddr) -> String {
     text
 }
 
+// The counts are exact only in a process of its own, which nextest gives each test.
 #[sqlx::test(migrator = "squall_migrations::MIGRATOR")]
 async fn every_ending_of_an_event_is_counted(pool: PgPool) {
     let exporter = install(Service::Worker).unwrap();

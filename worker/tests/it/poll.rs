@@ -176,8 +176,7 @@ async fn an_inode_given_to_another_file_is_noticed(pool: PgPool) {
     let mut watched = Watched::new(&pool, "*.log").await;
     watched.append("old.log", lines(0..10));
     watched.settle().await;
-    // Writing anew under another name keeps the inode, as a file system does that gives it away
-    // again.
+    // Rewriting the file keeps its inode, as if the file system had reused it for another file.
     watched.write("old.log", lines(10..30));
     watched.rename("old.log", "new.log");
     watched.restart();
@@ -238,7 +237,7 @@ async fn a_glob_that_matches_nothing_says_so_until_a_file_appears(pool: PgPool) 
     watched.settle().await;
     let (failures, message) = watched.health().await;
     let expected = format!(
-        "No file matches {}. Check the path, and that the worker may read it.",
+        "No file matches {}. Check the path, and that the worker can read it.",
         watched.path("*.log").display()
     );
     assert_eq!((failures, message), (0, Some(expected)));

@@ -28,7 +28,7 @@ pub struct Instruction {
     /// As it is written, with continued lines joined.
     pub written: String,
     pub flags: Vec<(String, String)>,
-    /// RUN, CMD and ENTRYPOINT, and the command of HEALTHCHECK unless that is NONE.
+    /// RUN, CMD and ENTRYPOINT, and the command of HEALTHCHECK, except for HEALTHCHECK NONE.
     pub command: Option<Command>,
     /// Sources and target of COPY and ADD, ports of EXPOSE, paths of VOLUME, else what follows the
     /// keyword.

@@ -1,4 +1,5 @@
-//! Rate limits: the same with Redis and without, shared by replicas, and never in the way while Redis is down.
+//! Rate limits: the same with Redis and without, shared by replicas, and never in the way while
+//! Redis is down.
 
 use crate::{
     redis_server::RedisServer,

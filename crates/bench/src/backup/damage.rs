@@ -33,11 +33,11 @@ pub async fn found(place: &Path, damages: usize) -> Result<usize> {
         }
         fs::write(file, damaged)?;
         found += usize::from(
-            verify(&store, &manifest.id, &Identities::default(), &Progress::silent()).await.is_err(),
+            verify(&store, &manifest.id, &Identities::default(), &Progress::hidden()).await.is_err(),
         );
         fs::write(file, whole)?;
     }
-    verify(&store, &manifest.id, &Identities::default(), &Progress::silent())
+    verify(&store, &manifest.id, &Identities::default(), &Progress::hidden())
         .await
         .context("the restored backup is not valid")?;
     Ok(found)

@@ -169,8 +169,8 @@ fn steps(sides: Sides<'_>, changes: &Changes, id: &Id) -> Result<Vec<Step>, Refu
     }
 }
 
-/// Puts steps behind each other into the plan, none before `from`, and says where the last one ended. Whoever
-/// needs a step that must be committed first has to come two levels later.
+/// Appends steps to the plan, none before `from`, and returns the earliest level for a step that needs them:
+/// two later if the last one must be committed first.
 fn place(steps: Vec<Step>, from: usize, plan: &mut Plan) -> usize {
     let mut level = from;
     for (number, step) in steps.into_iter().enumerate() {

@@ -74,7 +74,8 @@ export function patcher(queryClient: QueryClient, now: () => number = Date.now) 
     change<Statistics>(['statistics'], (data, query) => {
       const [, project] = query.queryKey
       // Rather miss a second than count it twice: then the next answer never lowers a number.
-      if ((project && project !== message.project) || now() - COUNTED_MS < query.state.dataUpdatedAt) return data
+      if ((project && project !== message.project) || now() - COUNTED_MS < query.state.dataUpdatedAt)
+        return data
       const added = withCounts(data, message)
       isBeyond ||= added === null
       return added ?? data

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { stubStream } from '@/test/stream'
 import { isLive } from './state'
-import { HIDDEN_MS, keepStream, GRACE_MS } from './stream'
+import { GRACE_MS, HIDDEN_MS, keepStream } from './stream'
 
 let stop: () => void
 let isHidden = false

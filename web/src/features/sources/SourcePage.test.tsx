@@ -15,7 +15,9 @@ const shown = (with_: Handlers = {}): Handlers => ({
 describe('the page of a source', () => {
   it('shows why input was rejected, by the name of the reason and in a sentence', async () => {
     open('/sources/1', shown())
-    const row = await screen.findByRole('row', { name: /^not_json Not JSON, or neither an object nor a string\./ })
+    const row = await screen.findByRole('row', {
+      name: /^not_json Not JSON, or neither an object nor a string\./,
+    })
     expect(row).toHaveTextContent('3')
     expect(row).toHaveTextContent('line 4: not a JSON event')
   })

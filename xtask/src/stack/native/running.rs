@@ -84,14 +84,15 @@ impl Running {
 
     /// Stop the process cleanly and wait for it.
     pub fn stop(&mut self, grace: Duration) {
-        if let (Some(child), Some(process)) = (self.child.take(), self.status.process.take()) {
-            process.signal(self.service.stop_signal());
+        if let Some(child) = self.child.take() {
+            let process = self.status.process.take();
+            process.iter().for_each(|process| process.signal(self.service.stop_signal()));
             // Waiting for the child itself reaps it.
             if !wait_until(grace, || child.try_wait().is_ok_and(|status| status.is_some())) {
                 self.remark(&format!("did not end within {} s and was killed", grace.as_secs()));
             }
             let _ = child.kill();
-            process::end_group(process.pid, SIGKILL);
+            process.iter().for_each(|process| process::end_group(process.pid, SIGKILL));
         }
         self.enter(Phase::Stopped, None);
     }
@@ -114,7 +115,7 @@ impl Running {
         self.remark(STARTS);
         match self.spawn() {
             Ok((child, process)) => {
-                (self.child, self.status.process) = (Some(child), Some(process));
+                (self.child, self.status.process) = (Some(child), process);
                 self.enter(Phase::Starting, None);
             }
             Err(error) => {
@@ -125,7 +126,8 @@ impl Running {
         }
     }
 
-    fn spawn(&self) -> Result<(Handle, ProcessId)> {
+    /// A process that has ended already has no id to be recorded.
+    fn spawn(&self) -> Result<(Handle, Option<ProcessId>)> {
         let service = &self.service;
         if let Some(data) = &service.data {
             cluster::clear_stale_lock(data)?;
@@ -148,7 +150,7 @@ impl Running {
         let starting = || format!("starting {}", service.program.display());
         let child = child.stdout_file(output).stderr_file(log).start().with_context(starting)?;
         let process = child.pids().first().and_then(|pid| ProcessId::of(*pid));
-        Ok((child, process.context("it ended at once")?))
+        Ok((child, process))
     }
 
     fn watch_start(&mut self, limit: Duration) {

@@ -119,7 +119,7 @@ const THIRD_PARTY: [(&str, &str); 11] = [
     ("postgres", "POSTGRES_ PG"), ("redis", "REDIS_ SKIP_"), ("rustfs/rustfs", "RUSTFS_"), ("valkey/valkey", "VALKEY_"),
 ];
 
-/// Beginnings of names that libraries read, so that no source of ours has them.
+/// Prefixes of names that libraries read, so that our sources do not contain them.
 const BY_LIBRARIES: &str =
     "AWS_ HOME LANG LC_ALL MALLOC_ NO_COLOR ORT_DYLIB_PATH OTEL_ PATH PG RUST_ SSL_CERT_ TMPDIR TZ";
 
