@@ -128,8 +128,8 @@ fn judge(project: &Project, settings: &Docker, is_whole: bool, tools: &Tools) ->
     if is_whole && !project.dockerfiles.is_empty() {
         measure(project, settings, &mut report)?;
     }
-    report.files =
-        project.dockerfiles.keys().chain(project.composes.iter().map(|it| &it.path)).cloned().collect();
+    let read = project.composes.iter().filter(|_| tools.compose.is_some()).map(|source| &source.path);
+    report.files = project.dockerfiles.keys().chain(read).cloned().collect();
     if tools.compose.is_none() && !project.composes.is_empty() {
         report.skipped.push(NO_COMPOSE);
     }
