@@ -151,8 +151,7 @@ fn nginx() -> Check {
 }
 
 fn docker() -> Check {
-    let how =
-        "Debian: apt-get install docker.io docker-compose; the stack runs without it, too (docs/guide/containers.md)";
+    let how = "Debian: apt-get install docker.io docker-compose; the stack runs without it, too (docs/guide/containers.md)";
     let check = |found: Option<String>, ok| Check {
         tool: "docker",
         needed: "any, with Compose".into(),
