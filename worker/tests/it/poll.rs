@@ -176,7 +176,7 @@ async fn an_inode_given_to_another_file_is_noticed(pool: PgPool) {
     let mut watched = Watched::new(&pool, "*.log").await;
     watched.append("old.log", lines(0..10));
     watched.settle().await;
-    // Writing anew under another name keeps the inode, as a file system does that gives it away
+    // Writing again under another name keeps the inode, as a file system does that gives it away
     // again.
     watched.write("old.log", lines(10..30));
     watched.rename("old.log", "new.log");

@@ -1,4 +1,4 @@
-//! From what stands in a file to events: torn lines, long lines, odd bytes, stack traces, gzip.
+//! From the content of a file to events: torn lines, long lines, odd bytes, stack traces, gzip.
 
 use crate::poll_support::{Watched, events, gzip, lines};
 use chrono::TimeDelta;

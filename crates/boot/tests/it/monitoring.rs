@@ -12,7 +12,7 @@ const DASHBOARD: &str = include_str!("../../../../infra/monitoring/grafana/squal
 const ALERTS: &str = include_str!("../../../../infra/monitoring/alerts.yml");
 const ALERT_TESTS: &str = include_str!("../../../../infra/monitoring/alerts_test.yml");
 
-/// A metric as an expression names it, with what stands in the braces behind it.
+/// A metric as an expression names it, with the selector in its braces.
 #[derive(Debug)]
 struct Mention<'a> {
     name: &'a str,
