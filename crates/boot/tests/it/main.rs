@@ -1,4 +1,5 @@
-//! What the docs, the dashboard and the alert rules say about the metrics.
+//! The Compose files, dashboards, alert rules and docs match the code.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed step ends its test")]
 
+mod compose;
 mod monitoring;
