@@ -22,9 +22,9 @@ use crate::{
     world::World,
 };
 use anyhow::Result;
-use graph::Graph;
-use std::collections::BTreeSet;
-use steps::STEPS;
+use graph::{Graph, Status};
+use std::{collections::BTreeSet, path::PathBuf, time::Duration};
+use steps::{STEPS, Step};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -43,6 +43,14 @@ pub struct Arguments {
     /// With --list: print JSON.
     #[arg(long, requires = "list")]
     json: bool,
+}
+
+/// How a step ended.
+pub struct Outcome {
+    pub step: Step,
+    pub status: Status,
+    pub elapsed: Duration,
+    pub output: PathBuf,
 }
 
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {

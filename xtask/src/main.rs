@@ -216,3 +216,19 @@ fn repository() -> PathBuf {
     let xtask = run.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
     xtask.parent().map_or(xtask.clone(), Path::to_owned)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{path::Path, process::Command};
+
+    #[test]
+    fn every_top_level_folder_has_the_alias() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let git = Command::new("git").args(["ls-files"]).current_dir(root).output().unwrap();
+        let files = String::from_utf8(git.stdout).unwrap();
+        for folder in files.lines().filter_map(|file| Some(file.split_once('/')?.0)) {
+            let config = root.join(folder).join(".cargo/config.toml");
+            assert!(folder == ".cargo" || config.exists(), "ln -s ../.config/cargo {folder}/.cargo");
+        }
+    }
+}

@@ -4,6 +4,7 @@
 //! Whatever the kind, a start is: decide what the stack is made of and provide it (`plan` of
 //! [`native`] and [`compose`]) → [`Stack::start`] → [`wait_until_healthy`] → print where it is.
 
+pub mod service;
 pub mod state;
 pub mod native;
 pub mod compose;

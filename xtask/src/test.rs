@@ -126,7 +126,7 @@ fn count_tests(world: &World, nextest: &PathBuf, filter: &str) -> Result<BTreeMa
 
 fn xtask(world: &World, arguments: &[String]) -> Result<()> {
     let (shell, nextest) = (world.shell()?, tools::program(world, "cargo-nextest")?);
-    let manifest = ["--manifest-path", "xtask/Cargo.toml"];
+    let manifest = ["--manifest-path", "xtask/Cargo.toml", "--config-file", ".config/nextest.toml"];
     world.run(cmd!(shell, "{nextest} nextest run --locked {manifest...} {arguments...}"), NEXT)
 }
 

@@ -3,8 +3,7 @@
 use crate::{
     failure::{Exit, Failure, OrFail},
     files,
-    postgres::install::cache_folder,
-    world::{World, read_toml},
+    world::{World, cache_folder, read_toml},
 };
 use anyhow::{Context, Result};
 use serde::Deserialize;
@@ -101,7 +100,7 @@ pub fn program(world: &World, name: &str) -> Result<PathBuf> {
     let pinned = pinned.with_context(|| format!("xtask/tools.toml pins no tool named {name}"))?;
     let elsewhere = "run this step on Linux or an Apple silicon Mac, or leave it to CI";
     let platform = for_this_machine(&pinned.platform, name, elsewhere)?;
-    let cache = cache_folder(None).join("tools");
+    let cache = cache_folder().join("tools");
     // The hash is in the path: a new pin is a new folder, and several clones share one cache.
     let folder = cache.join(format!("{name}-{}-{}", pinned.version, &platform.sha256[..12]));
     let path = folder.join(name);

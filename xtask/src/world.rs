@@ -30,7 +30,7 @@ pub struct Settings {
     pub stack: Stack,
     pub demo: Demo,
     pub backup: Backup,
-    pub docker: crate::docker::validate::Settings,
+    pub docker: Docker,
     /// Settings of the private PostgreSQL, as its configuration names them.
     pub postgres: BTreeMap<String, String>,
 }
@@ -65,6 +65,18 @@ pub struct Demo {
 #[serde(deny_unknown_fields)]
 pub struct Backup {
     pub to: String,
+}
+
+/// The rules of `docker validate`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Docker {
+    /// What a build may send to the engine.
+    pub context_kilobytes: u64,
+    /// The services that may publish ports.
+    pub edges: Vec<String>,
+    /// Profiles that no production has.
+    pub development_profiles: Vec<String>,
 }
 
 /// A profile of the workspace's Cargo.toml.
@@ -218,6 +230,15 @@ pub fn show(command: &Command) -> String {
 pub fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T> {
     let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
     toml::from_str(&text).map_err(|error| anyhow!("{}: {error}", path.display()))
+}
+
+/// The folder of downloads: SQUALL_CACHE, else `squall` in the user's cache folder.
+pub fn cache_folder() -> PathBuf {
+    let given = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let home = || given("HOME").unwrap_or_else(|| "/var".into());
+    let usual = if cfg!(target_os = "macos") { "Library/Caches" } else { ".cache" };
+    given("SQUALL_CACHE")
+        .unwrap_or_else(|| given("XDG_CACHE_HOME").unwrap_or_else(|| home().join(usual)).join("squall"))
 }
 
 /// The variables a person set for Squall's own processes.

@@ -27,6 +27,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("squall-backup", &["squall-base"]),
     ("squall-demo", &["squall-base", "squall-grouping"]),
     ("squall-bench", &["squall-backup", "squall-grouping", "squall-intake", "squall-migrations"]),
+    // Starts xtask, and is compiled by the first `cargo xtask` from a folder below the root.
+    ("squall-launcher", &[]),
     ("squall-acceptance", &["squall-base"]),
     ("squall-architecture", &[]),
 ];

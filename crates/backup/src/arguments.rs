@@ -122,7 +122,7 @@ pub enum Command {
         after_help = "Example:\n  squall-backup restore --from /var/backups/squall --into squall_yesterday"
     )]
     Restore(Restore),
-    /// Prove that a backup restores: load it into a scratch database, compare, and drop that.
+    /// Prove that a backup restores: load it into a scratch database, compare, and drop it again.
     #[command(after_help = "Example:\n  squall-backup drill --from /var/backups/squall")]
     Drill {
         #[command(flatten)]

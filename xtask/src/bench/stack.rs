@@ -12,7 +12,7 @@ use crate::{
     stack::{compose::record::Record, state::StateFolder},
     world::World,
 };
-use anyhow::Result;
+use anyhow::{Context, Result};
 use std::{
     collections::BTreeMap,
     fs,
@@ -119,7 +119,7 @@ impl Bench<'_> {
             .collect::<Result<Vec<_>>>()?;
         row("up.warm", &mut warm, "≤ 2 s");
         thread::sleep(IDLE);
-        self.memory()?;
+        self.memory_of_services()?;
         row("down", &mut [self.xtask(&["down"])?], "–");
         row("up, all built", &mut [self.xtask(&["up", "--native", "--detach"])?], "–");
         Ok(())
@@ -148,82 +148,43 @@ impl Bench<'_> {
         for image in IMAGES.iter().filter(|image| image.usual) {
             let Ok(weighed) = weigh(&engine, image, &Naming::here()) else { continue };
             let goal = weighed.budget_megabytes.map_or("–".to_owned(), |budget| format!("≤ {budget} MB"));
-            let above = if image.budget.is_some_and(|budget| budget.above.is_some()) {
-                ", above its base"
-            } else {
-                ""
-            };
-            let what = format!("image.{}{above}", image.name);
-            println!("{what:<24} {:>9.1} MB {:>19}  {goal}", weighed.counted_bytes as f64 / 1e6, "");
+            let is_above = image.budget.is_some_and(|budget| budget.above.is_some());
+            let above = if is_above { ", above its base" } else { "" };
+            megabytes(&format!("image.{}{above}", image.name), weighed.counted_bytes as f64 / 1e6, &goal);
         }
         for name in ["api", "ops", "edge"] {
             let Some(image) = named(name) else { continue };
             let bytes = fs::metadata(pack(self.world, &image)?)?.len();
-            println!(
-                "{:<24} {:>9.2} MB {:>19}  ≤ 1 MB",
-                format!("image.context, {name}"),
-                bytes as f64 / 1e6,
-                ""
-            );
+            megabytes(&format!("image.context, {name}"), bytes as f64 / 1e6, "≤ 1 MB");
         }
-        self.probe()
-    }
-
-    /// The memory of each container's processes.
-    fn memory_of_containers(&self, engine: &Engine) -> Result<()> {
-        let project =
-            Record::load(&StateFolder(self.state.clone()))?.map(|record| record.project).unwrap_or_default();
-        let filter = format!("label=com.docker.compose.project={project}");
-        let ids = engine.ask(&["ps", "--quiet", "--filter", &filter])?;
-        let mut total = 0.0;
-        for id in ids.lines() {
-            let root: u32 = engine.ask(&["inspect", "--format", "{{.State.Pid}}", id])?.trim().parse()?;
-            let name = engine.ask(&[
-                "inspect",
-                "--format",
-                "{{index .Config.Labels \"com.docker.compose.service\"}}",
-                id,
-            ])?;
-            let parents = parents();
-            let kilobytes: u64 = parents
-                .keys()
-                .filter(|pid| descends(**pid, root, &parents, &|_| false))
-                .filter_map(|pid| pss_kilobytes(*pid))
-                .sum();
-            println!("{:<24} {:>9.1} MB", format!("  {}", name.trim()), kilobytes as f64 / 1024.0);
-            total += kilobytes as f64 / 1024.0;
-        }
-        println!("{:<24} {total:>9.1} MB {:>19}  ≤ 180 MB", "ram.docker, PSS", "");
-        Ok(())
-    }
-
-    fn probe(&self) -> Result<()> {
         row("docker.probe", &mut [self.xtask(&["docker", "probe"])?], "–");
         Ok(())
     }
 
-    /// PSS divides shared pages, so that the sum is what the stack takes from the machine.
-    fn memory(&self) -> Result<()> {
+    fn memory_of_containers(&self, engine: &Engine) -> Result<()> {
+        let record = Record::load(&StateFolder(self.state.clone()))?;
+        let project = record.map(|record| record.project).unwrap_or_default();
+        let filter = format!("label=com.docker.compose.project={project}");
+        let ids = engine.ask(&["ps", "--quiet", "--filter", &filter])?;
+        let format = "{{index .Config.Labels \"com.docker.compose.service\"}} {{.State.Pid}}";
+        let mut roots = Vec::new();
+        for id in ids.lines() {
+            let answer = engine.ask(&["inspect", "--format", format, id])?;
+            let (name, pid) = answer.trim().split_once(' ').context("docker inspect named no process")?;
+            roots.push((name.to_owned(), pid.parse()?));
+        }
+        memory("ram.docker, PSS", &roots);
+        Ok(())
+    }
+
+    fn memory_of_services(&self) -> Result<()> {
         let state = StateFolder(self.state.clone()).status()?;
         let services = state
             .services
             .iter()
             .filter_map(|service| Some((service.name.clone(), service.process.as_ref()?.pid)));
         let supervisor = state.supervisor.iter().map(|process| ("supervisor".to_owned(), process.pid));
-        let roots: Vec<_> = services.chain(supervisor).collect();
-        let parents = parents();
-        let mut total = 0;
-        for (name, root) in &roots {
-            let others = |pid: &u32| roots.iter().any(|(_, other)| other == pid && other != root);
-            let members: Vec<_> =
-                parents.keys().filter(|pid| descends(**pid, *root, &parents, &others)).collect();
-            let kilobytes: u64 = members.iter().filter_map(|pid| pss_kilobytes(**pid)).sum();
-            let processes =
-                if members.len() == 1 { String::new() } else { format!(", {} processes", members.len()) };
-            println!("{:<24} {:>9.1} MB", format!("  {name}{processes}"), kilobytes as f64 / 1024.0);
-            total += kilobytes;
-        }
-        println!("{:<24} {:>9.1} MB {:>19}  ≤ 180 MB", "ram.idle, PSS", total as f64 / 1024.0, "");
+        memory("ram.idle, PSS", &services.chain(supervisor).collect::<Vec<_>>());
         Ok(())
     }
 
@@ -265,6 +226,25 @@ fn row(what: &str, seconds: &mut [f64], goal: &str) {
         _ => String::new(),
     };
     println!("{what:<24} {median:>10.2} s {spread:>19}  {goal}");
+}
+
+fn megabytes(what: &str, megabytes: f64, goal: &str) {
+    println!("{what:<24} {megabytes:>9.1} MB {:>19}  {goal}", "");
+}
+
+/// The memory of these processes and all below them. PSS divides shared pages, so that the sum is
+/// what the stack takes from the machine.
+fn memory(what: &str, roots: &[(String, u32)]) {
+    let parents = parents();
+    let mut total = 0.0;
+    for (name, root) in roots {
+        let others = |pid: &u32| roots.iter().any(|(_, other)| other == pid && other != root);
+        let members = parents.keys().filter(|pid| descends(**pid, *root, &parents, &others));
+        let kilobytes: u64 = members.filter_map(|pid| pss_kilobytes(*pid)).sum();
+        megabytes(&format!("  {name}"), kilobytes as f64 / 1024.0, "");
+        total += kilobytes as f64 / 1024.0;
+    }
+    megabytes(what, total, "≤ 180 MB");
 }
 
 /// Each process of the machine, with its parent.

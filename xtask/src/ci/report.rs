@@ -1,6 +1,6 @@
 //! What a person sees of a run: a line per running step, then failures in full, then the table.
 
-use super::{graph::Status, run::Outcome, steps::Step};
+use super::{Outcome, graph::Status, steps::Step};
 use crate::failure::{Exit, Failure};
 use anyhow::Result;
 use std::{

@@ -1,6 +1,7 @@
 //! Runs the chosen steps, each as a process of its own with its output in a file.
 
 use super::{
+    Outcome,
     graph::{Status, startable},
     report::Live,
     steps::Step,
@@ -14,20 +15,12 @@ use anyhow::{Context, Result};
 use std::{
     fs::{self, File},
     os::unix::process::CommandExt,
-    path::PathBuf,
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
 };
 
 const PAUSE: Duration = Duration::from_millis(50);
-
-pub struct Outcome {
-    pub step: Step,
-    pub status: Status,
-    pub elapsed: Duration,
-    pub output: PathBuf,
-}
 
 struct Child {
     index: usize,

@@ -194,19 +194,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_image_over_its_budget_is_named_with_both_figures() {
-        let weighed = |counted_bytes| ImageSize {
-            image: "api",
-            reference: "squall/api:local".into(),
-            bytes: 20_000_000,
-            counted_bytes,
-            budget_megabytes: Some(12),
-        };
-        assert_eq!(weighed(12_000_000).over_budget(), None);
-        assert_eq!(weighed(12_400_000).over_budget().unwrap(), "api is 12.4 MB, its budget 12 MB");
-    }
-
-    #[test]
     fn every_image_is_a_target_with_sources_and_public_bases() {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         for image in IMAGES {

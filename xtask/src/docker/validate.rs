@@ -5,6 +5,7 @@
 //! files with all that is laid over them ([`compose`]) → our own rules join both ([`rules`]) →
 //! report. hadolint and Compose run side by side.
 
+mod finding;
 mod project;
 mod compose;
 mod rules;
@@ -17,13 +18,14 @@ use super::context;
 use crate::{
     failure::{Exit, Failure},
     tools,
-    world::World,
+    world::{Docker, World},
 };
 use anyhow::{Context, Result};
 use compose::{Model, Source};
+use finding::Finding;
 use project::Project;
-use rules::{Finding, images, services, wiring};
-use serde::{Deserialize, Serialize};
+use rules::{images, services};
+use serde::Serialize;
 use serde_json::Value;
 use std::{
     collections::BTreeSet,
@@ -42,18 +44,6 @@ pub struct Arguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
-}
-
-/// The part `[docker]` of xtask.toml.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Settings {
-    /// What a build may send to the engine.
-    pub context_kilobytes: u64,
-    /// The services that may publish ports.
-    pub edges: Vec<String>,
-    /// Profiles that no production has.
-    pub development_profiles: Vec<String>,
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -106,7 +96,7 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     Err(Failure::new(TRIED, format!("{} above", many(report.findings.len(), "finding")), next).into())
 }
 
-fn judge(project: &Project, settings: &Settings, is_whole: bool, tools: &Tools) -> Result<Report> {
+fn judge(project: &Project, settings: &Docker, is_whole: bool, tools: &Tools) -> Result<Report> {
     let mut report = Report::default();
     // Each program takes a tenth of a second to start, so all run at once.
     let root = &*project.root;
@@ -138,8 +128,8 @@ fn judge(project: &Project, settings: &Settings, is_whole: bool, tools: &Tools) 
     if is_whole && !project.dockerfiles.is_empty() {
         measure(project, settings, &mut report)?;
     }
-    report.files =
-        project.dockerfiles.keys().chain(project.composes.iter().map(|it| &it.path)).cloned().collect();
+    let read = project.composes.iter().filter(|_| tools.compose.is_some()).map(|source| &source.path);
+    report.files = project.dockerfiles.keys().chain(read).cloned().collect();
     if tools.compose.is_none() && !project.composes.is_empty() {
         report.skipped.push(NO_COMPOSE);
     }
@@ -190,11 +180,11 @@ fn lint(project: &Project, hadolint: &Path) -> Result<Vec<Finding>> {
     Ok(broken.iter().map(finding).collect())
 }
 
-fn check_services(project: &Project, settings: &Settings, models: &[Model]) -> Vec<Finding> {
+fn check_services(project: &Project, settings: &Docker, models: &[Model]) -> Vec<Finding> {
     let (mut findings, mut used, mut known) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
     for model in models {
         let (mut found, excused) = services::check(model, project, settings);
-        found.extend(wiring::file(model, project));
+        found.extend(services::wiring::file(model, project));
         used.extend(excused);
         // What is wrong in the base is reported once, not again for each file over it.
         let base = &model.sources[0].path;
@@ -237,7 +227,7 @@ fn check_dockerfile(
     images::check(path, &file.text, &file.parsed, &around).into_iter().collect()
 }
 
-fn measure(project: &Project, settings: &Settings, report: &mut Report) -> Result<()> {
+fn measure(project: &Project, settings: &Docker, report: &mut Report) -> Result<()> {
     if project.ignore.is_none() {
         report.findings.insert(Finding::new("SQ-X02", context::IGNORE, 1));
     }

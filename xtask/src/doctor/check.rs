@@ -71,60 +71,42 @@ fn tool(program: &'static str, arguments: &[&str], minimum: &str, how: &str) -> 
     Check { tool: program, needed, found, ok, optional: false, how: how.into(), provision: None }
 }
 
+fn provided(tool: &'static str, needed: &str, found: Option<String>, provision: Provision) -> Check {
+    let how = "cargo xtask doctor --fix".into();
+    let (ok, needed, provision) = (found.is_some(), needed.into(), Some(provision));
+    Check { tool, needed, found, ok, optional: false, how, provision }
+}
+
 fn postgres(world: &World, tools: &Tools) -> Check {
     let needed = format!("≥ {} with pgvector", tools.postgres.minimum);
-    let how = "cargo xtask doctor --fix (or set SQUALL_PG_BIN or DATABASE_URL)";
-    let check = |found: Option<String>, ok, how: String| Check {
-        tool: "postgresql",
-        needed,
-        found,
-        ok,
-        optional: false,
-        how,
-        provision: (!ok).then_some(Provision::Postgres),
-    };
+    let check = |found| provided("postgresql", &needed, found, Provision::Postgres);
     if postgres::given_url().is_some() {
-        return check(Some("the server named by DATABASE_URL".into()), true, how.into());
+        return check(Some("the server named by DATABASE_URL".into()));
     }
     match Postgres::find(world) {
-        Ok(Some(postgres)) => {
-            check(Some(format!("{} in {}", postgres.version, postgres.bin.display())), true, how.into())
-        }
-        Ok(None) => check(None, false, how.into()),
-        Err(error) => check(None, false, failure::of_command(error, "doctor").next),
+        Ok(Some(postgres)) => check(Some(format!("{} in {}", postgres.version, postgres.bin.display()))),
+        Ok(None) => Check {
+            how: "cargo xtask doctor --fix (or set SQUALL_PG_BIN or DATABASE_URL)".into(),
+            ..check(None)
+        },
+        Err(error) => Check { how: failure::of_command(error, "doctor").next, ..check(None) },
     }
 }
 
 fn npm_packages(world: &World) -> Check {
-    let ok = build::node_modules_are_fresh(world).unwrap_or(false);
-    let there = world.web().join("node_modules").exists();
-    let found = match (ok, there) {
-        (true, _) => Some("web/node_modules"),
-        (false, true) => Some("web/node_modules, out of date"),
-        (false, false) => None,
-    };
-    Check {
-        tool: "npm packages",
-        needed: "web/package-lock.json".into(),
-        found: found.map(str::to_owned),
-        ok,
-        optional: false,
-        how: "cargo xtask doctor --fix".into(),
-        provision: Some(Provision::NpmPackages),
+    let is_there = world.web().join("node_modules").exists();
+    let found = is_there.then(|| "web/node_modules".to_owned());
+    let check = provided("npm packages", "web/package-lock.json", found, Provision::NpmPackages);
+    match build::node_modules_are_fresh(world) {
+        Ok(true) => check,
+        _ => Check { ok: false, found: check.found.map(|found| found + ", out of date"), ..check },
     }
 }
 
 fn chromium() -> Check {
-    let found = browser::find();
-    Check {
-        tool: "chromium",
-        needed: "for browser tests".into(),
-        ok: found.is_some(),
-        found: found.map(|path| path.display().to_string()),
-        optional: false,
-        how: "cargo xtask doctor --fix (or set CHROMIUM_PATH)".into(),
-        provision: Some(Provision::Chromium),
-    }
+    let found = browser::find().map(|path| path.display().to_string());
+    let how = "cargo xtask doctor --fix (or set CHROMIUM_PATH)".into();
+    Check { how, ..provided("chromium", "for browser tests", found, Provision::Chromium) }
 }
 
 fn redis() -> Check {
@@ -139,34 +121,26 @@ fn nginx() -> Check {
     let output = ask("nginx").or_else(|| ask("/usr/sbin/nginx"));
     let printed = output.map(|output| String::from_utf8_lossy(&output.stderr).trim().to_owned());
     let found = printed.and_then(|line| line.strip_prefix("nginx version: nginx/").map(str::to_owned));
-    Check {
-        tool: "nginx",
-        needed: "≥ 1.22, for tests".into(),
-        ok: found.as_deref().is_some_and(|found| is_at_least(found, "1.22")),
-        found,
-        optional: true,
-        how: "Debian: apt-get install nginx-light".into(),
-        provision: Some(Provision::Nginx),
-    }
+    let ok = found.as_deref().is_some_and(|found| is_at_least(found, "1.22"));
+    let how = "Debian: apt-get install nginx-light".into();
+    Check { ok, optional: true, how, ..provided("nginx", "≥ 1.22, for tests", found, Provision::Nginx) }
 }
 
 fn docker() -> Check {
-    let how = "Debian: apt-get install docker.io docker-compose; the stack runs without it, too (docs/guide/containers.md)";
-    let check = |found: Option<String>, ok| Check {
+    let (found, ok) = match Engine::find() {
+        Ok(engine) if engine.compose().is_ok() => (Some("an engine that answers, with Compose"), true),
+        Ok(_) => (Some("an engine that answers, without Compose"), false),
+        Err(Absent::NoClient) => (None, false),
+        Err(Absent::Silent(_)) => (Some("a client whose engine does not answer"), false),
+    };
+    let how = "Debian: apt-get install docker.io docker-compose; optional (docs/guide/containers.md)";
+    Check {
         tool: "docker",
         needed: "any, with Compose".into(),
-        found,
+        found: found.map(str::to_owned),
         ok,
         optional: true,
         how: how.into(),
         provision: None,
-    };
-    match Engine::find() {
-        Ok(engine) if engine.compose().is_ok() => {
-            check(Some("an engine that answers, with Compose".into()), true)
-        }
-        Ok(_) => check(Some("an engine that answers, without Compose".into()), false),
-        Err(Absent::NoClient) => check(None, false),
-        Err(Absent::Silent(_)) => check(Some("a client whose engine does not answer".into()), false),
     }
 }

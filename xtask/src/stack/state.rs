@@ -4,7 +4,7 @@
 //! lock that the supervisor holds on *this* folder decides whether the stack is running; a process
 //! id alone never does.
 
-use super::native::{service::Plan, service::Service};
+use super::service::{Plan, Service};
 use crate::{
     files,
     process::{ProcessId, SIGINT, SIGTERM},

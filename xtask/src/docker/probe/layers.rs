@@ -183,15 +183,6 @@ mod tests {
     }
 
     #[test]
-    fn only_a_number_above_zero_is_a_user() {
-        for (user, bad) in
-            [("65532:65532", false), ("", true), ("0", true), ("root", true), ("0:0", true), ("999", false)]
-        {
-            assert_eq!(user_defect(user).is_some(), bad, "{user:?}");
-        }
-    }
-
-    #[test]
     fn a_variable_that_names_a_file_is_not_a_secret() {
         assert!(holds_secret("POSTGRES_PASSWORD", "x"));
         for (name, value) in [("POSTGRES_PASSWORD_FILE", "/run/secrets/x"), ("TOKEN", ""), ("PATH", "/bin")] {

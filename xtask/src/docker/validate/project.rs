@@ -51,7 +51,8 @@ impl Project {
         }
         if given.is_empty() {
             files::walk(root, &SKIPPED, &mut |path| {
-                paths.push(path.to_owned());
+                // A link may lead to a folder.
+                paths.extend(path.is_file().then(|| path.to_owned()));
                 Ok(())
             })?;
         }

@@ -1,14 +1,14 @@
 //! Decide which services a stack has, on which ports and with which variables.
 
-use super::{
-    Options,
-    service::{Plan, Probe, Service},
-};
+use super::Options;
 use crate::{
     build, files, ports,
     postgres::{self, Postgres, Settings, account::Account, cluster},
     process,
-    stack::state::{ServiceStatus, StateFolder, Status},
+    stack::{
+        service::{Plan, Probe, Service},
+        state::{ServiceStatus, StateFolder, Status},
+    },
     world::{World, squall_variables},
 };
 use anyhow::Result;

@@ -1,11 +1,13 @@
 //! One service under supervision: a small state machine around a child process.
 
-use super::service::{Plan, Probe, Service};
 use crate::{
     ports,
     postgres::cluster,
     process::{self, ProcessId, SIGKILL, wait_until},
-    stack::state::{FOLDER_VARIABLE, Phase, ServiceStatus},
+    stack::{
+        service::{Plan, Probe, Service},
+        state::{FOLDER_VARIABLE, Phase, ServiceStatus},
+    },
 };
 use anyhow::{Context, Result};
 use duct::Handle;

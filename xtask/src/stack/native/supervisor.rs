@@ -5,11 +5,14 @@
 //! signalled when the *thread* that spawned it ends: whatever kills the supervisor, no service
 //! outlives it.
 
-use super::{running::Running, service::Plan};
+use super::running::Running;
 use crate::{
     files,
     process::{ProcessId, wait_until},
-    stack::state::{Phase, StateFolder, Status},
+    stack::{
+        service::Plan,
+        state::{Phase, StateFolder, Status},
+    },
 };
 use anyhow::{Context, Result, bail};
 use std::{

@@ -1,10 +1,11 @@
 //! Rules about one Dockerfile: BuildKit's checks of style and variables, what dockle finds in an
 //! image, and our own.
 
-use super::{Finding, programs, secrets};
+use super::{programs, secrets};
 use crate::docker::{
     context::{Ignore, glob},
     dockerfile::{Command, Dockerfile, Instruction, expand, plain, reference, variables},
+    validate::finding::Finding,
 };
 use regex_lite::Regex;
 use std::{collections::BTreeSet, fs, path::Path};

@@ -1,22 +1,25 @@
 //! Rules about each service of a Compose model: health, rights, image, mounts, and what production
 //! adds.
 
-use super::{Finding, images::moves, programs, secrets, wiring};
+pub mod wiring;
+
+use super::{images::moves, programs, secrets};
 use crate::docker::{
     dockerfile::reference,
     validate::{
-        Settings,
         compose::{Model, Service, items},
+        finding::Finding,
         project::{Dockerfile, Project},
     },
 };
+use crate::world::Docker;
 use std::collections::BTreeSet;
 
 /// One service with all that is known around it.
 pub struct Check<'a> {
     pub model: &'a Model,
     pub project: &'a Project,
-    pub settings: &'a Settings,
+    pub settings: &'a Docker,
     pub service: Service<'a>,
     pub findings: Vec<Finding>,
     /// Exceptions that excused something: service and rule.
@@ -25,7 +28,7 @@ pub struct Check<'a> {
 
 pub type Checked = (Vec<Finding>, BTreeSet<(String, String)>);
 
-pub fn check(model: &Model, project: &Project, settings: &Settings) -> Checked {
+pub fn check(model: &Model, project: &Project, settings: &Docker) -> Checked {
     let (mut findings, mut used) = (Vec::new(), BTreeSet::new());
     for service in model.services() {
         let mut check =

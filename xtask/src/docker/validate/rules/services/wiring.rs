@@ -1,11 +1,12 @@
 //! How services fit together and to the images they are made of: waits, ports, networks, builds,
 //! variables.
 
-use super::{Finding, services::Check};
+use super::Check;
 use crate::docker::{
     dockerfile::reference,
     validate::{
         compose::{Model, asked, entries, items},
+        finding::Finding,
         project::Project,
     },
 };
