@@ -7,49 +7,25 @@ use crate::{
     stack::state::{Phase, ServiceStatus, Status},
 };
 use anyhow::{Context, Result};
-use serde::Deserialize;
-use std::{collections::BTreeMap, path::Path};
+use serde_json::Value;
+use std::path::Path;
 
-/// A service that ends this often before it was healthy will not become so.
-pub const HOPELESS_RESTARTS: u32 = 3;
-
-/// One container, as `docker inspect` prints it.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Clone)]
 pub struct Container {
     pub id: String,
     /// The id of its image.
-    #[serde(default)]
     pub image: String,
-    config: ContainerConfig,
-    state: ContainerState,
-    #[serde(default)]
-    pub restart_count: u32,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct ContainerConfig {
-    #[serde(default)]
-    labels: BTreeMap<String, String>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct ContainerState {
-    status: String,
-    exit_code: i32,
-    #[serde(rename = "OOMKilled", default)]
-    out_of_memory: bool,
-    #[serde(default)]
+    pub service: String,
+    /// The folder whose Compose files it was started from.
+    folder: Option<String>,
+    is_of_run: bool,
+    state: String,
+    /// Empty without a health check.
+    health: String,
+    exit_code: i64,
+    was_out_of_memory: bool,
     error: String,
-    health: Option<Health>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Health {
-    status: String,
+    pub restarts: u32,
 }
 
 /// All containers of a stack, running or not, without those of `compose run`.
@@ -57,80 +33,85 @@ struct Health {
 /// Two clones may use one project name. Containers of another clone are an error: whatever this one
 /// does with the project, it would do to them.
 pub fn all(engine: &Engine, record: &Record) -> Result<Vec<Container>> {
-    let filter = format!("label=com.docker.compose.project={}", record.project);
+    let project = &record.project;
+    let filter = format!("label=com.docker.compose.project={project}");
     let ids = engine.ask(&["ps", "--all", "--quiet", "--no-trunc", "--filter", &filter])?;
     let ids: Vec<_> = ids.lines().collect();
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let arguments: Vec<_> = ["container", "inspect"].into_iter().chain(ids.iter().copied()).collect();
-    let Ok(printed) = engine.ask(&arguments) else {
+    // `docker compose ps` has neither restarts nor images.
+    let Ok(printed) = engine.ask(&[&["container", "inspect"], &ids[..]].concat()) else {
         // One of them was removed between the two calls.
         return Ok(Vec::new());
     };
-    let mut found: Vec<Container> =
+    let inspected: Vec<Value> =
         serde_json::from_str(&printed).context("reading the output of `docker inspect`")?;
-    found.retain(|container| container.label("oneoff") != Some("True"));
-    let owner = |container: &Container| container.label("project.working_dir").map(str::to_owned);
-    match found.iter().filter_map(owner).find(|folder| Path::new(folder) != record.root) {
-        Some(folder) => Err(of_another_folder(&record.project, &folder).into()),
-        None => Ok(found),
+    let mut containers: Vec<_> = inspected.iter().map(Container::parse).collect();
+    containers.retain(|container| !container.is_of_run);
+    let folders = containers.iter().filter_map(|container| container.folder.as_deref());
+    if let Some(folder) = { folders }.find(|folder| Path::new(folder) != record.root) {
+        let tried = format!("looking at the containers of the Compose project {project}");
+        let next = format!(
+            "stop them with `cargo xtask down` in {folder} (if it has moved: `docker compose --project-name {project} \
+             down`), or set COMPOSE_PROJECT_NAME to another name for this folder"
+        );
+        return Err(Failure::new(tried, format!("they belong to {folder}"), next).into());
     }
-}
-
-fn of_another_folder(project: &str, folder: &str) -> Failure {
-    let tried = format!("looking at the containers of the Compose project {project}");
-    let next = format!(
-        "stop them with `cargo xtask down` in {folder} (if it has moved: `docker compose --project-name {project} \
-         down`), or set COMPOSE_PROJECT_NAME to another name for this folder"
-    );
-    Failure::new(tried, format!("they belong to {folder}"), next)
+    Ok(containers)
 }
 
 impl Container {
-    fn label(&self, name: &str) -> Option<&str> {
-        self.config.labels.get(&format!("com.docker.compose.{name}")).map(String::as_str)
-    }
-
-    pub fn service(&self) -> &str {
-        self.label("service").unwrap_or_default()
+    /// From what `docker inspect` prints.
+    pub fn parse(inspected: &Value) -> Self {
+        let state = &inspected["State"];
+        let label = |name: &str| inspected["Config"]["Labels"][format!("com.docker.compose.{name}")].as_str();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        Self {
+            id: text(&inspected["Id"]),
+            image: text(&inspected["Image"]),
+            service: label("service").unwrap_or_default().to_owned(),
+            folder: label("project.working_dir").map(str::to_owned),
+            is_of_run: label("oneoff") == Some("True"),
+            state: text(&state["Status"]),
+            health: text(&state["Health"]["Status"]),
+            exit_code: state["ExitCode"].as_i64().unwrap_or_default(),
+            was_out_of_memory: state["OOMKilled"] == true,
+            error: text(&state["Error"]),
+            restarts: inspected["RestartCount"]
+                .as_u64()
+                .map_or(0, |count| count.try_into().unwrap_or(u32::MAX)),
+        }
     }
 
     pub fn has_health_check(&self) -> bool {
-        self.state.health.is_some()
+        !self.health.is_empty()
     }
 
-    fn phase(&self, is_job: bool) -> Phase {
-        let health = self.state.health.as_ref().map(|health| health.status.as_str());
-        let was_stopped = matches!(self.state.exit_code, 0 | 143 | 137) && !self.state.out_of_memory;
-        match (self.state.status.as_str(), health) {
+    pub fn phase(&self, is_job: bool) -> Phase {
+        let was_stopped = matches!(self.exit_code, 0 | 143 | 137) && !self.was_out_of_memory;
+        match (self.state.as_str(), self.health.as_str()) {
             ("created", _) => Phase::Waiting,
             ("running", _) if is_job => Phase::Starting,
-            ("running", None | Some("healthy" | "none" | "")) => Phase::Healthy,
-            ("running", Some("starting")) => Phase::Starting,
+            ("running", "healthy" | "none" | "") => Phase::Healthy,
+            ("running", "starting") => Phase::Starting,
             ("running", _) => Phase::Unhealthy,
             ("restarting", _) => Phase::Restarting,
-            ("exited", _) if is_job && self.state.exit_code == 0 => Phase::Done,
+            ("exited", _) if is_job && self.exit_code == 0 => Phase::Done,
             ("exited", _) if !is_job && was_stopped => Phase::Stopped,
             _ => Phase::Failed,
         }
     }
 
-    pub fn is_healthy(&self) -> bool {
-        self.phase(false) == Phase::Healthy
-    }
-
     /// Why it is in its phase, if that is not obvious.
-    pub fn note(&self) -> Option<String> {
-        let state = &self.state;
-        let is_unhealthy = state.health.as_ref().is_some_and(|health| health.status == "unhealthy");
-        match state.status.as_str() {
-            _ if !state.error.is_empty() => Some(state.error.clone()),
-            _ if state.out_of_memory => Some("was killed because it exceeded its memory limit".into()),
-            "exited" | "restarting" if state.exit_code != 0 => {
-                Some(format!("ended with status {}", state.exit_code))
+    fn note(&self) -> Option<String> {
+        match self.state.as_str() {
+            _ if !self.error.is_empty() => Some(self.error.clone()),
+            _ if self.was_out_of_memory => Some("was killed because it exceeded its memory limit".into()),
+            "exited" | "restarting" if self.exit_code != 0 => {
+                Some(format!("ended with status {}", self.exit_code))
             }
-            "running" if is_unhealthy => Some("does not answer its health check".into()),
+            "running" if self.health == "unhealthy" => Some("does not answer its health check".into()),
             _ => None,
         }
     }
@@ -138,73 +119,47 @@ impl Container {
 
 /// The status of each service, in the order they start.
 pub fn status(record: &Record, containers: &[Container]) -> Status {
-    let of_service = |name: &String| {
-        let container = containers.iter().find(|container| container.service() == name)?;
-        let phase = container.phase(record.is_job(name));
+    let services = record.services.iter().filter_map(|service| {
+        let container = containers.iter().find(|container| container.service == service.name)?;
+        let phase = container.phase(service.is_job);
         Some(ServiceStatus {
-            name: name.clone(),
+            name: service.name.clone(),
             phase,
-            port: (name == "edge" && phase != Phase::Waiting).then_some(record.published().front()),
-            restarts: container.restart_count,
+            port: (service.name == "edge" && phase != Phase::Waiting).then_some(record.ports.front()),
+            restarts: container.restarts,
             stamp: container.id.clone(),
             note: container.note(),
             ..ServiceStatus::default()
         })
-    };
-    let services = record.services.iter().filter_map(|service| of_service(&service.name)).collect();
-    Status { url: record.url.clone(), services, ..Status::default() }
-}
-
-/// The service that keeps the others from starting: one that runs but is not healthy, else one that
-/// ended.
-pub fn worst(status: &Status) -> Option<String> {
-    let phases = [Phase::Failed, Phase::Unhealthy, Phase::Restarting, Phase::Starting, Phase::Stopped];
-    let in_phase = |phase: &Phase| status.services.iter().find(|service| service.phase == *phase);
-    phases.iter().find_map(in_phase).map(|service| service.name.clone())
+    });
+    Status { url: record.url.clone(), services: services.collect(), ..Status::default() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn container(state: &str) -> Container {
-        let text = format!(r#"{{"Id": "1", "State": {{{state}}}, "Config": {{}}}}"#);
-        serde_json::from_str(&text).unwrap()
-    }
-
     #[test]
-    fn the_state_of_a_container_is_a_phase_of_its_service() {
-        let job = true;
-        for (state, is_job, expected) in [
-            (r#""Status": "created", "ExitCode": 0"#, !job, Phase::Waiting),
-            (r#""Status": "running", "ExitCode": 0"#, !job, Phase::Healthy),
-            (
-                r#""Status": "running", "ExitCode": 0, "Health": {"Status": "starting"}"#,
-                !job,
-                Phase::Starting,
-            ),
-            (r#""Status": "running", "ExitCode": 0, "Health": {"Status": "healthy"}"#, !job, Phase::Healthy),
-            (
-                r#""Status": "running", "ExitCode": 0, "Health": {"Status": "unhealthy"}"#,
-                !job,
-                Phase::Unhealthy,
-            ),
-            (r#""Status": "exited", "ExitCode": 0"#, job, Phase::Done),
-            (r#""Status": "exited", "ExitCode": 0"#, !job, Phase::Stopped),
-            (r#""Status": "exited", "ExitCode": 1"#, job, Phase::Failed),
-            (r#""Status": "exited", "ExitCode": 137, "OOMKilled": true"#, !job, Phase::Failed),
-            (r#""Status": "restarting", "ExitCode": 1"#, !job, Phase::Restarting),
+    fn the_state_of_a_container_is_a_phase_of_its_service_with_the_reason() {
+        let (job, ended) = (true, Some("ended with status 1"));
+        let memory = Some("was killed because it exceeded its memory limit");
+        let silent = Some("does not answer its health check");
+        for (state, is_job, phase, note) in [
+            (r#""Status": "created""#, !job, Phase::Waiting, None),
+            (r#""Status": "running""#, !job, Phase::Healthy, None),
+            (r#""Status": "running""#, job, Phase::Starting, None),
+            (r#""Status": "running", "Health": {"Status": "starting"}"#, !job, Phase::Starting, None),
+            (r#""Status": "running", "Health": {"Status": "healthy"}"#, !job, Phase::Healthy, None),
+            (r#""Status": "running", "Health": {"Status": "unhealthy"}"#, !job, Phase::Unhealthy, silent),
+            (r#""Status": "exited", "ExitCode": 0"#, job, Phase::Done, None),
+            (r#""Status": "exited", "ExitCode": 0"#, !job, Phase::Stopped, None),
+            (r#""Status": "exited", "ExitCode": 1"#, job, Phase::Failed, ended),
+            (r#""Status": "exited", "ExitCode": 137, "OOMKilled": true"#, !job, Phase::Failed, memory),
+            (r#""Status": "restarting", "ExitCode": 1"#, !job, Phase::Restarting, ended),
         ] {
-            assert_eq!(container(state).phase(is_job), expected, "{state}");
+            let inspected = serde_json::from_str(&format!(r#"{{"State": {{{state}}}}}"#)).unwrap();
+            let container = Container::parse(&inspected);
+            assert_eq!((container.phase(is_job), container.note().as_deref()), (phase, note), "{state}");
         }
-    }
-
-    #[test]
-    fn a_container_that_ended_has_a_note_with_the_reason() {
-        let note = |state| container(state).note();
-        assert_eq!(note(r#""Status": "exited", "ExitCode": 3"#).as_deref(), Some("ended with status 3"));
-        let killed = note(r#""Status": "exited", "ExitCode": 137, "OOMKilled": true"#);
-        assert!(killed.unwrap().contains("memory"));
-        assert_eq!(note(r#""Status": "running", "ExitCode": 0"#), None);
     }
 }

@@ -1,16 +1,15 @@
 //! Provide every image of the stack before anything starts: Squall's own are built when their
 //! sources changed, the others are pulled when they are missing.
 
-use super::{ComposeStack, record::naming};
+use super::{ComposeStack, services::ComposeService};
 use crate::{
     docker::{
         build,
-        images::{self, Image},
+        images::{self, Image, Naming},
     },
     failure::OrFail,
 };
 use anyhow::Result;
-use std::collections::BTreeMap;
 
 const NEXT_BASE: &str = "connect this machine to the registry, or run `sudo .ci/base-images` once, which makes \
                          stand-ins from Debian's packages; `cargo xtask up --native` needs no images";
@@ -18,26 +17,19 @@ const NEXT_OWN: &str = "check that SQUALL_IMAGES and SQUALL_VERSION name publish
                         build the images here";
 
 pub fn provide(stack: &ComposeStack) -> Result<()> {
-    let is_own = |target: &Option<String>| target.as_deref().and_then(images::named);
-    let built = if is_built_here(stack) { &stack.record.services[..] } else { &[] };
-    let own: Vec<Image> = built.iter().filter_map(|service| is_own(&service.target)).collect();
-    let pulled: BTreeMap<_, _> = stack
-        .record
-        .services
-        .iter()
-        .filter(|service| service.target.is_none() || !is_built_here(stack))
-        .map(|service| (&service.image, if service.target.is_some() { NEXT_OWN } else { NEXT_BASE }))
-        .collect();
-    for (image, next) in pulled {
-        pull(stack, image, next)?;
+    let is_built = |service: &&ComposeService| service.target.is_some() && is_built_here(stack);
+    let (built, pulled): (Vec<_>, Vec<_>) = stack.record.services.iter().partition(is_built);
+    for service in pulled {
+        pull(stack, &service.image, if service.target.is_some() { NEXT_OWN } else { NEXT_BASE })?;
     }
+    let own: Vec<_> = built.iter().filter_map(|service| images::named(service.target.as_deref()?)).collect();
     build(stack, &own)
 }
 
 /// The same for a job that is not a service of the stack.
 pub fn provide_for_job(stack: &ComposeStack, name: &str) -> Result<()> {
     let image = images::named(name).filter(|_| is_built_here(stack));
-    build(stack, &image.into_iter().collect::<Vec<_>>())
+    build(stack, image.as_slice())
 }
 
 /// Naming a version means images that were built elsewhere.
@@ -46,12 +38,12 @@ fn is_built_here(stack: &ComposeStack) -> bool {
 }
 
 fn build(stack: &ComposeStack, images: &[Image]) -> Result<()> {
-    let (world, engine, naming) = (stack.world, &stack.engine, naming(&stack.variables));
-    let stale = build::stale(world, engine, images, &naming)?;
-    for base in build::bases(world, &stale)? {
+    let naming = Naming::of(|name| stack.variables.get(name).map(str::to_owned));
+    let stale = build::stale(stack.world, &stack.engine, images, &naming)?;
+    for base in build::bases(stack.world, &stale)? {
         pull(stack, &base, NEXT_BASE)?;
     }
-    build::images(world, engine, &stale, &naming)
+    build::images(stack.world, &stack.engine, &stale, &naming)
 }
 
 /// Pull an image that is not there.
@@ -60,9 +52,6 @@ fn pull(stack: &ComposeStack, image: &str, next: &str) -> Result<()> {
         return Ok(());
     }
     eprintln!("pulling {image}");
-    stack
-        .engine
-        .ask(&["pull", "--quiet", image])
-        .map(drop)
-        .or_fail(format!("pulling the image {image}"), next)
+    let pulled = stack.engine.ask(&["pull", "--quiet", image]);
+    pulled.map(drop).or_fail(format!("pulling the image {image}"), next)
 }

@@ -5,8 +5,11 @@
 //! release, so they keep running.
 
 use super::{ComposeStack, containers, explain};
-use crate::failure::{Exit, Failure};
-use crate::process::stop_signal;
+use crate::{
+    failure::{Exit, Failure},
+    process::stop_signal,
+    stack::state::Phase,
+};
 use anyhow::{Context, Result};
 use std::sync::atomic::Ordering;
 
@@ -35,11 +38,11 @@ pub fn ahead(stack: &ComposeStack) -> Result<()> {
 /// Whether the database answers, and was last migrated by another image.
 fn is_due(stack: &ComposeStack) -> Result<bool> {
     let containers = containers::all(&stack.engine, &stack.record)?;
-    let of = |name: &str| containers.iter().find(|container| container.service() == name);
-    let Some(job) = stack.record.service(JOB).filter(|_| of("postgres").is_some_and(|it| it.is_healthy()))
-    else {
+    let of = |name: &str| containers.iter().find(|container| container.service == name);
+    let Some(job) = stack.record.service(JOB) else { return Ok(false) };
+    if of("postgres").is_none_or(|database| database.phase(false) != Phase::Healthy) {
         return Ok(false);
-    };
+    }
     let now = stack.engine.ask(&["image", "inspect", "--format", "{{.Id}}", &job.image]).unwrap_or_default();
     Ok(of(JOB).is_none_or(|before| before.image != now.trim()))
 }
@@ -54,31 +57,25 @@ mod tests {
     fn a_migration_that_fails_leaves_everything_running() {
         let (world, folder) = (World::new(root()).unwrap(), folder("ahead"));
         let mut record = record("squall");
-        let job = r#"{"name": "migrate", "image": "m", "target": "migrate", "is_job": true, "needs": []}"#;
+        let job = r#"{"name": "migrate", "image": "m", "target": "migrate", "is_job": true}"#;
         record.services.push(serde_json::from_str(job).unwrap());
-        let container = |service: &str, image: &str, status: &str| {
-            format!(
-                r#"{{"Id": "1", "Image": "{image}", "State": {{"Status": "{status}", "ExitCode": 0}},
-                    "Config": {{"Labels": {{"com.docker.compose.service": "{service}"}}}}}}"#
-            )
-        };
-        let job = |image| container("migrate", image, "exited");
-        let database = |status| container("postgres", "sha256:p", status);
-        let ahead = |containers: &[String]| {
-            let ids = if containers.is_empty() { "" } else { "1" };
+        let ahead = |database: &str, image: &str| {
+            let containers = [
+                inspected("postgres", database, "sha256:p", "/"),
+                inspected("migrate", "exited", image, "/"),
+            ];
             let answers = format!(
-                "'image inspect'*) echo sha256:new;;\n'ps '*) echo {ids};;\n'container inspect'*) echo '[{}]';;\n\
+                "'image inspect'*) echo sha256:new;;\n'ps '*) echo 1;;\n'container inspect'*) echo '[{}]';;\n\
                  *' run '*) echo 'the table is locked' >&2; exit 1;;",
                 containers.join(",")
             );
             super::ahead(&fake(&world, &folder, record.clone(), &answers))
         };
-        // Nothing is running yet, the database is stopped, nothing has changed.
-        ahead(&[]).unwrap();
-        ahead(&[database("exited"), job("sha256:old")]).unwrap();
-        ahead(&[database("running"), job("sha256:new")]).unwrap();
+        // The database is stopped, or nothing has changed.
+        ahead("exited", "sha256:old").unwrap();
+        ahead("running", "sha256:new").unwrap();
         assert!(!asked(&folder.0).contains(" run "));
-        let error = ahead(&[database("running"), job("sha256:old")]).unwrap_err().to_string();
+        let error = ahead("running", "sha256:old").unwrap_err().to_string();
         assert!(error.contains("the table is locked") && error.contains("nothing was replaced"), "{error}");
         assert!(asked(&folder.0).ends_with(" run --rm --no-TTY --no-deps migrate\n"));
         fs::remove_dir_all(&folder.0).unwrap();

@@ -1,6 +1,7 @@
 //! The services of a stack as Compose reads them from the files: their images, and which wait for
 //! which.
 
+use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,55 +17,42 @@ pub struct ComposeService {
 
 /// The part of `docker compose config --format json` that is used.
 #[derive(Deserialize)]
-pub struct Config {
+struct Config {
     services: BTreeMap<String, ConfigService>,
 }
 
-#[derive(Deserialize)]
-struct ConfigService {
-    #[serde(default)]
-    image: String,
-    #[serde(default)]
-    build: ConfigBuild,
-    #[serde(default)]
-    depends_on: BTreeMap<String, Condition>,
-}
-
 #[derive(Default, Deserialize)]
-struct ConfigBuild {
-    target: Option<String>,
+#[serde(default)]
+struct ConfigService {
+    image: String,
+    build: serde_json::Value,
+    depends_on: BTreeMap<String, serde_json::Value>,
 }
 
-#[derive(Deserialize)]
-struct Condition {
-    condition: String,
+/// The services, each after those it waits for.
+pub fn parse(config: &[u8]) -> Result<Vec<ComposeService>> {
+    let config: Config =
+        serde_json::from_slice(config).context("reading the output of `docker compose config`")?;
+    let conditions = config.services.values().flat_map(|service| &service.depends_on);
+    let waits_for_success = |need: &serde_json::Value| need["condition"] == "service_completed_successfully";
+    let jobs: BTreeSet<_> =
+        conditions.filter(|(_, need)| waits_for_success(need)).map(|(name, _)| name).collect();
+    let mut services: Vec<_> = config.services.iter().collect();
+    services.sort_by_key(|(name, _)| depth(&config, name));
+    let service = |(name, service): (&String, &ConfigService)| ComposeService {
+        name: name.clone(),
+        image: service.image.clone(),
+        target: service.build["target"].as_str().map(str::to_owned),
+        is_job: jobs.contains(name),
+    };
+    Ok(services.into_iter().map(service).collect())
 }
 
-impl Config {
-    /// The services, each after those it waits for.
-    pub fn services(self) -> Vec<ComposeService> {
-        let conditions = self.services.values().flat_map(|service| &service.depends_on);
-        let jobs: BTreeSet<_> = conditions
-            .filter(|(_, it)| it.condition == "service_completed_successfully")
-            .map(|(name, _)| name.clone())
-            .collect();
-        let mut names: Vec<_> = self.services.keys().cloned().collect();
-        names.sort_by_key(|name| self.depth(name));
-        let service = |name: String| ComposeService {
-            image: self.services[&name].image.clone(),
-            target: self.services[&name].build.target.clone(),
-            is_job: jobs.contains(&name),
-            name,
-        };
-        names.into_iter().map(service).collect()
-    }
-
-    /// How many services have to start before this one, one after the other. Compose has refused
-    /// cycles.
-    fn depth(&self, name: &str) -> usize {
-        let needs = self.services.get(name).map(|service| service.depends_on.keys());
-        needs.into_iter().flatten().map(|need| 1 + self.depth(need)).max().unwrap_or(0)
-    }
+/// How many services have to start before this one, one after the other. Compose has refused
+/// cycles.
+fn depth(config: &Config, name: &str) -> usize {
+    let needs = config.services.get(name).map(|service| service.depends_on.keys());
+    needs.into_iter().flatten().map(|need| 1 + depth(config, need)).max().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -73,14 +61,14 @@ mod tests {
 
     #[test]
     fn services_come_after_what_they_wait_for_and_a_job_is_one_whose_success_is_waited_for() {
-        let text = r#"{"services": {
+        let config = br#"{"services": {
             "api": {"image": "squall/api:local", "build": {"context": ".", "target": "api"},
                     "depends_on": {"migrate": {"condition": "service_completed_successfully"}}},
             "migrate": {"image": "m", "depends_on": {"postgres": {"condition": "service_healthy"}}},
             "postgres": {"image": "p"},
             "worker": {"image": "w", "depends_on": {"gone": {"condition": "service_healthy"}}}
         }}"#;
-        let services = serde_json::from_str::<Config>(text).unwrap().services();
+        let services = parse(config).unwrap();
         let names: Vec<_> = services.iter().map(|it| (it.name.as_str(), it.is_job)).collect();
         assert_eq!(names, [("postgres", false), ("migrate", true), ("worker", false), ("api", false)]);
         assert_eq!(services[3].target.as_deref(), Some("api"));
