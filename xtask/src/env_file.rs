@@ -11,8 +11,7 @@ pub fn read(path: &Path) -> Result<BTreeMap<String, String>> {
 
 /// Replace a file that only its owner may read.
 pub fn write(path: &Path, variables: &BTreeMap<String, String>) -> Result<()> {
-    let line = |(name, value): (&String, &String)| format!("{name}={}\n", quoted(value));
-    files::replace(path, &variables.iter().map(line).collect::<String>())
+    files::replace(path, &print(variables))
 }
 
 /// References to other variables (`${NAME}`) stay as they are written.
@@ -33,36 +32,40 @@ fn unquoted(text: &str) -> String {
     text.split(" #").next().unwrap_or_default().trim_end().to_owned()
 }
 
+const ESCAPES: [(char, char); 6] =
+    [('n', '\n'), ('r', '\r'), ('t', '\t'), ('"', '"'), ('\\', '\\'), ('$', '$')];
+
 /// The text before the closing quote, if there is one.
 fn double_quoted(text: &str) -> Option<String> {
     let (mut value, mut letters) = (String::new(), text.chars());
     loop {
         match letters.next()? {
             '"' => return Some(value),
-            '\\' => match letters.next()? {
-                'n' => value.push('\n'),
-                'r' => value.push('\r'),
-                't' => value.push('\t'),
-                escaped @ ('"' | '\\' | '$') => value.push(escaped),
-                other => value.extend(['\\', other]),
-            },
+            '\\' => {
+                let letter = letters.next()?;
+                match ESCAPES.iter().find(|(escape, _)| *escape == letter) {
+                    Some((_, meant)) => value.push(*meant),
+                    None => value.extend(['\\', letter]),
+                }
+            }
             letter => value.push(letter),
         }
     }
 }
 
-fn quoted(value: &str) -> String {
-    let mut text = String::from("\"");
-    for letter in value.chars() {
-        match letter {
-            '\n' => text.push_str("\\n"),
-            '\r' => text.push_str("\\r"),
-            '\t' => text.push_str("\\t"),
-            '"' | '\\' | '$' => text.extend(['\\', letter]),
-            letter => text.push(letter),
+fn print(variables: &BTreeMap<String, String>) -> String {
+    let mut text = String::new();
+    for (name, value) in variables {
+        text += &format!("{name}=\"");
+        for letter in value.chars() {
+            match ESCAPES.iter().find(|(_, meant)| *meant == letter) {
+                Some((escape, _)) => text.extend(['\\', *escape]),
+                None => text.push(letter),
+            }
         }
+        text += "\"\n";
     }
-    text + "\""
+    text
 }
 
 #[cfg(test)]
@@ -93,42 +96,34 @@ mod tests {
     /// Values that need quotes.
     const VALUES: [&str; 5] = ["plain", " it's \"quoted\" # not ", "a\\nb\nc\td", "${HOME} $$x $", ""];
 
-    fn text() -> String {
+    /// The text of a file, and what is in it.
+    fn file() -> (String, BTreeMap<String, String>) {
+        let quoted =
+            VALUES.iter().enumerate().map(|(index, value)| (format!("W{index}"), (*value).to_owned()));
+        let mut expected: BTreeMap<_, _> = quoted.collect();
         let lines: Vec<_> = LINES.iter().map(|(line, ..)| *line).collect();
-        format!("# comment\n\n{}\nnonsense\n", lines.join("\n"))
-    }
-
-    fn written() -> BTreeMap<String, String> {
-        VALUES.iter().enumerate().map(|(index, value)| (format!("W{index}"), (*value).to_owned())).collect()
+        let text = format!("# comment\n\n{}\nnonsense\n{}", lines.join("\n"), print(&expected));
+        expected.extend(LINES.map(|(_, name, value)| (name.to_owned(), value.to_owned())));
+        (text, expected)
     }
 
     #[test]
     fn a_file_is_read_as_compose_reads_it_and_written_so_that_nothing_is_lost() {
-        let variables = parse(&text());
-        assert_eq!(variables.len(), LINES.len());
-        for (line, name, expected) in LINES {
-            assert_eq!(variables[name], expected, "{line}");
-        }
-        let path = std::env::temp_dir().join(format!("squall-env-file-{}", std::process::id()));
-        write(&path, &written()).unwrap();
-        assert_eq!(read(&path).unwrap(), written());
-        fs::remove_file(path).unwrap();
+        let (text, expected) = file();
+        assert_eq!(parse(&text), expected);
     }
 
     #[test]
-    fn compose_itself_reads_both_files_the_same_way() {
+    fn compose_itself_reads_the_file_the_same_way() {
+        let (text, expected) = file();
         let folder = std::env::temp_dir().join(format!("squall-env-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
-        let mut expected: BTreeMap<_, _> = written();
-        expected.extend(LINES.map(|(_, name, value)| (name.to_owned(), value.to_owned())));
         let asked: String = expected.keys().map(|name| format!("      {name}: ${{{name}-}}\n")).collect();
         let compose = format!("services:\n  a:\n    image: a\n    environment:\n{asked}");
         fs::write(folder.join("compose.yaml"), compose).unwrap();
-        fs::write(folder.join(".env"), text()).unwrap();
-        write(&folder.join("written.env"), &written()).unwrap();
+        fs::write(folder.join(".env"), text).unwrap();
         let mut command = Command::new("docker");
-        command.args(["compose", "--env-file", ".env", "--env-file", "written.env"]);
-        command.args(["config", "--format", "json"]).current_dir(&folder);
+        command.args(["compose", "config", "--format", "json"]).current_dir(&folder);
         for name in expected.keys() {
             command.env_remove(name);
         }

@@ -1,21 +1,19 @@
 //! The stack in containers, through Docker Compose.
 //!
-//! `up` decides files, ports and variables ([`record`]), provides images ([`images`]) and secrets
-//! ([`secrets`]), and migrates the database of a running stack first ([`migration`]). Then `docker
-//! compose up` starts what changed, and the containers are watched ([`containers`]) until all are
-//! healthy or one will not be ([`explain`]). Deliberately absent: a supervisor. The engine restarts
-//! what crashes and keeps its logs.
+//! `up` decides files, ports and variables ([`record`]), provides secrets ([`secrets`]) and images,
+//! and migrates the database of a running stack first ([`prepare`]). Then `docker compose up`
+//! starts what changed, and the containers are watched ([`services`]) until all are healthy or one
+//! will not be ([`explain`]). Deliberately absent: a supervisor. The engine restarts what crashes
+//! and keeps its logs.
 
 pub mod record;
-mod services;
 mod variables;
 mod ports;
-pub mod containers;
-pub mod data;
-mod images;
 mod secrets;
-mod migration;
+mod prepare;
+mod services;
 mod explain;
+pub mod data;
 
 use super::{
     Job, Kind, SignIn, Stack, Starting, choose_services, not_running, parse_setup_link,
@@ -28,10 +26,9 @@ use crate::{
     world::World,
 };
 use anyhow::{Context, Result};
-use containers::Container;
 use duct::Handle;
-use record::{Lifecycle, Record, Request};
-use services::ComposeService;
+use record::{FILES, Lifecycle, Record, Request};
+use services::{ComposeService, Container};
 use std::{
     collections::BTreeMap,
     fs::{self, File},
@@ -78,7 +75,7 @@ impl<'w> ComposeStack<'w> {
         let before = Record::own(folder)?;
         let running = before.as_ref().filter(|record| {
             record.lifecycle == Lifecycle::Started
-                && containers::all(&engine, record).is_ok_and(|containers| !containers.is_empty())
+                && services::containers(&engine, record).is_ok_and(|containers| !containers.is_empty())
         });
         // The variables of a stack that is down are forgotten, but not where its volumes are.
         let remembered = running.map(|running| running.remembered.clone()).unwrap_or_default();
@@ -94,9 +91,9 @@ impl<'w> ComposeStack<'w> {
             return Err(Failure::new(TRIED, wrong, next).into());
         }
         let mut stack = Self::new(world, engine, folder, record, variables);
-        containers::all(&stack.engine, &stack.record)?;
+        services::containers(&stack.engine, &stack.record)?;
         stack.record.services = stack.configured()?;
-        images::provide(&stack)?;
+        prepare::provide_images(&stack)?;
         if stack.record.prod {
             secrets::create(&stack.record.secrets)?;
         }
@@ -124,16 +121,12 @@ impl<'w> ComposeStack<'w> {
         }
     }
 
-    /// `docker compose` for this stack.
+    /// `docker compose` for this stack; its files, project and profiles are in the environment.
     fn compose(&self) -> Result<Command> {
-        let record = &self.record;
         let mut command = self.engine.compose()?.command();
-        command.arg("--project-name").arg(&record.project).arg("--project-directory").arg(&record.root);
-        for file in &record.files {
-            command.arg("--file").arg(file);
-        }
-        command.args(["--ansi", "never", "--progress", "plain"]).current_dir(&record.root);
-        command.envs(self.variables.added()).envs(&record.environment);
+        command.arg("--project-directory").arg(&self.record.root).current_dir(&self.record.root);
+        command.args(["--ansi", "never", "--progress", "plain"]);
+        command.envs(self.variables.added()).envs(&self.record.environment);
         Ok(command)
     }
 
@@ -143,18 +136,17 @@ impl<'w> ComposeStack<'w> {
         command.args(["config", "--format", "json"]);
         let output = command.output().context("starting Compose")?;
         if output.status.success() {
-            return services::parse(&output.stdout);
+            return services::configured(&output.stdout);
         }
-        let names: Vec<_> = self.record.files.iter().map(|file| file.display().to_string()).collect();
+        let names = self.record.environment.get(FILES).map_or("", String::as_str).replace(':', " and ");
         let wrong = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         let next = "fix what Compose names, most often a variable of the shell or of .env; .env.example \
                     describes each";
-        Err(Failure::new(format!("reading {}", names.join(" and ")), wrong, next).into())
+        Err(Failure::new(format!("reading {names}"), wrong, next).into())
     }
 
     fn start_containers(&mut self) -> Result<()> {
-        let before = containers::all(&self.engine, &self.record)?;
-        self.restarts = before.into_iter().map(|it| (it.id, it.restarts)).collect();
+        self.restarts = self.status()?.services.into_iter().map(|it| (it.stamp, it.restarts)).collect();
         fs::create_dir_all(self.folder.logs())?;
         let log = File::create(self.folder.log("compose"))?;
         let mut command = self.compose()?;
@@ -203,12 +195,12 @@ impl Stack for ComposeStack<'_> {
     }
 
     fn status(&mut self) -> Result<Status> {
-        self.containers = containers::all(&self.engine, &self.record)?;
-        Ok(containers::status(&self.record, &self.containers))
+        self.containers = services::containers(&self.engine, &self.record)?;
+        Ok(services::status(&self.record, &self.containers))
     }
 
     fn is_running(&self) -> Result<bool> {
-        Ok(!containers::all(&self.engine, &self.record)?.is_empty())
+        Ok(!services::containers(&self.engine, &self.record)?.is_empty())
     }
 
     fn is_healthy(&self, status: &Status) -> bool {
@@ -217,7 +209,7 @@ impl Stack for ComposeStack<'_> {
     }
 
     fn start(&mut self, _detached: bool) -> Result<()> {
-        migration::ahead(self)?;
+        prepare::migrate(self)?;
         self.record.save(&self.folder)?;
         self.start_containers()
     }
@@ -241,7 +233,7 @@ impl Stack for ComposeStack<'_> {
         // A container without a health check must still run, unchanged, at a later look.
         self.ready_since = self.is_healthy(status).then(|| self.ready_since.unwrap_or_else(Instant::now));
         let is_checked =
-            self.containers.iter().all(|it| it.has_health_check() || self.record.is_job(&it.service));
+            self.containers.iter().all(|it| it.has_health_check() || self.record.is_job(it.service()));
         let is_ready = self.ready_since.is_some_and(|since| is_checked || since.elapsed() >= SETTLE);
         let limit = Duration::from_secs(self.world.settings.stack.start_seconds * SLOW_SERVICES);
         Ok(match has_started {
@@ -286,9 +278,9 @@ impl Stack for ComposeStack<'_> {
     fn job(&self, job: &Job) -> Result<Command> {
         let (service, program) = match job.program {
             "squall-backup" => ("ops", Some(job.program)),
-            _ => (migration::JOB, None),
+            _ => (prepare::MIGRATE, None),
         };
-        images::provide_for_job(self, service)?;
+        prepare::provide_image(self, service)?;
         let mut command = self.compose()?;
         command.args(["run", "--rm", "--no-TTY", "--no-deps", service]).args(program).args(&job.arguments);
         Ok(command)

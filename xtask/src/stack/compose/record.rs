@@ -26,6 +26,9 @@ use std::{
     path::PathBuf,
 };
 
+/// Where Compose finds its files, from the root of the repository.
+pub const FILES: &str = "COMPOSE_FILE";
+
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Record {
     /// The state folder it was written for.
@@ -34,8 +37,8 @@ pub struct Record {
     /// Compose's name of the stack, which its containers carry as a label.
     pub project: String,
     pub root: PathBuf,
-    pub files: Vec<PathBuf>,
-    /// Variables that the decisions set, whatever the shell has.
+    /// Variables that the decisions set, whatever the shell has; COMPOSE_FILE and others that
+    /// Compose itself reads are among them.
     pub environment: BTreeMap<String, String>,
     pub url: String,
     pub ports: Published,
@@ -155,10 +158,9 @@ impl Record {
         let demo = request.demo || running.is_some_and(|running| running.demo);
         let prod = request.prod || running.is_some_and(|running| running.prod);
         let tls = prod && variables.get("SQUALL_TLS_CERTIFICATE").is_some();
-        let named =
-            [("compose.yaml", true), ("infra/compose.prod.yaml", prod), ("infra/compose.tls.yaml", tls)];
-        let files: Vec<_> =
-            named.iter().filter(|(_, used)| *used).map(|(name, _)| world.root.join(name)).collect();
+        let of_prod = prod.then_some("infra/compose.prod.yaml");
+        let of_tls = tls.then_some("infra/compose.tls.yaml");
+        let files: Vec<_> = ["compose.yaml"].into_iter().chain(of_prod).chain(of_tls).collect();
 
         // `squall` for the default folder, so that plain `docker compose` means the same stack.
         let project = match (variables.now("COMPOSE_PROJECT_NAME"), before) {
@@ -190,6 +192,9 @@ impl Record {
 
         let mut environment = BTreeMap::new();
         let mut set = |name: &str, value: String| environment.insert(name.to_owned(), value);
+        set("COMPOSE_PROJECT_NAME", project.clone());
+        set(FILES, files.join(":"));
+        set("COMPOSE_PATH_SEPARATOR", ":".into());
         set("SQUALL_PORT", ports.plain.to_string());
         set("SQUALL_SECRETS", secrets.display().to_string());
         ports.tls.map(|port| set("SQUALL_TLS_PORT", port.to_string()));
@@ -201,8 +206,9 @@ impl Record {
             profiles.chain(demo.then_some("demo")).filter(|name| !name.is_empty()).collect();
         set(PROFILES, profiles.into_iter().collect::<Vec<_>>().join(","));
 
-        let read =
-            |file: &PathBuf| fs::read_to_string(file).with_context(|| format!("reading {}", file.display()));
+        let read = |file: &&str| {
+            fs::read_to_string(world.root.join(file)).with_context(|| format!("reading {file}"))
+        };
         let texts = files.iter().map(read).collect::<Result<Vec<_>>>()?;
         let (remembered, not_kept) = variables.to_remember(&texts.join("\n"));
         if !not_kept.is_empty() {
@@ -217,7 +223,6 @@ impl Record {
             lifecycle: Lifecycle::Started,
             project,
             root: world.root.clone(),
-            files,
             environment,
             url,
             ports,
@@ -267,7 +272,6 @@ pub mod tests {
             lifecycle: Lifecycle::Started,
             project: project.into(),
             root: "/".into(),
-            files: Vec::new(),
             environment: BTreeMap::new(),
             url: "http://127.0.0.1:8642".into(),
             ports: Published { plain: 80, tls: Some(443) },
@@ -308,45 +312,40 @@ pub mod tests {
     }
 
     #[test]
-    fn a_second_shell_with_fewer_variables_decides_as_the_first_one_did() {
+    fn a_second_shell_decides_as_the_first_one_did_until_the_stack_is_down() {
+        let folder = folder("down");
         let first = decide(&SHELL, true, &record("other"), true).unwrap();
-        let second = decide(&[], false, &first, true).unwrap();
-        assert_eq!(serde_json::to_value(&second).unwrap(), serde_json::to_value(&first).unwrap());
-        assert_eq!(second.remembered, first.remembered);
+        let first = Record { folder: Some(folder.path()), ..first };
+        first.save(&folder).unwrap();
+        let loaded = Record::load(&folder).unwrap().unwrap();
+        assert_eq!(loaded.remembered, first.remembered);
+        let second = decide(&[], false, &loaded, true).unwrap();
         let expected = [
+            ("COMPOSE_FILE", "compose.yaml:infra/compose.prod.yaml:infra/compose.tls.yaml"),
+            ("COMPOSE_PATH_SEPARATOR", ":"),
             ("COMPOSE_PROFILES", "demo,dev,storage"),
+            ("COMPOSE_PROJECT_NAME", "mine"),
             ("SQUALL_PORT", "80"),
             ("SQUALL_SECRETS", "/etc/squall-of-nobody"),
             ("SQUALL_TLS_PORT", "443"),
         ];
         assert_eq!(second.environment, expected.map(|(name, value)| (name.into(), value.into())).into());
+        assert_eq!((&second.environment, &second.remembered), (&first.environment, &first.remembered));
         assert_eq!((second.project.as_str(), second.url.as_str()), ("mine", "https://squall.example"));
-        assert!(second.files.contains(&root().join("infra/compose.tls.yaml")));
-        assert_eq!(
-            [&first.remembered["SQUALL_IMAGES"], &first.remembered["SQUALL_VERSION"]],
-            ["registry.example/squall", "1.4.0"]
-        );
         // A variable that it does set is new.
-        let newer = decide(&[("SQUALL_VERSION", "1.5.0")], false, &first, true).unwrap();
-        assert_eq!((newer.project.as_str(), newer.remembered["SQUALL_VERSION"].as_str()), ("mine", "1.5.0"));
-    }
+        let newer = decide(&[("SQUALL_VERSION", "1.5.0")], false, &loaded, true).unwrap();
+        let remembered = ["SQUALL_IMAGES", "SQUALL_VERSION"].map(|name| newer.remembered[name].as_str());
+        assert_eq!(remembered, ["registry.example/squall", "1.5.0"]);
 
-    #[test]
-    fn of_a_stack_that_is_down_only_its_name_is_remembered() {
-        let first = decide(&SHELL, true, &record("other"), true).unwrap();
-        let (folder, env_file) = (folder("down"), |folder: &StateFolder| folder.0.join("stack.env"));
-        Record { folder: Some(folder.path()), ..first.clone() }.save(&folder).unwrap();
-        assert_eq!(Record::load(&folder).unwrap().unwrap().remembered, first.remembered);
-        assert!(fs::read_to_string(env_file(&folder)).unwrap().contains("SQUALL_SECRETS=\"/etc/squall"));
         Record::mark_stopped(&folder).unwrap();
-        assert!(Record::load(&folder).unwrap().is_none() && !env_file(&folder).exists());
+        assert!(Record::load(&folder).unwrap().is_none() && !env_file_of(&folder).exists());
         // Another shell starts it from nothing, on the same volumes.
         let stopped = Record::stopped(&folder).unwrap().unwrap();
-        let second = decide(&[("SQUALL_PORT", "18642")], false, &stopped, false).unwrap();
-        assert_eq!((second.project.as_str(), second.prod, second.demo), ("mine", false, false));
-        assert_eq!(second.environment["COMPOSE_PROFILES"], "");
-        assert_eq!(second.remembered.into_keys().collect::<Vec<_>>(), ["SQUALL_PORT"]);
-        assert_ne!(second.secrets, first.secrets);
+        let third = decide(&[("SQUALL_PORT", "18642")], false, &stopped, false).unwrap();
+        assert_eq!((third.project.as_str(), third.prod, third.demo), ("mine", false, false));
+        assert_eq!(third.environment["COMPOSE_PROFILES"], "");
+        assert_eq!(third.remembered.into_keys().collect::<Vec<_>>(), ["SQUALL_PORT"]);
+        assert_ne!(third.secrets, first.secrets);
         fs::remove_dir_all(&folder.0).unwrap();
     }
 

@@ -1,9 +1,19 @@
-//! The services of a stack as Compose reads them from the files: their images, and which wait for
-//! which.
+//! The services of a stack: what Compose reads about them from the files, and what the engine
+//! reports about their containers.
 
+use super::record::Record;
+use crate::{
+    docker::engine::Engine,
+    failure::Failure,
+    stack::state::{Phase, ServiceStatus, Status},
+};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use serde_json::Value;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ComposeService {
@@ -25,16 +35,16 @@ struct Config {
 #[serde(default)]
 struct ConfigService {
     image: String,
-    build: serde_json::Value,
-    depends_on: BTreeMap<String, serde_json::Value>,
+    build: Value,
+    depends_on: BTreeMap<String, Value>,
 }
 
 /// The services, each after those it waits for.
-pub fn parse(config: &[u8]) -> Result<Vec<ComposeService>> {
+pub fn configured(config: &[u8]) -> Result<Vec<ComposeService>> {
     let config: Config =
         serde_json::from_slice(config).context("reading the output of `docker compose config`")?;
     let conditions = config.services.values().flat_map(|service| &service.depends_on);
-    let waits_for_success = |need: &serde_json::Value| need["condition"] == "service_completed_successfully";
+    let waits_for_success = |need: &Value| need["condition"] == "service_completed_successfully";
     let jobs: BTreeSet<_> =
         conditions.filter(|(_, need)| waits_for_success(need)).map(|(name, _)| name).collect();
     let mut services: Vec<_> = config.services.iter().collect();
@@ -55,6 +65,106 @@ fn depth(config: &Config, name: &str) -> usize {
     needs.into_iter().flatten().map(|need| 1 + depth(config, need)).max().unwrap_or(0)
 }
 
+/// One container, as `docker inspect` prints it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(transparent)]
+pub struct Container(Value);
+
+/// All containers of a stack, running or not, without those of `compose run`.
+///
+/// Two clones may use one project name. Containers of another clone are an error: whatever this one
+/// does with the project, it would do to them.
+pub fn containers(engine: &Engine, record: &Record) -> Result<Vec<Container>> {
+    let project = &record.project;
+    let filter = format!("label=com.docker.compose.project={project}");
+    let ids = engine.ask(&["ps", "--all", "--quiet", "--no-trunc", "--filter", &filter])?;
+    let ids: Vec<_> = ids.lines().collect();
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    // `docker compose ps` has neither restarts nor images.
+    let Ok(printed) = engine.ask(&[&["container", "inspect"], &ids[..]].concat()) else {
+        // One of them was removed between the two calls.
+        return Ok(Vec::new());
+    };
+    let mut containers: Vec<Container> =
+        serde_json::from_str(&printed).context("reading the output of `docker inspect`")?;
+    containers.retain(|container| container.label("oneoff") != Some("True"));
+    let folders = containers.iter().filter_map(|container| container.label("project.working_dir"));
+    if let Some(folder) = { folders }.find(|folder| Path::new(folder) != record.root) {
+        let tried = format!("looking at the containers of the Compose project {project}");
+        let next = format!(
+            "stop them with `cargo xtask down` in {folder} (if it has moved: `docker compose --project-name {project} \
+             down`), or set COMPOSE_PROJECT_NAME to another name for this folder"
+        );
+        return Err(Failure::new(tried, format!("they belong to {folder}"), next).into());
+    }
+    Ok(containers)
+}
+
+impl Container {
+    fn label(&self, name: &str) -> Option<&str> {
+        self.0["Config"]["Labels"][format!("com.docker.compose.{name}")].as_str()
+    }
+
+    pub fn service(&self) -> &str {
+        self.label("service").unwrap_or_default()
+    }
+
+    /// The id of its image.
+    pub fn image(&self) -> &str {
+        text(&self.0["Image"])
+    }
+
+    pub fn has_health_check(&self) -> bool {
+        self.0["State"]["Health"].is_object()
+    }
+
+    pub fn status(&self, is_job: bool) -> ServiceStatus {
+        let state = &self.0["State"];
+        let (error, health) = (text(&state["Error"]), text(&state["Health"]["Status"]));
+        let was_out_of_memory = state["OOMKilled"] == true;
+        let exit_code = state["ExitCode"].as_i64().unwrap_or_default();
+        let was_stopped = matches!(exit_code, 0 | 143 | 137) && !was_out_of_memory;
+        let phase = match (text(&state["Status"]), health) {
+            ("created", _) => Phase::Waiting,
+            ("running", _) if is_job => Phase::Starting,
+            ("running", "healthy" | "none" | "") => Phase::Healthy,
+            ("running", "starting") => Phase::Starting,
+            ("running", _) => Phase::Unhealthy,
+            ("restarting", _) => Phase::Restarting,
+            ("exited", _) if is_job && exit_code == 0 => Phase::Done,
+            ("exited", _) if !is_job && was_stopped => Phase::Stopped,
+            _ => Phase::Failed,
+        };
+        let note = match text(&state["Status"]) {
+            _ if !error.is_empty() => Some(error.to_owned()),
+            _ if was_out_of_memory => Some("was killed because it exceeded its memory limit".into()),
+            "exited" | "restarting" if exit_code != 0 => Some(format!("ended with status {exit_code}")),
+            "running" if health == "unhealthy" => Some("does not answer its health check".into()),
+            _ => None,
+        };
+        let restarts = self.0["RestartCount"].as_u64().and_then(|count| count.try_into().ok()).unwrap_or(0);
+        let (name, stamp) = (self.service().to_owned(), text(&self.0["Id"]).to_owned());
+        ServiceStatus { name, phase, restarts, stamp, note, ..ServiceStatus::default() }
+    }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+/// The status of each service, in the order they start.
+pub fn status(record: &Record, containers: &[Container]) -> Status {
+    let services = record.services.iter().filter_map(|service| {
+        let container = containers.iter().find(|container| container.service() == service.name)?;
+        let status = container.status(service.is_job);
+        let is_reached = status.name == "edge" && status.phase != Phase::Waiting;
+        Some(ServiceStatus { port: is_reached.then_some(record.ports.front()), ..status })
+    });
+    Status { url: record.url.clone(), services: services.collect(), ..Status::default() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,9 +178,33 @@ mod tests {
             "postgres": {"image": "p"},
             "worker": {"image": "w", "depends_on": {"gone": {"condition": "service_healthy"}}}
         }}"#;
-        let services = parse(config).unwrap();
+        let services = configured(config).unwrap();
         let names: Vec<_> = services.iter().map(|it| (it.name.as_str(), it.is_job)).collect();
         assert_eq!(names, [("postgres", false), ("migrate", true), ("worker", false), ("api", false)]);
         assert_eq!(services[3].target.as_deref(), Some("api"));
+    }
+
+    #[test]
+    fn the_state_of_a_container_is_a_phase_of_its_service_with_the_reason() {
+        let (job, ended) = (true, Some("ended with status 1"));
+        let memory = Some("was killed because it exceeded its memory limit");
+        let silent = Some("does not answer its health check");
+        for (state, is_job, phase, note) in [
+            (r#""Status": "created""#, !job, Phase::Waiting, None),
+            (r#""Status": "running""#, !job, Phase::Healthy, None),
+            (r#""Status": "running""#, job, Phase::Starting, None),
+            (r#""Status": "running", "Health": {"Status": "starting"}"#, !job, Phase::Starting, None),
+            (r#""Status": "running", "Health": {"Status": "healthy"}"#, !job, Phase::Healthy, None),
+            (r#""Status": "running", "Health": {"Status": "unhealthy"}"#, !job, Phase::Unhealthy, silent),
+            (r#""Status": "exited", "ExitCode": 0"#, job, Phase::Done, None),
+            (r#""Status": "exited", "ExitCode": 0"#, !job, Phase::Stopped, None),
+            (r#""Status": "exited", "ExitCode": 1"#, job, Phase::Failed, ended),
+            (r#""Status": "exited", "ExitCode": 137, "OOMKilled": true"#, !job, Phase::Failed, memory),
+            (r#""Status": "restarting", "ExitCode": 1"#, !job, Phase::Restarting, ended),
+        ] {
+            let inspected = format!(r#"{{"State": {{{state}}}}}"#);
+            let status = serde_json::from_str::<Container>(&inspected).unwrap().status(is_job);
+            assert_eq!((status.phase, status.note.as_deref()), (phase, note), "{state}");
+        }
     }
 }
