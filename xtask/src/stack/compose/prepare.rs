@@ -77,9 +77,8 @@ pub fn migrate(stack: &ComposeStack) -> Result<()> {
     }
     eprintln!("migrating the database; running services are replaced afterwards");
     let stop = stop_signal()?;
-    let mut command = stack.compose()?;
-    command.args(["run", "--rm", "--no-TTY", "--no-deps", MIGRATE]);
-    let output = command.output().context("starting Compose")?;
+    let run = ["run", "--rm", "--no-TTY", "--no-deps", MIGRATE];
+    let output = stack.compose(&run)?.output().context("starting Compose")?;
     if output.status.success() {
         return Ok(());
     }

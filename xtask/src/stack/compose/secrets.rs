@@ -15,8 +15,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Every secret, as infra/compose.prod.yaml names its file.
-const SECRETS: [&str; 1] = ["database_password"];
+/// The only secret, as infra/compose.prod.yaml names its file.
+const PASSWORD: &str = "database_password";
 
 /// `./secrets`, as infra/compose.prod.yaml has it. A stack whose folder was named has its own.
 pub fn locate(world: &World, folder: &StateFolder, project: &str) -> PathBuf {
@@ -31,35 +31,40 @@ pub fn locate(world: &World, folder: &StateFolder, project: &str) -> PathBuf {
 }
 
 pub fn are_in(folder: &Path) -> bool {
-    SECRETS.iter().any(|name| folder.join(name).exists())
+    folder.join(PASSWORD).exists()
 }
 
-/// Create what is missing. Existing secrets stay, since the database was created with them, and so
-/// do existing modes, which are the user's choice.
+/// Create what is missing. An existing password stays, since the database was created with it, and
+/// so do existing modes, which are the user's choice.
 pub fn create(folder: &Path) -> Result<()> {
-    let shown = folder.display();
+    let (path, shown) = (folder.join(PASSWORD), folder.display());
     if !folder.is_dir() {
         let created = DirBuilder::new().recursive(true).mode(0o700).create(folder);
         created.with_context(|| format!("creating {shown}"))?;
     } else if mode(folder)? & 0o077 != 0 {
         eprintln!("other users can enter {shown}, which holds secrets; `chmod 700 {shown}` keeps them out");
     }
-    for path in SECRETS.map(|name| folder.join(name)) {
-        let shown = path.display();
-        match fs::read_to_string(&path) {
-            Ok(text) if text.trim().is_empty() => return Err(unusable(&path, "is empty")),
-            Ok(_) if mode(&path)? & 0o004 == 0 => eprintln!(
-                "containers cannot read {shown}; run `chmod 444 {shown}`: its folder keeps others out"
-            ),
-            Ok(_) => {}
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                write_new(&path, &random::token()).with_context(|| format!("writing {shown}"))?;
-                eprintln!("created the secret {shown}; keep it: the database is created with it");
-            }
-            Err(error) => return Err(unusable(&path, &format!("cannot be read: {error}"))),
+    let shown = path.display();
+    let why = match fs::read_to_string(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            write_new(&path, &random::token()).with_context(|| format!("writing {shown}"))?;
+            eprintln!("created the secret {shown}; keep it: the database is created with it");
+            return Ok(());
         }
-    }
-    Ok(())
+        Ok(text) if !text.trim().is_empty() => {
+            if mode(&path)? & 0o004 == 0 {
+                eprintln!(
+                    "containers cannot read {shown}; run `chmod 444 {shown}`: its folder keeps others out"
+                );
+            }
+            return Ok(());
+        }
+        Ok(_) => "is empty".to_owned(),
+        Err(error) => format!("cannot be read: {error}"),
+    };
+    let next = "restore the password that the database was created with; if there is no database yet, delete the \
+                file, and `cargo xtask up --prod` creates a new one";
+    Err(Failure::new("reading the secrets of the stack", format!("{shown} {why}"), next).into())
 }
 
 fn mode(path: &Path) -> Result<u32> {
@@ -80,12 +85,6 @@ fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
         _ => File::open(path.parent().unwrap_or(path))?.sync_all(),
     }
-}
-
-fn unusable(path: &Path, why: &str) -> anyhow::Error {
-    let next = "restore the password that the database was created with; if there is no database yet, delete the \
-                file, and `cargo xtask up --prod` creates a new one";
-    Failure::new("reading the secrets of the stack", format!("{} {why}", path.display()), next).into()
 }
 
 #[cfg(test)]
