@@ -27,7 +27,7 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use duct::Handle;
-use record::{FILES, Lifecycle, Record, Request};
+use record::{Lifecycle, Record, Request};
 use services::{ComposeService, Container};
 use std::{
     collections::BTreeMap,
@@ -132,15 +132,10 @@ impl<'w> ComposeStack<'w> {
 
     /// The services that Compose reads from the files, in an order in which they can start.
     fn configured(&self) -> Result<Vec<ComposeService>> {
-        let output = self.compose(&["config", "--format", "json"])?.output().context("starting Compose")?;
-        if output.status.success() {
-            return services::configured(&output.stdout);
-        }
-        let names = self.record.environment.get(FILES).map_or("", String::as_str).replace(':', " and ");
-        let wrong = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         let next = "fix what Compose names, most often a variable of the shell or of .env; .env.example \
                     describes each";
-        Err(Failure::new(format!("reading {names}"), wrong, next).into())
+        let printed = self.world.capture(self.compose(&["config", "--format", "json"])?, next)?;
+        services::configured(&printed)
     }
 
     fn start_containers(&mut self) -> Result<()> {

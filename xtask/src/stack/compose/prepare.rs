@@ -14,7 +14,7 @@ use crate::{
     stack::state::Phase,
 };
 use anyhow::{Context, Result};
-use std::sync::atomic::Ordering;
+use std::{collections::BTreeSet, sync::atomic::Ordering};
 
 const NEXT_BASE: &str = "connect this machine to the registry, or run `sudo .ci/base-images` once, which makes \
                          stand-ins from Debian's packages; `cargo xtask up --native` needs no images";
@@ -29,8 +29,9 @@ pub fn provide_images(stack: &ComposeStack) -> Result<()> {
     for service in pulled {
         pull(stack, &service.image, if service.target.is_some() { NEXT_OWN } else { NEXT_BASE })?;
     }
-    let own: Vec<_> = built.iter().filter_map(|service| images::named(service.target.as_deref()?)).collect();
-    build(stack, &own)
+    // Two services may share an image.
+    let targets: BTreeSet<_> = built.iter().filter_map(|service| service.target.as_deref()).collect();
+    build(stack, &targets.into_iter().filter_map(images::named).collect::<Vec<_>>())
 }
 
 /// The same for a job, which may not be a service of the stack.

@@ -26,9 +26,6 @@ use std::{
     path::PathBuf,
 };
 
-/// Where Compose finds its files, from the root of the repository.
-pub const FILES: &str = "COMPOSE_FILE";
-
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Record {
     /// The state folder it was written for.
@@ -193,7 +190,7 @@ impl Record {
         let mut environment = BTreeMap::new();
         let mut set = |name: &str, value: String| environment.insert(name.to_owned(), value);
         set("COMPOSE_PROJECT_NAME", project.clone());
-        set(FILES, files.join(":"));
+        set("COMPOSE_FILE", files.join(":"));
         set("COMPOSE_PATH_SEPARATOR", ":".into());
         set("SQUALL_PORT", ports.plain.to_string());
         set("SQUALL_SECRETS", secrets.display().to_string());

@@ -9,8 +9,8 @@ use crate::{failure::Failure, stack::state::StateFolder, world::World};
 use anyhow::{Context, Result};
 use squall_base::random;
 use std::{
-    fs::{self, DirBuilder, File, Permissions},
-    io::ErrorKind,
+    fs::{self, DirBuilder, OpenOptions, Permissions},
+    io::{ErrorKind, Write},
     os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
 };
@@ -72,19 +72,17 @@ fn mode(path: &Path) -> Result<u32> {
     Ok(metadata.permissions().mode() & 0o777)
 }
 
-/// Whole or not at all: a part of a secret would be taken for one. Unlike a rename, a link does not
-/// replace a file that another process has created meanwhile.
+/// Never over a file that another process has created meanwhile. One that was cut short is empty,
+/// which is refused.
 fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
-    let aside = path.with_extension(format!("{}.new", std::process::id()));
-    fs::write(&aside, text)?;
-    fs::set_permissions(&aside, Permissions::from_mode(0o444))?;
-    File::open(&aside)?.sync_all()?;
-    let linked = fs::hard_link(&aside, path);
-    fs::remove_file(&aside)?;
-    match linked {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
-        _ => File::open(path.parent().unwrap_or(path))?.sync_all(),
-    }
+    let mut file = match OpenOptions::new().write(true).create_new(true).open(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
+        file => file?,
+    };
+    file.write_all(text.as_bytes())?;
+    // Whatever the umask.
+    file.set_permissions(Permissions::from_mode(0o444))?;
+    file.sync_all()
 }
 
 #[cfg(test)]

@@ -10,10 +10,7 @@ use crate::{
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::Path,
-};
+use std::{collections::BTreeSet, path::Path};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ComposeService {
@@ -25,44 +22,32 @@ pub struct ComposeService {
     pub is_job: bool,
 }
 
-/// The part of `docker compose config --format json` that is used.
-#[derive(Deserialize)]
-struct Config {
-    services: BTreeMap<String, ConfigService>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct ConfigService {
-    image: String,
-    build: Value,
-    depends_on: BTreeMap<String, Value>,
-}
-
-/// The services, each after those it waits for.
-pub fn configured(config: &[u8]) -> Result<Vec<ComposeService>> {
-    let config: Config =
-        serde_json::from_slice(config).context("reading the output of `docker compose config`")?;
-    let conditions = config.services.values().flat_map(|service| &service.depends_on);
-    let waits_for_success = |need: &Value| need["condition"] == "service_completed_successfully";
-    let jobs: BTreeSet<_> =
-        conditions.filter(|(_, need)| waits_for_success(need)).map(|(name, _)| name).collect();
-    let mut services: Vec<_> = config.services.iter().collect();
-    services.sort_by_key(|(name, _)| depth(&config, name));
-    let service = |(name, service): (&String, &ConfigService)| ComposeService {
-        name: name.clone(),
-        image: service.image.clone(),
-        target: service.build["target"].as_str().map(str::to_owned),
+/// The services that `docker compose config` prints, each after those it waits for.
+pub fn configured(printed: &str) -> Result<Vec<ComposeService>> {
+    let config: Value =
+        serde_json::from_str(printed).context("reading the output of `docker compose config`")?;
+    let services = &config["services"];
+    let mut named: Vec<_> = services.as_object().into_iter().flatten().collect();
+    named.sort_by_key(|(name, _)| depth(services, name));
+    let needs = named.iter().filter_map(|(_, service)| service["depends_on"].as_object()).flatten();
+    let jobs: BTreeSet<_> = needs
+        .filter(|(_, need)| need["condition"] == "service_completed_successfully")
+        .map(|(name, _)| name)
+        .collect();
+    let service = |(name, service): &(&String, &Value)| ComposeService {
+        name: (*name).clone(),
+        image: text(&service["image"]).to_owned(),
+        target: service["build"]["target"].as_str().map(str::to_owned),
         is_job: jobs.contains(name),
     };
-    Ok(services.into_iter().map(service).collect())
+    Ok(named.iter().map(service).collect())
 }
 
 /// How many services have to start before this one, one after the other. Compose has refused
 /// cycles.
-fn depth(config: &Config, name: &str) -> usize {
-    let needs = config.services.get(name).map(|service| service.depends_on.keys());
-    needs.into_iter().flatten().map(|need| 1 + depth(config, need)).max().unwrap_or(0)
+fn depth(services: &Value, name: &str) -> usize {
+    let needs = services[name]["depends_on"].as_object().into_iter().flatten();
+    needs.map(|(need, _)| 1 + depth(services, need)).max().unwrap_or(0)
 }
 
 /// One container, as `docker inspect` prints it.
@@ -171,7 +156,7 @@ mod tests {
 
     #[test]
     fn services_come_after_what_they_wait_for_and_a_job_is_one_whose_success_is_waited_for() {
-        let config = br#"{"services": {
+        let config = r#"{"services": {
             "api": {"image": "squall/api:local", "build": {"context": ".", "target": "api"},
                     "depends_on": {"migrate": {"condition": "service_completed_successfully"}}},
             "migrate": {"image": "m", "depends_on": {"postgres": {"condition": "service_healthy"}}},
