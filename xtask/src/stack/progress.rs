@@ -20,7 +20,13 @@ const IDLE_PAUSE: Duration = Duration::from_secs(1);
 
 /// Returns when every service is healthy, or with the reason why one will not be.
 pub fn wait_until_healthy(stack: &mut dyn Stack, stop: &AtomicBool) -> Result<()> {
-    let mut screen = Screen::new(stack.services());
+    let mut screen = Screen {
+        terminal: std::io::stderr().is_terminal(),
+        services: stack.services(),
+        began: Instant::now(),
+        ready_after_ms: BTreeMap::new(),
+        shown: Vec::new(),
+    };
     loop {
         if stop.load(Ordering::Relaxed) {
             return Err(Failure::silent(Exit::Interrupted).into());
@@ -65,12 +71,6 @@ struct Screen {
 }
 
 impl Screen {
-    fn new(services: Vec<String>) -> Self {
-        let terminal = std::io::stderr().is_terminal();
-        let (ready_after_ms, shown) = (BTreeMap::new(), Vec::new());
-        Self { terminal, services, began: Instant::now(), ready_after_ms, shown }
-    }
-
     fn show(&mut self, mut status: Status) {
         let elapsed = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         for service in status.services.iter_mut().filter(|service| service.phase.is_ready()) {

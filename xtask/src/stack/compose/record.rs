@@ -23,7 +23,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     io::ErrorKind,
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -100,7 +100,7 @@ impl Record {
         files::replace(&record_file(folder), &serde_json::to_string_pretty(self)?)?;
         match self.lifecycle {
             Lifecycle::Started => env_file::write(&env_file_of(folder), &self.remembered),
-            _ => remove(env_file_of(folder)),
+            _ => remove(&env_file_of(folder)),
         }
     }
 
@@ -118,7 +118,7 @@ impl Record {
 
     /// Its volumes are gone.
     pub fn forget(folder: &StateFolder) -> Result<()> {
-        remove(record_file(folder))
+        remove(&record_file(folder))
     }
 
     /// For a command that exchanges the data folder of the native stack: the data of containers is
@@ -178,7 +178,9 @@ impl Record {
         let running = running.map(|running| running.ports);
         let wanted = Wanted { prod, tls, usual: world.settings.ports.api, running };
         let (ports, remark) = ports::choose(variables, wanted)?;
-        remark.iter().for_each(|remark| eprintln!("{remark}"));
+        if let Some(remark) = remark {
+            eprintln!("{remark}");
+        }
         let url = variables.get("SQUALL_PUBLIC_URL").map_or_else(|| ports.url(), str::to_owned);
         if tls && !url.starts_with("https://") {
             let wrong = format!("SQUALL_PUBLIC_URL is {url:?}, but the edge terminates TLS");
@@ -194,7 +196,9 @@ impl Record {
         set("COMPOSE_PATH_SEPARATOR", ":".into());
         set("SQUALL_PORT", ports.plain.to_string());
         set("SQUALL_SECRETS", secrets.display().to_string());
-        ports.tls.map(|port| set("SQUALL_TLS_PORT", port.to_string()));
+        if let Some(port) = ports.tls {
+            set("SQUALL_TLS_PORT", port.to_string());
+        }
         if variables.get("SQUALL_CPUS").is_none() {
             set("SQUALL_CPUS", request.processors.to_string());
         }
@@ -248,8 +252,8 @@ fn env_file_of(folder: &StateFolder) -> PathBuf {
     folder.0.join("stack.env")
 }
 
-fn remove(file: PathBuf) -> Result<()> {
-    match fs::remove_file(&file) {
+fn remove(file: &Path) -> Result<()> {
+    match fs::remove_file(file) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
             Err(error).with_context(|| format!("deleting {}", file.display()))
         }
