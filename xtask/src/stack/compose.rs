@@ -182,10 +182,6 @@ impl Stack for ComposeStack<'_> {
         self.record.url.clone()
     }
 
-    fn remembered(&self) -> BTreeMap<String, String> {
-        self.record.remembered.clone()
-    }
-
     fn status(&mut self) -> Result<Status> {
         self.containers = services::containers(&self.engine, &self.record)?;
         Ok(services::status(&self.record, &self.containers))

@@ -2,7 +2,7 @@
 //! terminal and printed once for each change elsewhere.
 
 use super::{
-    Stack, Starting,
+    Kind, Stack, Starting,
     state::{Phase, ServiceStatus, Status},
 };
 use crate::failure::{Exit, Failure};
@@ -20,6 +20,8 @@ const IDLE_PAUSE: Duration = Duration::from_secs(1);
 
 /// Returns when every service is healthy, or with the reason why one will not be.
 pub fn wait_until_healthy(stack: &mut dyn Stack, stop: &AtomicBool) -> Result<()> {
+    // Each look at containers is two calls of the client.
+    let pause = Duration::from_millis(if stack.kind() == Kind::Containers { 200 } else { 20 });
     let mut screen = Screen {
         terminal: std::io::stderr().is_terminal(),
         services: stack.services(),
@@ -36,7 +38,7 @@ pub fn wait_until_healthy(stack: &mut dyn Stack, stop: &AtomicBool) -> Result<()
         match stack.starting(&status)? {
             Starting::Healthy => return Ok(()),
             Starting::Failed(failure) => return Err(failure.into()),
-            Starting::Waiting => thread::sleep(stack.kind().poll_pause()),
+            Starting::Waiting => thread::sleep(pause),
         }
     }
 }
