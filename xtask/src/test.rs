@@ -8,7 +8,7 @@ use crate::{
     doctor::{self, Provision},
     postgres::scratch::Scratch,
     stack::{Isolated, Stack, native::Options, state::StateFolder},
-    tools,
+    tools::{self, version_of},
     world::World,
 };
 use anyhow::Result;
@@ -61,24 +61,32 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
 
 const NEXT: &str = "fix the tests named above; `cargo xtask test SUITE -- NAME` runs one alone";
 
-/// Tests are chosen by the name of their module: `slow` ones take minutes, and integration tests in
-/// `nginx` and `redis` start that program.
+/// Tests are chosen by the name of their module: `slow` ones take minutes.
 const SLOW: &str = "test(/(^|::)slow::/)";
-const SERVERS: [(Provision, &str, &str); 2] = [
-    (Provision::Nginx, "nginx", "(kind(test) and test(/(^|::)nginx::/))"),
-    (Provision::Redis, "redis-server", "(kind(test) and test(/(^|::)redis::/))"),
-];
+
+/// A module of integration tests, the program they run, whether it is here, and its packages.
+type Need = (&'static str, &'static str, bool, String);
+
+fn needs() -> [Need; 3] {
+    let server = |module, program, provision: Provision| {
+        (module, program, provision.is_installed(), provision.packages().join(" "))
+    };
+    let compose = version_of("docker", &["compose", "version"]).is_some();
+    [
+        server("nginx", "nginx", Provision::Nginx),
+        server("redis", "redis-server", Provision::Redis),
+        ("compose", "docker compose", compose, "docker-compose-v2 or docker-compose".into()),
+    ]
+}
 
 fn rust(world: &World, suite: &str, arguments: &[String]) -> Result<()> {
     // The binaries too: acceptance tests run them.
     build::binaries(world, Binaries::Tested)?;
     let nextest = tools::program(world, "cargo-nextest")?;
-    let missing = SERVERS.iter().filter(|(provision, ..)| !provision.is_installed());
     let mut filter = suite.to_owned();
-    for (provision, program, needing) in missing {
-        let selected = format!("({suite}) and {needing}");
-        for (package, count) in count_tests(world, &nextest, &selected)? {
-            let packages = provision.packages().join(" ");
+    for (module, program, _, packages) in needs().into_iter().filter(|(.., is_installed, _)| !is_installed) {
+        let needing = format!("(kind(test) and test(/(^|::){module}::/))");
+        for (package, count) in count_tests(world, &nextest, &format!("({suite}) and {needing}"))? {
             println!("{SKIPPED}{count} tests of {package}: {program} is missing; apt-get install {packages}");
         }
         filter += &format!(" and not {needing}");
