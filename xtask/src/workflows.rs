@@ -6,9 +6,7 @@
 use crate::{
     ci::steps::{Job, Resource, STEPS, Step},
     doctor::Provision,
-    failure::Failure,
-    files,
-    openapi::first_difference,
+    generated::write_or_compare,
     tools,
     world::World,
 };
@@ -24,23 +22,9 @@ pub struct Arguments {
 }
 
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
-    let folder = world.root.join(".github/workflows");
-    let pins = Pins::read(world)?;
-    for (name, fresh) in [("ci.yml", ci(&pins)?), ("scheduled.yml", scheduled(&pins)?)] {
-        let path = folder.join(name);
-        let committed = files::read_if_there(&path)?.unwrap_or_default();
-        if !arguments.check {
-            fs::create_dir_all(&folder)?;
-            fs::write(&path, fresh).with_context(|| format!("writing {}", path.display()))?;
-        } else if committed != fresh {
-            let difference = first_difference(&committed, &fresh);
-            let wrong =
-                format!("it differs from what the steps generate; the first difference is {difference}");
-            let next = "run `cargo xtask workflows`, and commit .github/workflows";
-            let tried = format!("comparing .github/workflows/{name} with the steps of `ci`");
-            return Err(Failure::new(tried, wrong, next).into());
-        }
-    }
+    let (folder, pins) = (world.root.join(".github/workflows"), Pins::read(world)?);
+    let files = vec![(folder.join("ci.yml"), ci(&pins)?), (folder.join("scheduled.yml"), scheduled(&pins)?)];
+    write_or_compare(world, &files, arguments.check, "workflows")?;
     if arguments.check { lint(world) } else { Ok(()) }
 }
 
