@@ -59,8 +59,7 @@ impl Provision {
         match self {
             Self::Postgres | Self::NpmPackages => true,
             Self::Chromium => browser::find().is_some(),
-            // Debian installs it outside an ordinary user's path.
-            Self::Nginx => which::which("nginx").is_ok() || Path::new("/usr/sbin/nginx").exists(),
+            Self::Nginx => check::nginx().is_some(),
             Self::Redis => which::which("redis-server").is_ok(),
         }
     }
@@ -124,11 +123,9 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
         return Ok(());
     }
     let names: Vec<_> = missing.iter().map(|check| check.tool).collect();
-    let fixable = missing.iter().any(|check| check.provision.is_some()) && !arguments.fix;
-    let next = match fixable {
-        true => "run `cargo xtask doctor --fix`; install the rest as the table shows",
-        false => "install them as the table shows",
-    };
+    let is_fixable = missing.iter().any(|check| check.provision.is_some()) && !arguments.fix;
+    let fix = if is_fixable { "run `cargo xtask doctor --fix`, then " } else { "" };
+    let next = format!("{fix}install what is missing as the table shows");
     let wrong = format!("missing or too old: {}", names.join(", "));
     Err(Failure::new("checking what Squall needs", wrong, next).exit(Exit::ToolMissing).into())
 }
@@ -142,10 +139,9 @@ fn table(checks: &[Check]) -> String {
             (false, false) => '✗',
         };
         let found = check.found.as_deref().unwrap_or("not found");
-        let how = if check.ok { "" } else { check.how.as_str() };
+        let how = if check.ok { "" } else { &check.how };
         let line = format!("{mark} {:<13} {:<22} {found:<38} {how}", check.tool, check.needed);
-        text += line.trim_end();
-        text.push('\n');
+        text += &format!("{}\n", line.trim_end());
     }
     text
 }
@@ -156,23 +152,11 @@ mod tests {
 
     #[test]
     fn the_table_explains_only_how_to_get_what_is_missing() {
-        let check = |tool, ok: bool| Check {
-            tool,
-            needed: "≥ 20".into(),
-            found: ok.then(|| "v20.1".into()),
-            ok,
-            optional: false,
-            how: "apt-get install it".into(),
-            provision: None,
-        };
-        let text = table(&[check("node", true), check("npm", false)]);
-        let lines: Vec<_> = text.lines().collect();
-        assert!(lines[1].starts_with("✓ node") && !lines[1].contains("apt-get"), "{text}");
-        assert!(
-            lines[2].starts_with("✗ npm")
-                && lines[2].contains("not found")
-                && lines[2].ends_with("apt-get install it"),
-            "{text}"
-        );
+        let (found, how) = (Some("v20.1".to_owned()), "apt-get install it");
+        let checks = [check::check("node", found, "20", how), check::check("npm", None, "", how)];
+        let text = table(&checks);
+        let lines: Vec<_> =
+            text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        assert_eq!(lines[1..], ["✓ node ≥ 20 v20.1", "✗ npm any not found apt-get install it"]);
     }
 }

@@ -53,12 +53,10 @@ fn playwrights_own() -> Option<PathBuf> {
     let usual = home.join(caches).join("ms-playwright");
     let folder = env::var_os("PLAYWRIGHT_BROWSERS_PATH").map_or(usual, PathBuf::from);
     let mut builds: Vec<_> = folder.read_dir().ok()?.flatten().map(|entry| entry.path()).collect();
+    builds.retain(|path| path.file_name().is_some_and(|it| it.to_string_lossy().starts_with("chromium-")));
     builds.sort();
     let programs =
         ["chrome-linux/chrome", "chrome-linux64/chrome", "chrome-mac/Chromium.app/Contents/MacOS/Chromium"];
-    let chromium = |path: &&PathBuf| {
-        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("chromium-"))
-    };
-    let builds = builds.iter().rev().filter(chromium);
-    builds.flat_map(|build| programs.map(|program| build.join(program))).find(|program| program.is_file())
+    let programs = builds.iter().rev().flat_map(|build| programs.map(|program| build.join(program)));
+    programs.into_iter().find(|program| program.is_file())
 }
