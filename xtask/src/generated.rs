@@ -7,21 +7,20 @@ use std::{
     path::{Path, PathBuf},
 };
 
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, Copy, clap::Args)]
 pub struct Arguments {
     /// Change nothing, and fail if something would change.
     #[arg(long)]
-    check: bool,
+    pub check: bool,
 }
 
 /// Each part in the order in which one needs another: queries let the api compile, the api
 /// describes itself, and the tests compare their snapshots and the tables of the docs.
-pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
-    let check = arguments.check;
-    queries::run(world, &queries::Arguments { check })?;
-    openapi::run(world, &openapi::Arguments { check })?;
-    workflows::run(world, &workflows::Arguments { check })?;
-    test::snapshots(world, check)
+pub fn run(world: &World, arguments: Arguments) -> Result<()> {
+    queries::run(world, arguments)?;
+    openapi::run(world, arguments)?;
+    workflows::run(world, arguments)?;
+    test::snapshots(world, arguments.check)
 }
 
 /// The text of each generated file; an empty one is removed.

@@ -2,21 +2,14 @@
 
 use crate::{
     build::{self, Binaries},
-    generated::write_or_compare,
+    generated::{Arguments, write_or_compare},
     world::{Profile, World},
 };
 use anyhow::{Context, Result};
 use std::fs;
 use xshell::cmd;
 
-#[derive(Debug, clap::Args)]
-pub struct Arguments {
-    /// Change nothing, and fail if the description or the types would change.
-    #[arg(long)]
-    pub check: bool,
-}
-
-pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
+pub fn run(world: &World, arguments: Arguments) -> Result<()> {
     build::binaries(world, Binaries::Tested)?;
     build::node_modules(world, &|line| eprintln!("{line}"))?;
     let (shell, api) = (world.shell()?, world.binary(Profile::Debug, "squall-api")?);

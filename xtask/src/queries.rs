@@ -7,7 +7,7 @@
 use crate::{
     build::{self, Binaries},
     files,
-    generated::write_or_compare,
+    generated::{Arguments, write_or_compare},
     postgres::scratch::Scratch,
     world::{Profile, World},
 };
@@ -21,14 +21,7 @@ use std::{
 };
 use xshell::cmd;
 
-#[derive(Debug, clap::Args)]
-pub struct Arguments {
-    /// Change nothing; fail if .sqlx differs from the code and the schema.
-    #[arg(long)]
-    pub check: bool,
-}
-
-pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
+pub fn run(world: &World, arguments: Arguments) -> Result<()> {
     let committed = world.root.join(".sqlx");
     let fresh = world.build_folder().join("squall-queries");
     describe(world, &fresh)?;

@@ -51,7 +51,7 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
             Suite::Rust => rust(world, &format!("not ({SLOW})"), &arguments.arguments)?,
             Suite::Slow => rust(world, SLOW, &arguments.arguments)?,
             Suite::Xtask => xtask(world, &arguments.arguments)?,
-            Suite::Web => web(world, &arguments.arguments)?,
+            Suite::Web => build::npm_run(world, "test", &arguments.arguments, NEXT)?,
             Suite::Browser => browser(world, &arguments.arguments)?,
             Suite::Containers => containers::run(world, &arguments.arguments)?,
         }
@@ -136,12 +136,6 @@ fn xtask(world: &World, arguments: &[String]) -> Result<()> {
     let (shell, nextest) = (world.shell()?, tools::program(world, "cargo-nextest")?);
     let manifest = ["--manifest-path", "xtask/Cargo.toml", "--config-file", ".config/nextest.toml"];
     world.run(cmd!(shell, "{nextest} nextest run --locked {manifest...} {arguments...}"), NEXT)
-}
-
-fn web(world: &World, arguments: &[String]) -> Result<()> {
-    build::node_modules(world, &|line| eprintln!("{line}"))?;
-    let shell = world.web_shell()?;
-    world.run(cmd!(shell, "npm run --silent test -- {arguments...}"), NEXT)
 }
 
 /// A stack of its own, fresh and on free ports, as a person meets it on the first run.

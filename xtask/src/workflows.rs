@@ -6,7 +6,7 @@
 use crate::{
     ci::steps::{Job, Resource, STEPS, Step},
     doctor::Provision,
-    generated::write_or_compare,
+    generated::{Arguments, write_or_compare},
     tools,
     world::World,
 };
@@ -14,14 +14,7 @@ use anyhow::{Context, Result};
 use std::{collections::BTreeSet, fs};
 use xshell::cmd;
 
-#[derive(Debug, clap::Args)]
-pub struct Arguments {
-    /// Change nothing; fail if a workflow would change, or if actionlint or zizmor finds a defect.
-    #[arg(long)]
-    pub check: bool,
-}
-
-pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
+pub fn run(world: &World, arguments: Arguments) -> Result<()> {
     let (folder, pins) = (world.root.join(".github/workflows"), Pins::read(world)?);
     let files = vec![(folder.join("ci.yml"), ci(&pins)?), (folder.join("scheduled.yml"), scheduled(&pins)?)];
     write_or_compare(world, &files, arguments.check, "workflows")?;

@@ -28,20 +28,20 @@ pub fn run(world: &World) -> Result<()> {
     let rules: Rules = read_toml(&world.root.join(".config/words.toml"))?;
     let listed =
         world.capture(cmd!(shell, "git ls-files --cached --others --exclude-standard"), "fix git")?;
-    let mut hits = Vec::new();
+    let mut hits = 0;
     for path in listed.lines().filter(|path| !rules.skip.iter().any(|skip| path.starts_with(skip))) {
         // A deleted file is still listed; a picture is not text.
         let Ok(text) = fs::read_to_string(world.root.join(path)) else { continue };
         for (line, word, better) in find(&text, &rules.banned) {
-            hits.push(format!("{path}:{line}: {word} — write {better}"));
+            println!("{path}:{line}: {word} — write {better}");
+            hits += 1;
         }
     }
-    if hits.is_empty() {
+    if hits == 0 {
         return spelling;
     }
-    hits.iter().for_each(|hit| println!("{hit}"));
-    let wrong = format!("{} banned words; each is named above", hits.len());
     let next = "write what stands beside each; quoted files are listed in .config/words.toml";
+    let wrong = format!("{hits} banned words; each is named above");
     Err(Failure::new("looking for banned words", wrong, next).into())
 }
 
