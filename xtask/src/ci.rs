@@ -8,8 +8,6 @@ pub mod steps;
 pub mod report;
 mod graph;
 mod run;
-#[cfg(test)]
-mod engine;
 
 use crate::{
     doctor,

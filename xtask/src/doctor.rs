@@ -55,10 +55,10 @@ impl Provision {
     }
 
     /// Whether the system has the program; true for what does not come from the system.
-    pub fn is_installed(self) -> bool {
+    pub fn is_installed(self, world: &World) -> bool {
         match self {
             Self::Postgres | Self::NpmPackages => true,
-            Self::Chromium => browser::find().is_some(),
+            Self::Chromium => browser::find(world).is_some(),
             Self::Nginx => check::nginx().is_some(),
             Self::Redis => which::which("redis-server").is_ok(),
         }
@@ -69,7 +69,7 @@ impl Provision {
 ///
 /// A system program is installed by root on Debian alone; elsewhere its tests are skipped.
 pub fn provide(world: &World, provisions: &BTreeSet<Provision>) -> Vec<anyhow::Error> {
-    let missing: Vec<_> = provisions.iter().filter(|provision| !provision.is_installed()).collect();
+    let missing: Vec<_> = provisions.iter().filter(|provision| !provision.is_installed(world)).collect();
     let packages: Vec<_> = missing.iter().flat_map(|provision| provision.packages()).copied().collect();
     let mut results = Vec::new();
     if is_root_on_debian() && !packages.is_empty() {

@@ -13,7 +13,7 @@ use crate::{
 };
 use anyhow::Result;
 use clap::ValueEnum;
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{collections::BTreeMap, fs, path::PathBuf, process::Command};
 use xshell::cmd;
 
 #[derive(Debug, clap::Args)]
@@ -31,7 +31,7 @@ enum Suite {
     Rust,
     /// The long proofs of the Rust workspace: random schemas, kill loops, point in time.
     Slow,
-    /// xtask itself.
+    /// xtask itself, and the scripts of .ci.
     Xtask,
     /// The components of the web app.
     Web,
@@ -67,9 +67,9 @@ const SLOW: &str = "test(/(^|::)slow::/)";
 /// A module of integration tests, the program they run, whether it is here, and its packages.
 type Need = (&'static str, &'static str, bool, String);
 
-fn needs() -> [Need; 3] {
+fn needs(world: &World) -> [Need; 3] {
     let server = |module, program, provision: Provision| {
-        (module, program, provision.is_installed(), provision.packages().join(" "))
+        (module, program, provision.is_installed(world), provision.packages().join(" "))
     };
     let compose = version_of("docker", &["compose", "version"]).is_some();
     [
@@ -84,7 +84,9 @@ fn rust(world: &World, suite: &str, arguments: &[String]) -> Result<()> {
     build::binaries(world, Binaries::Tested)?;
     let nextest = tools::program(world, "cargo-nextest")?;
     let mut filter = suite.to_owned();
-    for (module, program, _, packages) in needs().into_iter().filter(|(.., is_installed, _)| !is_installed) {
+    for (module, program, _, packages) in
+        needs(world).into_iter().filter(|(.., is_installed, _)| !is_installed)
+    {
         let needing = format!("(kind(test) and test(/(^|::){module}::/))");
         for (package, count) in count_tests(world, &nextest, &format!("({suite}) and {needing}"))? {
             println!("{SKIPPED}{count} tests of {package}: {program} is missing; apt-get install {packages}");
@@ -135,7 +137,8 @@ fn count_tests(world: &World, nextest: &PathBuf, filter: &str) -> Result<BTreeMa
 fn xtask(world: &World, arguments: &[String]) -> Result<()> {
     let (shell, nextest) = (world.shell()?, tools::program(world, "cargo-nextest")?);
     let manifest = ["--manifest-path", "xtask/Cargo.toml", "--config-file", ".config/nextest.toml"];
-    world.run(cmd!(shell, "{nextest} nextest run --locked {manifest...} {arguments...}"), NEXT)
+    world.run(cmd!(shell, "{nextest} nextest run --locked {manifest...} {arguments...}"), NEXT)?;
+    world.run(Command::new(world.root.join(".ci/engine-test")), "fix .ci/engine, which it tests")
 }
 
 /// A stack of its own, fresh and on free ports, as a person meets it on the first run.

@@ -192,6 +192,7 @@ pub fn require(program: &str, arguments: &[&str], next: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::world::tests::root;
 
     #[test]
     fn versions_are_compared_by_number() {
@@ -208,8 +209,7 @@ mod tests {
 
     #[test]
     fn every_download_is_pinned_by_a_whole_hash() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned();
-        let tools = Tools::read(&World::new(root).unwrap()).unwrap();
+        let tools = Tools::read(&World::new(root()).unwrap()).unwrap();
         let programs = tools.programs.iter().flat_map(|program| &program.platform);
         for platform in tools.postgres.wheel.platform.iter().chain(programs) {
             assert_eq!(platform.sha256.len(), 64, "{}", platform.tag);

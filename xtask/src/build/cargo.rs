@@ -167,25 +167,14 @@ mod tests {
         };
         assert_eq!(count("a", true), None, "nothing was compiled yet");
         assert_eq!(["b", "b", "c"].map(|name| count(name, false)), [Some((4, 3 + weight("squall_api"))); 3]);
-        // Two packages in 2 s each, and the slow one is left.
-        for (seconds, expected) in [(9, "compiling 3/4"), (12, "compiling 3/4, about 7 min left")] {
-            assert_eq!(progress.line(Duration::from_secs(seconds)).unwrap(), expected);
-        }
-    }
-
-    #[test]
-    fn the_time_left_is_rounded() {
-        // Ten of 20 packages are compiled.
-        let done = (0..10).map(|number| number.to_string()).collect();
-        let progress = Progress { done, weight: 10, fresh: 0, total: Some((20, 20)) };
-        for (seconds, expected) in [
-            (41, "about 50 s left"),
-            (99, "about 100 s left"),
-            (100, "about 2 min left"),
-            (300, "about 5 min left"),
-        ] {
-            let line = progress.line(Duration::from_secs(seconds));
-            assert_eq!(line.unwrap(), format!("compiling 10/20, {expected}"));
+        // Two packages take 6 s each, and one that takes 66 times as long is left.
+        assert_eq!(progress.line(Duration::from_secs(9)).unwrap(), "compiling 3/4");
+        assert_eq!(progress.line(Duration::from_secs(12)).unwrap(), "compiling 3/4, about 7 min left");
+        progress.weight = progress.total.unwrap().1 - 2;
+        for (seconds, expected) in [(60, "almost done"), (300, "about 10 s left"), (4000, "about 2 min left")]
+        {
+            let line = progress.line(Duration::from_secs(seconds)).unwrap();
+            assert_eq!(line, format!("compiling 3/4, {expected}"));
         }
     }
 }

@@ -11,46 +11,26 @@ use std::{
     io::{IsTerminal, stderr},
 };
 
-/// Running steps: redrawn in place on a terminal; elsewhere one line per start and end.
-pub struct Live {
-    terminal: bool,
-    drawn: usize,
-}
-
-impl Live {
-    pub fn new() -> Self {
-        Self { terminal: stderr().is_terminal(), drawn: 0 }
-    }
-
-    pub fn started(&mut self, step: &Step) {
-        if !self.terminal {
-            eprintln!("start   {:<15} cargo xtask {}", step.id, step.command.join(" "));
-        }
-    }
-
-    pub fn ended(&mut self, run: &Run) {
-        self.clear();
-        eprintln!("{:<7} {:<15} {}", word(run.status), run.step.id, seconds(run));
-    }
-
-    pub fn show<'a>(&mut self, running: impl Iterator<Item = &'a Run>) {
-        if !self.terminal {
-            return;
-        }
-        self.clear();
-        for Run { step, elapsed, .. } in running {
-            eprintln!("  {:<15} {:>5} s  {}", step.id, elapsed.as_secs(), step.title);
-            self.drawn += 1;
-        }
-    }
-
-    pub fn clear(&mut self) {
-        if self.drawn > 0 {
-            eprint!("\x1b[{}A\x1b[J", self.drawn);
-            self.drawn = 0;
-        }
+pub fn started(step: &Step) {
+    if !stderr().is_terminal() {
+        eprintln!("start   {:<15} cargo xtask {}", step.id, step.command.join(" "));
     }
 }
+
+/// Draws one line over the last one. The terminal cuts it instead of wrapping it.
+pub fn running<'a>(runs: impl Iterator<Item = &'a Run>) {
+    if stderr().is_terminal() {
+        let steps = runs.map(|run| format!("{} {} s", run.step.id, run.elapsed.as_secs()));
+        eprint!("{CLEAR}\x1b[?7l{}\x1b[?7h", steps.collect::<Vec<_>>().join(" · "));
+    }
+}
+
+pub fn ended(run: &Run) {
+    let clear = if stderr().is_terminal() { CLEAR } else { "" };
+    eprintln!("{clear}{:<7} {:<15} {}", word(run.status), run.step.id, seconds(run));
+}
+
+const CLEAR: &str = "\r\x1b[2K";
 
 /// Starts a line of a step's output that names tests it left out, and why.
 pub const SKIPPED: &str = "skipped: ";

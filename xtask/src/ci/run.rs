@@ -2,7 +2,7 @@
 
 use super::{
     graph::{Run, Status, startable},
-    report::Live,
+    report,
     steps::Step,
 };
 use crate::{
@@ -37,21 +37,18 @@ pub fn all(world: &World, steps: &[Step], keep_going: bool, stop: &AtomicBool) -
     fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
     let mut runs: Vec<_> = steps.iter().map(|step| Run::new(*step, &folder)).collect();
     let mut running: Vec<Child> = Vec::new();
-    let mut live = Live::new();
     loop {
         for index in startable(&runs, keep_going) {
-            live.started(&runs[index].step);
+            report::started(&runs[index].step);
             let handle = start(world, &runs[index])?;
             running.push(Child { index, handle, started: Instant::now() });
             runs[index].status = Status::Running;
         }
         if running.is_empty() {
-            live.clear();
             return Ok(runs);
         }
         thread::sleep(PAUSE);
         if stop.load(Ordering::Relaxed) {
-            live.clear();
             end(&running);
             return Err(Failure::silent(Exit::Interrupted).into());
         }
@@ -62,13 +59,13 @@ pub fn all(world: &World, steps: &[Step], keep_going: bool, stop: &AtomicBool) -
             match child.handle.try_wait()?.map(|ended| ended.status.code()) {
                 Some(code) => {
                     run.status = status(code);
-                    live.ended(run);
+                    report::ended(run);
                 }
                 None => still.push(child),
             }
         }
         running = still;
-        live.show(running.iter().map(|child| &runs[child.index]));
+        report::running(running.iter().map(|child| &runs[child.index]));
     }
 }
 

@@ -33,7 +33,7 @@ pub fn all(world: &World) -> Result<Vec<Check>> {
     let rustup = format!("rustup update stable (rust-version {rust} or newer)");
     let nodejs = "the Node.js site, or Debian: apt-get install nodejs";
     let redis = "only for tests of shared limits and live updates; Debian: apt-get install redis-server";
-    let chromium = browser::find().map(|path| path.display().to_string());
+    let chromium = browser::find(world).map(|path| path.display().to_string());
     Ok(vec![
         check("rustc", version("rustc --version"), rust, &rustup),
         check("cargo", version("cargo --version"), rust, &rustup),

@@ -62,9 +62,8 @@ fn find<'a>(text: &str, banned: &'a BTreeMap<String, String>) -> Vec<(usize, &'a
     let mut hits = Vec::new();
     for (phrase, better) in banned {
         let wanted: Vec<_> = phrase.split(' ').collect();
-        let matching = words
-            .windows(wanted.len())
-            .filter(|window| window.iter().zip(&wanted).all(|((_, word), wanted)| word == wanted));
+        let windows = words.windows(wanted.len());
+        let matching = windows.filter(|window| window.iter().map(|(_, word)| word).eq(&wanted));
         hits.extend(matching.map(|window| (window[0].0, phrase.as_str(), better.as_str())));
     }
     hits.sort_unstable();
@@ -74,6 +73,7 @@ fn find<'a>(text: &str, banned: &'a BTreeMap<String, String>) -> Vec<(usize, &'a
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::world::tests::root;
 
     #[test]
     fn a_banned_word_is_found_whole_and_a_phrase_across_lines() {
@@ -88,8 +88,7 @@ mod tests {
 
     #[test]
     fn the_committed_rules_are_valid() {
-        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        let rules: Rules = read_toml(&root.join(".config/words.toml")).unwrap();
+        let rules: Rules = read_toml(&root().join(".config/words.toml")).unwrap();
         assert!(rules.banned.keys().all(|word| *word == word.to_lowercase()));
     }
 }
