@@ -114,10 +114,8 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
         }
         checks = check::all(world)?;
     }
-    match arguments.json {
-        true => println!("{}", serde_json::to_string_pretty(&checks)?),
-        false => print!("{}", table(&checks)),
-    }
+    let text = if arguments.json { serde_json::to_string_pretty(&checks)? } else { table(&checks) };
+    println!("{}", text.trim_end());
     let missing: Vec<_> = checks.iter().filter(|check| !check.ok && !check.optional).collect();
     if missing.is_empty() {
         return Ok(());
@@ -133,11 +131,8 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
 fn table(checks: &[Check]) -> String {
     let mut text = format!("  {:<13} {:<22} {:<38} {}\n", "TOOL", "NEEDED", "FOUND", "HOW TO GET IT");
     for check in checks {
-        let mark = match (check.ok, check.optional) {
-            (true, _) => '✓',
-            (false, true) => '–',
-            (false, false) => '✗',
-        };
+        let missing = if check.optional { '–' } else { '✗' };
+        let mark = if check.ok { '✓' } else { missing };
         let found = check.found.as_deref().unwrap_or("not found");
         let how = if check.ok { "" } else { &check.how };
         let line = format!("{mark} {:<13} {:<22} {found:<38} {how}", check.tool, check.needed);

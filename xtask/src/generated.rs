@@ -23,11 +23,9 @@ pub fn run(world: &World, arguments: Arguments) -> Result<()> {
     test::snapshots(world, arguments.check)
 }
 
-/// The text of each generated file; an empty one is removed.
-pub type Files = Vec<(PathBuf, String)>;
-
-/// Write the files that changed or, with `check`, fail if there are any. `command` renews them.
-pub fn write_or_compare(world: &World, files: &Files, check: bool, command: &str) -> Result<()> {
+/// Write the files that changed or, with `check`, fail if there are any. An empty text removes its
+/// file; `command` is what renews them.
+pub fn renew(world: &World, files: &[(PathBuf, String)], check: bool, command: &str) -> Result<()> {
     let mut differences = Vec::new();
     for (path, fresh) in files {
         let committed = read_if_there(path)?.unwrap_or_default();

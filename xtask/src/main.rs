@@ -208,15 +208,15 @@ fn repository() -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use std::{path::Path, process::Command};
+    use crate::world::tests::root;
+    use std::process::Command;
 
     #[test]
     fn every_top_level_folder_has_the_alias() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        let git = Command::new("git").args(["ls-files"]).current_dir(root).output().unwrap();
-        let files = String::from_utf8(git.stdout).unwrap();
-        for folder in files.lines().filter_map(|file| Some(file.split_once('/')?.0)) {
-            let config = root.join(folder).join(".cargo/config.toml");
+        let git = Command::new("git").args(["ls-files"]).current_dir(root()).output().unwrap();
+        for file in String::from_utf8(git.stdout).unwrap().lines() {
+            let Some((folder, _)) = file.split_once('/') else { continue };
+            let config = root().join(folder).join(".cargo/config.toml");
             assert!(folder == ".cargo" || config.exists(), "ln -s ../.config/cargo {folder}/.cargo");
         }
     }

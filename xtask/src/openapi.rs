@@ -2,7 +2,7 @@
 
 use crate::{
     build::{self, Binaries},
-    generated::{Arguments, write_or_compare},
+    generated::{Arguments, renew},
     world::{Profile, World},
 };
 use anyhow::{Context, Result};
@@ -20,6 +20,6 @@ pub fn run(world: &World, arguments: Arguments) -> Result<()> {
     let shell = world.web_shell()?;
     let types = world.capture(cmd!(shell, "npm run --silent generate -- {fresh}"), next)?;
     let web = world.web();
-    let files = vec![(web.join("openapi.json"), document), (web.join("src/api/schema.ts"), types)];
-    write_or_compare(world, &files, arguments.check, "openapi")
+    let files = [(web.join("openapi.json"), document), (web.join("src/api/schema.ts"), types)];
+    renew(world, &files, arguments.check, "openapi")
 }

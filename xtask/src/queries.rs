@@ -7,7 +7,7 @@
 use crate::{
     build::{self, Binaries},
     files,
-    generated::{Arguments, write_or_compare},
+    generated::{Arguments, renew},
     postgres::scratch::Scratch,
     world::{Profile, World},
 };
@@ -31,8 +31,8 @@ pub fn run(world: &World, arguments: Arguments) -> Result<()> {
     let used = read(&fresh)?;
     let count = used.len();
     descriptions.extend(used);
-    let files = descriptions.into_iter().map(|(name, text)| (committed.join(name), text)).collect();
-    write_or_compare(world, &files, arguments.check, "queries")?;
+    let files: Vec<_> = descriptions.into_iter().map(|(name, text)| (committed.join(name), text)).collect();
+    renew(world, &files, arguments.check, "queries")?;
     println!("{count} queries, all described in .sqlx");
     Ok(())
 }

@@ -42,11 +42,8 @@ enum Suite {
 }
 
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
-    let suites = match arguments.suite {
-        Some(suite) => vec![suite],
-        None => vec![Suite::Rust, Suite::Xtask, Suite::Web, Suite::Browser],
-    };
-    for suite in suites {
+    let usual = vec![Suite::Rust, Suite::Xtask, Suite::Web, Suite::Browser];
+    for suite in arguments.suite.map_or(usual, |suite| vec![suite]) {
         match suite {
             Suite::Rust => rust(world, &format!("not ({SLOW})"), &arguments.arguments)?,
             Suite::Slow => rust(world, SLOW, &arguments.arguments)?,
@@ -84,9 +81,10 @@ fn rust(world: &World, suite: &str, arguments: &[String]) -> Result<()> {
     build::binaries(world, Binaries::Tested)?;
     let nextest = tools::program(world, "cargo-nextest")?;
     let mut filter = suite.to_owned();
-    for (module, program, _, packages) in
-        needs(world).into_iter().filter(|(.., is_installed, _)| !is_installed)
-    {
+    for (module, program, is_installed, packages) in needs(world) {
+        if is_installed {
+            continue;
+        }
         let needing = format!("(kind(test) and test(/(^|::){module}::/))");
         for (package, count) in count_tests(world, &nextest, &format!("({suite}) and {needing}"))? {
             println!("{SKIPPED}{count} tests of {package}: {program} is missing; apt-get install {packages}");

@@ -6,7 +6,7 @@
 use crate::{
     ci::steps::{Job, Resource, STEPS, Step},
     doctor::Provision,
-    generated::{Arguments, write_or_compare},
+    generated::{Arguments, renew},
     tools,
     world::World,
 };
@@ -16,8 +16,8 @@ use xshell::cmd;
 
 pub fn run(world: &World, arguments: Arguments) -> Result<()> {
     let (folder, pins) = (world.root.join(".github/workflows"), Pins::read(world)?);
-    let files = vec![(folder.join("ci.yml"), ci(&pins)?), (folder.join("scheduled.yml"), scheduled(&pins)?)];
-    write_or_compare(world, &files, arguments.check, "workflows")?;
+    let files = [(folder.join("ci.yml"), ci(&pins)?), (folder.join("scheduled.yml"), scheduled(&pins)?)];
+    renew(world, &files, arguments.check, "workflows")?;
     if arguments.check { lint(world) } else { Ok(()) }
 }
 
@@ -33,22 +33,20 @@ fn lint(world: &World) -> Result<()> {
 }
 
 /// The actions of .github/actions/pins: `actions/cache@COMMIT # VERSION`.
-struct Pins(Vec<String>);
+struct Pins(String);
 
 impl Pins {
     fn read(world: &World) -> Result<Self> {
         let path = world.root.join(".github/actions/pins/action.yml");
-        let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-        Ok(Self(
-            text.lines().filter_map(|line| line.trim().strip_prefix("- uses: ")).map(str::to_owned).collect(),
-        ))
+        Ok(Self(fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?))
     }
 
     fn uses(&self, action: &str, with: &[(&str, &str)]) -> Result<String> {
-        let pin = self.0.iter().find(|pin| pin.starts_with(&format!("actions/{action}@")));
+        let prefix = format!("- uses: actions/{action}@");
+        let pin = self.0.lines().map(str::trim).find(|line| line.starts_with(&prefix));
         let pin = pin.with_context(|| format!(".github/actions/pins/action.yml has no actions/{action}"))?;
         let with: String = with.iter().map(|(name, value)| format!("          {name}: {value}\n")).collect();
-        Ok(format!("      - uses: {pin}\n        with:\n{with}"))
+        Ok(format!("      {pin}\n        with:\n{with}"))
     }
 }
 

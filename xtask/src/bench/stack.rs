@@ -90,20 +90,15 @@ impl Bench<'_> {
 
     fn xtask_noop(&self, runs: usize) -> Result<()> {
         let shell = self.world.shell()?;
-        let mut seconds = Vec::new();
-        for _ in 0..runs.max(5) {
-            seconds.push(cpu(cmd!(shell, "cargo xtask"))?);
-        }
-        row("xtask.noop, CPU s", &mut seconds, "≤ 0.10 s");
+        let noop = (0..runs.max(5)).map(|_| cpu(cmd!(shell, "cargo xtask")));
+        row("xtask.noop, CPU s", &mut noop.collect::<Result<Vec<_>>>()?, "≤ 0.10 s");
         Ok(())
     }
 
     fn stack(&self, runs: usize) -> Result<()> {
         let up = || self.xtask(&["up", "--native", "--detach"]);
-        let compiled = match self.cold_target {
-            Some(_) => Some(self.xtask(&["build", "rust", "--release"])?),
-            None => None,
-        };
+        let compile = self.cold_target.as_ref().map(|_| self.xtask(&["build", "rust", "--release"]));
+        let compiled = compile.transpose()?;
         let first = up()?;
         row("up.first, the rest", &mut [first], "≤ 20 s");
         if let Some(compiled) = compiled {

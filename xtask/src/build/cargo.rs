@@ -87,18 +87,8 @@ fn all_packages(world: &World, packages: &[&str], options: &[&str]) -> Result<Ve
 }
 
 /// CPU seconds of the packages that take much longer than the others, which take about one.
-const SLOW: [(&str, u32); 10] = [
-    ("squall-api", 66),
-    ("squall-worker", 41),
-    ("sqlx-postgres", 27),
-    ("tokio", 18),
-    ("squall-intake", 11),
-    ("jiff", 9),
-    ("redis", 7),
-    ("squall-boot", 7),
-    ("squall-live", 7),
-    ("squall-grouping", 5),
-];
+const SLOW: [(&str, u32); 5] =
+    [("squall-api", 66), ("squall-worker", 41), ("sqlx-postgres", 27), ("tokio", 18), ("squall-intake", 11)];
 
 fn weight(package: &str) -> u32 {
     let package = package.replace('_', "-");

@@ -12,6 +12,7 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use std::{
+    collections::BTreeMap,
     env,
     fs::{self, File},
     process::Command,
@@ -22,12 +23,6 @@ use std::{
 
 const PAUSE: Duration = Duration::from_millis(50);
 
-struct Child {
-    index: usize,
-    handle: duct::Handle,
-    started: Instant,
-}
-
 /// Runs until no step is running and none can start.
 ///
 /// One thread starts and waits for all of them: a step is signalled when the thread that started
@@ -36,36 +31,32 @@ pub fn all(world: &World, steps: &[Step], keep_going: bool, stop: &AtomicBool) -
     let folder = world.build_folder().join("squall-ci");
     fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
     let mut runs: Vec<_> = steps.iter().map(|step| Run::new(*step, &folder)).collect();
-    let mut running: Vec<Child> = Vec::new();
+    let mut children = BTreeMap::new();
     loop {
         for index in startable(&runs, keep_going) {
             report::started(&runs[index].step);
-            let handle = start(world, &runs[index])?;
-            running.push(Child { index, handle, started: Instant::now() });
+            children.insert(index, (start(world, &runs[index])?, Instant::now()));
             runs[index].status = Status::Running;
         }
-        if running.is_empty() {
+        if children.is_empty() {
             return Ok(runs);
         }
         thread::sleep(PAUSE);
         if stop.load(Ordering::Relaxed) {
-            end(&running);
+            eprintln!();
+            end(children.values().map(|(child, _)| child));
             return Err(Failure::silent(Exit::Interrupted).into());
         }
-        let mut still = Vec::new();
-        for child in running {
-            let run = &mut runs[child.index];
-            run.elapsed = child.started.elapsed();
-            match child.handle.try_wait()?.map(|ended| ended.status.code()) {
-                Some(code) => {
-                    run.status = status(code);
-                    report::ended(run);
-                }
-                None => still.push(child),
+        for (index, (child, started)) in &children {
+            let run = &mut runs[*index];
+            run.elapsed = started.elapsed();
+            if let Some(ended) = child.try_wait()? {
+                run.status = status(ended.status.code());
+                report::ended(run);
             }
         }
-        running = still;
-        report::running(running.iter().map(|child| &runs[child.index]));
+        children.retain(|index, _| runs[*index].status == Status::Running);
+        report::running(children.keys().map(|index| &runs[*index]));
     }
 }
 
@@ -88,12 +79,10 @@ fn start(world: &World, run: &Run) -> Result<duct::Handle> {
     step.start().with_context(|| format!("starting the step {}", run.step.id))
 }
 
-fn end(running: &[Child]) {
-    for child in running {
-        child.handle.pids().into_iter().for_each(|pid| process::end_group(pid, SIGTERM));
-    }
-    for child in running {
-        let _ = child.handle.wait_timeout(Duration::from_secs(20));
-        let _ = child.handle.kill();
+fn end<'a>(children: impl Iterator<Item = &'a duct::Handle> + Clone) {
+    children.clone().flat_map(duct::Handle::pids).for_each(|pid| process::end_group(pid, SIGTERM));
+    for child in children {
+        let _ = child.wait_timeout(Duration::from_secs(20));
+        let _ = child.kill();
     }
 }

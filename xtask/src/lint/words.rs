@@ -60,13 +60,13 @@ fn find<'a>(text: &str, banned: &'a BTreeMap<String, String>) -> Vec<(usize, &'a
         }
     }
     let mut hits = Vec::new();
-    for (phrase, better) in banned {
-        let wanted: Vec<_> = phrase.split(' ').collect();
-        let windows = words.windows(wanted.len());
-        let matching = windows.filter(|window| window.iter().map(|(_, word)| word).eq(&wanted));
-        hits.extend(matching.map(|window| (window[0].0, phrase.as_str(), better.as_str())));
+    for (index, (line, first)) in words.iter().enumerate().filter(|(_, (_, word))| !word.is_empty()) {
+        let rest = || words[index..].iter().map(|(_, word)| word.as_str());
+        let phrases = banned.range(first.clone()..).take_while(|(phrase, _)| phrase.starts_with(first));
+        let matching =
+            phrases.filter(|(phrase, _)| rest().take(phrase.split(' ').count()).eq(phrase.split(' ')));
+        hits.extend(matching.map(|(phrase, better)| (*line, phrase.as_str(), better.as_str())));
     }
-    hits.sort_unstable();
     hits
 }
 
