@@ -120,7 +120,9 @@ fn scheduled(pins: &Pins) -> Result<String> {
     let fuzz = ["rustup toolchain install nightly --profile minimal", "cargo xtask fuzz --seconds 600"];
     let advisories = job(pins, "advisories", "Known vulnerabilities", 15, &[], &advisories)?;
     let fuzz = job(pins, "fuzz", "Fuzzing", 60, &[], &fuzz)?;
-    Ok(format!("{head}{advisories}{}\n", fuzz.trim_end()))
+    let proofs = ["SQUALL_RANDOM_PAIRS=1000 cargo xtask test slow"];
+    let proofs = job(pins, "proofs", "Long proofs", 60, &[], &proofs)?;
+    Ok(format!("{head}{advisories}{fuzz}{}\n", proofs.trim_end()))
 }
 
 /// A job that installs the tools of these steps, and then runs the commands.
