@@ -1,6 +1,7 @@
 //! Files that other processes read while they are written, locks, and what files hold.
 
 use anyhow::{Context, Result};
+use serde::de::DeserializeOwned;
 use sha1_smol::Sha1;
 use std::{
     fs::{self, File, OpenOptions},
@@ -65,16 +66,19 @@ pub fn read_if_there(path: &Path) -> Result<Option<String>> {
     }
 }
 
+/// What a JSON file holds; one that was cut short or has another shape holds nothing.
+pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
+    Ok(read_if_there(path)?.and_then(|text| serde_json::from_str(&text).ok()))
+}
+
 /// The last lines of a file, reading no more than its last 64 kB.
 pub fn last_lines(path: &Path, count: usize) -> Vec<String> {
-    let Ok(mut file) = File::open(path) else { return Vec::new() };
-    let length = file.metadata().map(|metadata| metadata.len()).unwrap_or(0);
     let mut bytes = Vec::new();
-    if file.seek(SeekFrom::Start(length.saturating_sub(64 << 10))).is_err()
-        || file.read_to_end(&mut bytes).is_err()
-    {
-        return Vec::new();
-    }
+    let _ = File::open(path).and_then(|mut file| {
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(64 << 10)))?;
+        file.read_to_end(&mut bytes)
+    });
     let text = String::from_utf8_lossy(&bytes);
     let lines: Vec<_> = text.lines().collect();
     lines[lines.len().saturating_sub(count)..].iter().map(|line| (*line).to_owned()).collect()

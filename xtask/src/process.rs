@@ -1,10 +1,17 @@
 //! What xshell and duct do not offer: process groups, children that end with their parent, signals.
 //!
 //! A process is named by its id and the time it started, since the kernel reuses ids. All `unsafe`
-//! of xtask is in this file: a few system calls that the standard library does not have.
+//! of xtask is in this file.
 
 use anyhow::{Context, Result};
 use duct::Expression;
+use nix::{
+    sys::{
+        resource::{UsageWho, getrusage},
+        signal::{SIGHUP, kill, killpg},
+    },
+    unistd::{self, Pid},
+};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
@@ -16,7 +23,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use libc::{SIGINT, SIGKILL, SIGTERM};
+pub use nix::sys::signal::{SIGINT, SIGKILL, SIGQUIT, SIGTERM, Signal};
 
 /// One process, and no other that gets its id later.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,14 +53,14 @@ impl ProcessId {
         self.is_alive() && environment.split(['\0', ' ']).any(|variable| variable == wanted)
     }
 
-    pub fn signal(&self, signal: i32) {
+    pub fn signal(&self, signal: Signal) {
         if self.is_alive() {
-            send(i64::from(self.pid), signal);
+            let _ = kill(raw(self.pid), signal);
         }
     }
 
     /// Ask the process to end, and kill it after `grace`. Returns whether it ended on its own.
-    pub fn stop(&self, signal: i32, grace: Duration) -> bool {
+    pub fn stop(&self, signal: Signal, grace: Duration) -> bool {
         self.signal(signal);
         if wait_until(grace, || !self.is_alive()) {
             return true;
@@ -70,29 +77,23 @@ impl ProcessId {
 /// Check every 20 ms until `done` or the limit; returns whether it is done.
 pub fn wait_until(limit: Duration, mut done: impl FnMut() -> bool) -> bool {
     let start = Instant::now();
-    loop {
-        if done() {
-            return true;
-        }
+    while !done() {
         if start.elapsed() >= limit {
             return false;
         }
         thread::sleep(Duration::from_millis(20));
     }
-}
-
-/// A field of /proc/PID/stat, counted from the state. The name before it may hold spaces and
-/// parentheses.
-fn stat_field(pid: u32, index: usize) -> Option<String> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.get(stat.rfind(')')? + 2..)?.split(' ').nth(index).map(str::to_owned)
+    true
 }
 
 /// Ticks since boot, and the boot. A dead process that nobody has waited for counts as gone.
 #[cfg(target_os = "linux")]
 fn start_time(pid: u32) -> Option<String> {
-    let ticks = stat_field(pid, 19).filter(|_| !matches!(stat_field(pid, 0).as_deref(), Some("Z" | "X")))?;
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The program's name before these may hold spaces and parentheses.
+    let fields: Vec<_> = stat.get(stat.rfind(')')? + 2..)?.split(' ').collect();
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let ticks = fields.get(19).filter(|_| !["Z", "X"].contains(&fields[0]))?;
     Some(format!("{ticks}@{}", boot.get(..8).unwrap_or("")))
 }
 
@@ -104,7 +105,6 @@ fn start_time(pid: u32) -> Option<String> {
     (!state.starts_with('Z')).then(|| started.trim().to_owned())
 }
 
-/// The environment a process was started with.
 fn environment(pid: u32) -> Option<String> {
     let bytes = if cfg!(target_os = "linux") {
         fs::read(format!("/proc/{pid}/environ")).ok()?
@@ -114,43 +114,46 @@ fn environment(pid: u32) -> Option<String> {
     Some(String::from_utf8_lossy(&bytes).trim_end().to_owned())
 }
 
-/// The process group of a process, on Linux.
-pub fn group(pid: u32) -> Option<u32> {
-    stat_field(pid, 2)?.parse().ok()
-}
-
-/// The file name of its program, on Linux.
-pub fn name(pid: u32) -> Option<String> {
-    fs::read_to_string(format!("/proc/{pid}/comm")).ok().map(|name| name.trim().to_owned())
+/// Whether a process is in the process group that `leader` leads.
+pub fn is_in_group(pid: u32, leader: u32) -> bool {
+    unistd::getpgid(Some(raw(pid))) == Ok(raw(leader))
 }
 
 pub fn is_root() -> bool {
-    effective_user() == 0
-}
-
-#[allow(unsafe_code)]
-pub fn effective_user() -> u32 {
-    // SAFETY: geteuid has no preconditions and cannot fail.
-    unsafe { libc::geteuid() }
+    unistd::geteuid().is_root()
 }
 
 /// Signal a process group. After its leader was waited for, the id is not reused while a member
 /// lives.
-pub fn end_group(leader: u32, signal: i32) {
-    send(-i64::from(leader), signal);
+pub fn end_group(leader: u32, signal: Signal) {
+    let _ = killpg(raw(leader), signal);
 }
 
-#[allow(unsafe_code)]
-fn send(pid: i64, signal: i32) {
-    let Ok(pid) = libc::pid_t::try_from(pid) else { return };
-    // SAFETY: kill takes plain numbers; a process that is gone is an error that does not matter
-    // here.
-    unsafe { libc::kill(pid, signal) };
+fn raw(pid: u32) -> Pid {
+    Pid::from_raw(pid.cast_signed())
 }
 
 /// A child to be watched: it leads a process group, reads nothing, and gets `signal` when this
 /// thread ends.
-pub fn watched(command: &Command, signal: i32) -> Expression {
+pub fn watched(command: &Command, signal: Signal) -> Expression {
+    expression(command).before_spawn(move |command| {
+        command.process_group(0);
+        die_with_parent(command, signal);
+        Ok(())
+    })
+}
+
+/// A child that outlives this process, and that no Ctrl-C on its terminal reaches.
+#[allow(unsafe_code)]
+pub fn detached(command: &Command) -> Expression {
+    expression(command).before_spawn(|command| {
+        // SAFETY: setsid is async-signal-safe and takes nothing.
+        unsafe { command.pre_exec(|| Ok(unistd::setsid().map(drop)?)) };
+        Ok(())
+    })
+}
+
+fn expression(command: &Command) -> Expression {
     let mut child = duct::cmd(command.get_program(), command.get_args()).stdin_null().unchecked();
     if let Some(folder) = command.get_current_dir() {
         child = child.dir(folder);
@@ -158,69 +161,41 @@ pub fn watched(command: &Command, signal: i32) -> Expression {
     for (name, value) in command.get_envs() {
         child = value.map_or_else(|| child.env_remove(name), |value| child.env(name, value));
     }
-    child.before_spawn(move |command| {
-        command.process_group(0);
-        die_with_parent(command, signal);
-        Ok(())
-    })
+    child
 }
 
 /// Send the process `signal` when the *thread* that spawned it ends, however it ends.
 ///
 /// Linux only; elsewhere the next `up`, `down` or `ps` ends what a killed supervisor left running.
 #[allow(unsafe_code)]
-pub fn die_with_parent(command: &mut Command, signal: i32) {
-    let parent = std::process::id();
+pub fn die_with_parent(command: &mut Command, signal: Signal) {
+    let parent = Pid::this();
+    let before_exec = move || {
+        #[cfg(target_os = "linux")]
+        nix::sys::prctl::set_pdeathsig(signal)?;
+        let _ = signal;
+        // The parent may have died before the line above.
+        if unistd::getppid() == parent { Ok(()) } else { Err(std::io::ErrorKind::BrokenPipe.into()) }
+    };
     // SAFETY: between fork and exec only async-signal-safe calls are made, and nothing is
     // allocated.
-    unsafe {
-        command.pre_exec(move || {
-            #[cfg(target_os = "linux")]
-            {
-                libc::prctl(libc::PR_SET_PDEATHSIG, signal as libc::c_ulong);
-                // The parent may have died before the line above.
-                if libc::getppid() as u32 != parent {
-                    libc::_exit(1);
-                }
-            }
-            let _ = (signal, parent);
-            Ok(())
-        });
-    }
-}
-
-/// Detach the process from the terminal, so that it outlives this one and no Ctrl-C reaches it.
-#[allow(unsafe_code)]
-pub fn own_session(command: &mut Command) {
-    // SAFETY: setsid is async-signal-safe and takes nothing.
-    unsafe {
-        command.pre_exec(|| {
-            libc::setsid();
-            Ok(())
-        });
-    }
+    unsafe { command.pre_exec(before_exec) };
 }
 
 /// Set by Ctrl-C, SIGTERM, or a terminal that closes.
 pub fn stop_signal() -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM, libc::SIGHUP] {
-        signal_hook::flag::register(signal, Arc::clone(&stop)).context("listening for signals")?;
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        signal_hook::flag::register(signal as i32, Arc::clone(&stop)).context("listening for signals")?;
     }
     Ok(stop)
 }
 
 /// CPU seconds of all children that were waited for, and of their children.
-#[allow(unsafe_code)]
-pub fn children_cpu_seconds() -> f64 {
-    // SAFETY: an all-zero rusage is valid, and getrusage only writes to it.
-    let usage = unsafe {
-        let mut usage: libc::rusage = std::mem::zeroed();
-        libc::getrusage(libc::RUSAGE_CHILDREN, &raw mut usage);
-        usage
-    };
-    let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
-    seconds(usage.ru_utime) + seconds(usage.ru_stime)
+pub fn children_cpu_seconds() -> Result<f64> {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    let times = [usage.user_time(), usage.system_time()];
+    Ok(times.iter().map(|time| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6).sum())
 }
 
 /// Remove what `cargo run` sets for xtask: it would make every nested cargo call rebuild.

@@ -7,7 +7,7 @@ use crate::{
     ci::report::SKIPPED,
     doctor::{self, Provision},
     postgres::scratch::Scratch,
-    stack::{Isolated, Stack, native::Options, state::StateFolder},
+    stack::{NativeStack, Stack, native::Options, state::StateFolder},
     tools,
     world::World,
 };
@@ -144,7 +144,7 @@ fn browser(world: &World, arguments: &[String]) -> Result<()> {
     let folder = StateFolder(world.build_folder().join("squall-browser"));
     let watched = folder.0.join("watched");
     let _ = fs::remove_dir_all(&watched);
-    let stack = Isolated::start(world, &folder, &options)?;
+    let stack = NativeStack::isolated(world, &folder, &options)?;
     fs::create_dir_all(&watched)?;
     let shell = world.web_shell()?;
     let npm = cmd!(shell, "npm run --silent test:browser -- {arguments...}")

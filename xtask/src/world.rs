@@ -6,7 +6,7 @@ use crate::{
 };
 use anyhow::{Context, Result, anyhow};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
     collections::BTreeMap,
     env, fs,
@@ -27,7 +27,7 @@ pub struct World {
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     pub ports: Ports,
-    pub stack: Stack,
+    pub stack: StackSettings,
     pub demo: Demo,
     pub backup: Backup,
     pub docker: Docker,
@@ -44,9 +44,9 @@ pub struct Ports {
     pub vite: u16,
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Stack {
+pub struct StackSettings {
     pub start_seconds: u64,
     pub stop_seconds: u64,
     pub restarts: u32,
@@ -134,22 +134,15 @@ impl World {
     /// The named packages, and all packages of the workspace that they are built from.
     pub fn packages(&self, names: &[&str]) -> Result<Vec<&Package>> {
         let all = &self.metadata()?.packages;
-        let mut found: Vec<&Package> =
-            all.iter().filter(|package| names.contains(&package.name.as_str())).collect();
-        let mut next = 0;
-        while let Some(package) = found.get(next).copied() {
-            let built = package.dependencies.iter().filter(|it| it.kind != DependencyKind::Development);
-            let folders: Vec<_> = built.filter_map(|dependency| dependency.path.as_ref()).collect();
-            let is_new = |package: &&Package| {
-                package
-                    .manifest_path
-                    .parent()
-                    .is_some_and(|folder| folders.iter().any(|it| it.as_path() == folder))
-                    && !found.iter().any(|known| known.id == package.id)
-            };
-            let new: Vec<_> = all.iter().filter(is_new).collect();
-            found.extend(new);
-            next += 1;
+        let mut found: Vec<&Package> = Vec::new();
+        let mut left: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        while let Some(name) = left.pop() {
+            let is_new = !found.iter().any(|package| *package.name == name);
+            if let Some(package) = all.iter().find(|package| is_new && *package.name == name) {
+                let built = package.dependencies.iter().filter(|it| it.kind != DependencyKind::Development);
+                left.extend(built.filter(|it| it.path.is_some()).map(|dependency| dependency.name.clone()));
+                found.push(package);
+            }
         }
         Ok(found)
     }

@@ -203,9 +203,9 @@ impl Bench<'_> {
 
 /// CPU seconds of a command and all it runs.
 fn cpu(command: Command) -> Result<f64> {
-    let before = children_cpu_seconds();
+    let before = children_cpu_seconds()?;
     finish(command)?;
-    Ok(children_cpu_seconds() - before)
+    Ok(children_cpu_seconds()? - before)
 }
 
 fn finish(mut command: Command) -> Result<()> {

@@ -1,7 +1,7 @@
 //! A server for tests: fast, empty, and removed with its owner.
 
 use super::{
-    Postgres, Settings,
+    Postgres,
     account::reachable_place,
     cluster::{self, Cluster},
     given_url, probe, url,
@@ -9,7 +9,7 @@ use super::{
 use crate::{
     failure::Failure,
     files, ports,
-    process::{self, ProcessId, SIGINT, wait_until},
+    process::{self, ProcessId, SIGINT, SIGQUIT, wait_until},
     world::World,
 };
 use anyhow::{Context, Result};
@@ -66,10 +66,8 @@ impl Scratch {
         let _ = fs::remove_dir_all(&home);
         let Cluster { data, password } = cluster::create(&postgres, &home, false)?;
         let port = ports::any()?;
-        let tuned = world.settings.postgres.clone();
-        let settings = Settings { tuned, durable: false, connections: CONNECTIONS };
         let mut command = postgres.command("postgres");
-        command.args(postgres.arguments(&settings, &data, port));
+        command.args(postgres.arguments(world, &data, port, CONNECTIONS, false));
         let log = home.with_extension("log");
         let output = File::create(&log).with_context(|| format!("writing {}", log.display()))?;
         let server =
@@ -91,7 +89,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         for id in self.child.pids().into_iter().filter_map(ProcessId::of) {
             // This data is not read again: no need to wait for a checkpoint.
-            id.stop(libc::SIGQUIT, Duration::from_secs(5));
+            id.stop(SIGQUIT, Duration::from_secs(5));
         }
         let _ = self.child.wait();
         remove(&self.home);

@@ -27,11 +27,10 @@ pub const FOLDER_VARIABLE: &str = "XTASK_STATE_FOLDER";
 #[derive(Debug, Clone)]
 pub struct StateFolder(pub PathBuf);
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
     pub supervisor: Option<ProcessId>,
     /// The folder it was written for.
-    #[serde(default)]
     pub folder: Option<PathBuf>,
     pub url: String,
     pub services: Vec<ServiceStatus>,
@@ -130,8 +129,7 @@ impl StateFolder {
         self.0.canonicalize().unwrap_or_else(|_| self.0.clone())
     }
 
-    /// Whether a file that recorded this path was written for this folder. Older ones recorded
-    /// none.
+    /// Whether a file that recorded this path was written for this folder.
     pub fn is_own(&self, recorded: Option<&Path>) -> bool {
         recorded.is_none_or(|recorded| recorded == self.path())
     }
@@ -156,15 +154,12 @@ impl StateFolder {
 
     /// The plan of this folder; one of another folder or of an older xtask counts as none.
     pub fn plan(&self) -> Result<Option<Plan>> {
-        let plan = files::read_if_there(&self.plan_file())?;
-        let plan = plan.and_then(|text| serde_json::from_str::<Plan>(&text).ok());
+        let plan = files::read_json::<Plan>(&self.plan_file())?;
         Ok(plan.filter(|plan| self.is_own(plan.folder.as_deref())))
     }
 
     pub fn status(&self) -> Result<Status> {
-        Ok(files::read_if_there(&self.status_file())?
-            .and_then(|text| serde_json::from_str(&text).ok())
-            .unwrap_or_default())
+        Ok(files::read_json(&self.status_file())?.unwrap_or_default())
     }
 
     pub fn write(&self, status: &Status) -> Result<()> {
@@ -202,7 +197,7 @@ impl StateFolder {
             let process = service.process.take().filter(ProcessId::is_alive);
             if let Some(process) = process.filter(|process| self.started(process)) {
                 let signal = plan.service(&service.name).map_or(SIGTERM, Service::stop_signal);
-                process.stop(signal, Duration::from_secs(plan.stop_seconds.max(1)));
+                process.stop(signal, Duration::from_secs(plan.settings.stop_seconds.max(1)));
                 ended.push(service.name.clone());
             }
             if !matches!(service.phase, Phase::Failed | Phase::Stopped) {
