@@ -5,8 +5,7 @@ mod stack;
 
 use crate::{
     build::{self, Binaries},
-    postgres::scratch::Scratch,
-    stack::{NativeStack, Stack, native::Options, state::StateFolder},
+    stack::{NativeStack, Scratch, Stack, native::Options, state::StateFolder},
     world::{Profile, World},
 };
 use anyhow::{Context, Result};

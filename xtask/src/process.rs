@@ -23,7 +23,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use nix::sys::signal::{SIGINT, SIGKILL, SIGQUIT, SIGTERM, Signal};
+pub use nix::sys::signal::{SIGINT, SIGKILL, SIGTERM, Signal};
 
 /// One process, and no other that gets its id later.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,7 +10,7 @@ pub mod native;
 pub mod compose;
 mod progress;
 
-pub use native::NativeStack;
+pub use native::{NativeStack, scratch::Scratch};
 pub use progress::{show_changes, wait_until_healthy};
 
 use crate::{

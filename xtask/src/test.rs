@@ -6,8 +6,7 @@ use crate::{
     build::{self, Binaries},
     ci::report::SKIPPED,
     doctor::{self, Provision},
-    postgres::scratch::Scratch,
-    stack::{NativeStack, Stack, native::Options, state::StateFolder},
+    stack::{NativeStack, Scratch, Stack, native::Options, state::StateFolder},
     tools,
     world::World,
 };

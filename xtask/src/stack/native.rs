@@ -9,6 +9,7 @@
 pub mod plan;
 mod running;
 mod supervisor;
+pub mod scratch;
 mod rebuild;
 
 use super::{

@@ -2,7 +2,7 @@
 
 use crate::{
     files, http,
-    postgres::{account::Account, probe},
+    postgres::{self, account::Account},
     process::{SIGINT, SIGTERM, Signal},
     world::StackSettings,
 };
@@ -129,7 +129,7 @@ impl Service {
         match &self.probe {
             Probe::Ends => false,
             Probe::Runs => true,
-            Probe::Postgres { port } => probe::is_ready(*port),
+            Probe::Postgres { port } => postgres::is_ready(*port),
             Probe::Http { port, path, text } => http::get(*port, path)
                 .is_ok_and(|answer| answer.status == 200 && answer.body.contains(text.as_str())),
         }

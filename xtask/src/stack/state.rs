@@ -32,7 +32,6 @@ pub struct Status {
     pub supervisor: Option<ProcessId>,
     /// The folder it was written for.
     pub folder: Option<PathBuf>,
-    pub url: String,
     pub services: Vec<ServiceStatus>,
     /// Output of the last rebuild of `--dev`, if it failed.
     pub build_failed: Option<String>,

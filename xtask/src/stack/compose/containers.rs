@@ -152,7 +152,7 @@ pub fn status(record: &Record, containers: &[Container]) -> Status {
         })
     };
     let services = record.services.iter().filter_map(|service| of_service(&service.name)).collect();
-    Status { url: record.url.clone(), services, ..Status::default() }
+    Status { services, ..Status::default() }
 }
 
 /// The service that keeps the others from starting: one that runs but is not healthy, else one that

@@ -37,8 +37,24 @@ pub fn make(
     // Without a supervisor of this folder, the processes in its status are those of another one.
     let status = folder.supervisor()?.map_or(Ok(Status::default()), |_| folder.status())?;
     let mut ports = Ports { before: &before, status, isolated: options.isolated, chosen: Vec::new() };
-    let (server, database_url) = server(world, folder, options, &mut ports)?;
     let usual = world.settings.ports;
+    // An isolated stack starts empty, which the user's own database hardly is.
+    let (database, database_url) = if let Some(url) = postgres::given_url().filter(|_| !options.isolated) {
+        eprintln!("using the PostgreSQL that DATABASE_URL names; none is started");
+        (None, url)
+    } else {
+        let postgres = Postgres::provide(world, &|line| eprintln!("{line}"))?;
+        let home = postgres_home(folder)?;
+        if !home.starts_with(&folder.0) {
+            eprintln!(
+                "PostgreSQL cannot run as root, and its user cannot reach the state folder: its data is in {}",
+                home.display()
+            );
+        }
+        let port = ports.choose("postgres", usual.postgres)?;
+        let (server, url) = server(world, &postgres, &home, port, CONNECTIONS, options.durable)?;
+        (Some(server), url)
+    };
     let api_port = ports.choose("api", usual.api)?;
     let web_port = web.map_or_else(|| ports.choose("web", usual.vite), |_| Ok(api_port))?;
     let worker_port = ports.choose("worker", usual.worker)?;
@@ -71,7 +87,7 @@ pub fn make(
     let (key, password) = (secret("demo-key"), secret("demo-password"));
     // The demo writes log files here, and its source reads them.
     let logs = folder.0.join("demo-logs").display().to_string();
-    let mut services: Vec<Service> = server.into_iter().collect();
+    let mut services: Vec<Service> = database.into_iter().collect();
     let first: Vec<_> = services.iter().map(|_| "postgres").collect();
     services.push(squall("migrate", "squall-migrate", &["run"], &first, Probe::Ends)?);
     if demo {
@@ -120,41 +136,29 @@ pub fn make(
     Ok((Plan { folder, url, database_url, services, settings, watch }, lock))
 }
 
-/// The server, unless DATABASE_URL names one, and the address of the database.
-fn server(
+/// A private server in `home`, and the address of its database.
+pub fn server(
     world: &World,
-    folder: &StateFolder,
-    options: &Options,
-    ports: &mut Ports,
-) -> Result<(Option<Service>, String)> {
-    // An isolated stack starts empty, which the user's own database hardly is.
-    if let Some(url) = postgres::given_url().filter(|_| !options.isolated) {
-        eprintln!("using the PostgreSQL that DATABASE_URL names; none is started");
-        return Ok((None, url));
-    }
-    let postgres = Postgres::provide(world, &|line| eprintln!("{line}"))?;
-    let home = postgres_home(folder)?;
-    if !home.starts_with(&folder.0) {
-        eprintln!(
-            "PostgreSQL cannot run as root, and its user cannot reach the state folder: its data is in {}",
-            home.display()
-        );
-    }
-    let created = cluster::create(&postgres, &home, options.durable)?;
-    let port = ports.choose("postgres", world.settings.ports.postgres)?;
+    postgres: &Postgres,
+    home: &Path,
+    port: u16,
+    connections: u16,
+    durable: bool,
+) -> Result<(Service, String)> {
+    let created = cluster::create(postgres, home, durable)?;
     let service = Service {
         name: "postgres".into(),
         program: postgres.bin.join("postgres"),
-        arguments: postgres.arguments(world, &created.data, port, CONNECTIONS, options.durable),
+        arguments: postgres.arguments(world, &created.data, port, connections, durable),
         environment: [("LC_ALL".to_owned(), "C".to_owned())].into(),
         folder: "/".into(),
         probe: Probe::Postgres { port },
-        account: postgres.account,
+        account: postgres.account.clone(),
         data: Some(created.data),
-        build: postgres.version,
+        build: postgres.version.clone(),
         ..Service::default()
     };
-    Ok((Some(service), postgres::url(&created.password, port)))
+    Ok((service, postgres::url(&created.password, port)))
 }
 
 fn owned(words: &[&str]) -> Vec<String> {

@@ -36,7 +36,7 @@ pub const STARTS: &str = "starts";
 pub struct Running {
     pub service: Service,
     pub status: ServiceStatus,
-    folder: StateFolder,
+    pub folder: StateFolder,
     child: Option<Handle>,
     started: Instant,
     /// When it is probed again, or started again.
@@ -220,7 +220,7 @@ impl Running {
         let _ = log.map(|mut log| writeln!(log, "[xtask] {} {text}", self.service.name));
     }
 
-    fn log(&self) -> PathBuf {
+    pub fn log(&self) -> PathBuf {
         self.folder.log(&self.service.name)
     }
 }

@@ -153,7 +153,6 @@ impl Supervisor {
         Ok(Status {
             supervisor: Some(ProcessId::own()?),
             folder: Some(self.folder.path()),
-            url: self.plan.url.clone(),
             services: self.services.iter().map(|running| running.status.clone()).collect(),
             build_failed: files::read_if_there(&self.folder.0.join("build-failed"))?,
         })
