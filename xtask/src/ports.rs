@@ -77,8 +77,9 @@ impl std::fmt::Display for Owner {
 
 /// Who listens on a port, as far as this user may see it: own processes, or all of them for root.
 pub fn owner(port: u16) -> Option<Owner> {
-    let listens =
-        |it: &Listener| it.protocol == Protocol::TCP && it.state == SocketState::Listen && it.socket.port() == port;
+    let listens = |it: &Listener| {
+        it.protocol == Protocol::TCP && it.state == SocketState::Listen && it.socket.port() == port
+    };
     let process = listeners::get_all().ok()?.into_iter().find(listens)?.process;
     Some(Owner { pid: process.pid, name: process.name })
 }

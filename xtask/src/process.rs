@@ -46,13 +46,6 @@ impl ProcessId {
         start_time(self.pid).as_deref() == Some(&self.started)
     }
 
-    /// Whether it was started with this environment variable.
-    pub fn has_variable(&self, name: &str, value: &str) -> bool {
-        let wanted = format!("{name}={value}");
-        let environment = environment(self.pid).unwrap_or_default();
-        self.is_alive() && environment.split(['\0', ' ']).any(|variable| variable == wanted)
-    }
-
     pub fn signal(&self, signal: Signal) {
         if self.is_alive() {
             let _ = kill(raw(self.pid), signal);
@@ -62,15 +55,13 @@ impl ProcessId {
     /// Ask the process to end, and kill it after `grace`. Returns whether it ended on its own.
     pub fn stop(&self, signal: Signal, grace: Duration) -> bool {
         self.signal(signal);
-        if wait_until(grace, || !self.is_alive()) {
-            return true;
-        }
-        if self.is_alive() {
+        let has_ended = wait_until(grace, || !self.is_alive());
+        if !has_ended && self.is_alive() {
             end_group(self.pid, SIGKILL);
+            self.signal(SIGKILL);
+            wait_until(Duration::from_secs(5), || !self.is_alive());
         }
-        self.signal(SIGKILL);
-        wait_until(Duration::from_secs(5), || !self.is_alive());
-        false
+        has_ended
     }
 }
 
@@ -103,15 +94,6 @@ fn start_time(pid: u32) -> Option<String> {
     let text = String::from_utf8(output.stdout).ok()?;
     let (started, state) = text.trim().rsplit_once(' ')?;
     (!state.starts_with('Z')).then(|| started.trim().to_owned())
-}
-
-fn environment(pid: u32) -> Option<String> {
-    let bytes = if cfg!(target_os = "linux") {
-        fs::read(format!("/proc/{pid}/environ")).ok()?
-    } else {
-        Command::new("ps").args(["eww", "-o", "command=", "-p", &pid.to_string()]).output().ok()?.stdout
-    };
-    Some(String::from_utf8_lossy(&bytes).trim_end().to_owned())
 }
 
 /// Whether a process is in the process group that `leader` leads.
@@ -205,11 +187,11 @@ pub fn children_cpu_seconds() -> Result<f64> {
 pub fn forget_cargo_run() {
     const EXACT: [&str; 5] =
         ["CARGO", "CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE", "RUST_RECURSION_COUNT", "OUT_DIR"];
-    const PREFIXES: [&str; 3] = ["CARGO_PKG_", "CARGO_BIN_", "CARGO_MANIFEST_"];
-    let names: Vec<_> = std::env::vars_os()
-        .filter_map(|(name, _)| name.into_string().ok())
-        .filter(|name| EXACT.contains(&&**name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
-        .collect();
+    let is_set_by_cargo = |name: &str| {
+        let is_for_package = |prefix: &&str| name.starts_with(*prefix);
+        EXACT.contains(&name) || ["CARGO_PKG_", "CARGO_BIN_", "CARGO_MANIFEST_"].iter().any(is_for_package)
+    };
+    let names: Vec<_> = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
     // Cargo puts the toolchain's and xtask's own folders in front of the user's.
     let added = ["/xtask/target/", "/rustlib/", "/toolchains/", "/debug"];
     let library_path = std::env::var("LD_LIBRARY_PATH").unwrap_or_default();
@@ -219,7 +201,7 @@ pub fn forget_cargo_run() {
         .collect();
     // SAFETY: called first thing in main, while there is one thread.
     unsafe {
-        names.iter().for_each(|name| std::env::remove_var(name));
+        names.iter().filter(|name| is_set_by_cargo(name)).for_each(|name| std::env::remove_var(name));
         match kept.is_empty() {
             true => std::env::remove_var("LD_LIBRARY_PATH"),
             false => std::env::set_var("LD_LIBRARY_PATH", kept.join(":")),
@@ -270,14 +252,14 @@ mod tests {
 
     #[test]
     fn a_process_that_ignores_the_first_signal_is_killed() {
-        let folder = std::env::temp_dir().join(format!("squall-trap-{}", std::process::id()));
+        let folder = tempfile::tempdir().unwrap();
+        let ready = folder.path().join("ready");
         let mut sh = Command::new("sh");
-        sh.args(["-c", "trap '' TERM; echo >\"$0\"; while :; do sleep 1; done"]).arg(&folder);
+        sh.args(["-c", "trap '' TERM; echo >\"$0\"; while :; do sleep 1; done"]).arg(&ready);
         let child = watched(&sh, SIGTERM).start().unwrap();
-        assert!(wait_until(Duration::from_secs(5), || folder.exists()));
+        assert!(wait_until(Duration::from_secs(5), || ready.exists()));
         let id = ProcessId::of(child.pids()[0]).unwrap();
         assert!(!id.stop(SIGTERM, Duration::from_millis(100)));
         assert!(!id.is_alive());
-        fs::remove_file(&folder).unwrap();
     }
 }

@@ -90,9 +90,9 @@ mod tests {
 
     #[test]
     fn a_folder_that_the_user_cannot_enter_is_replaced_by_one_below_the_fallback() {
-        let root = std::env::temp_dir().join(format!("squall-account-{}", std::process::id()));
-        make_folder(&root, None).unwrap();
-        let wanted = root.join("state/postgres");
+        let root = tempfile::tempdir().unwrap();
+        make_folder(root.path(), None).unwrap();
+        let wanted = root.path().join("state/postgres");
         let check = |account: Option<&Account>, wanted_is_used: bool| {
             assert_eq!(reachable_place(&wanted, "/var/lib/squall", account) == wanted, wanted_is_used);
         };
@@ -100,9 +100,8 @@ mod tests {
         // Only root can try as another user.
         if let Some(account) = Account::for_postgres().unwrap() {
             check(Some(&account), false);
-            fs::set_permissions(&root, fs::Permissions::from_mode(0o755)).unwrap();
+            fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).unwrap();
             check(Some(&account), true);
         }
-        fs::remove_dir_all(root).unwrap();
     }
 }

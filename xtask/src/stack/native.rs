@@ -30,7 +30,7 @@ use crate::{
 use anyhow::{Context, Result};
 use duct::Handle;
 use plan::postgres_home;
-use running::{STARTS, open_to_append};
+use running::STARTS;
 use std::{
     fs::{self, File},
     io::{BufRead, BufReader, ErrorKind, Write},
@@ -308,7 +308,7 @@ fn start_supervisor(folder: &StateFolder, detached: bool) -> Result<Handle> {
         true => process::detached(&command),
         false => process::watched(&command, SIGTERM),
     };
-    let log = open_to_append(&folder.log("supervisor"))?;
+    let log = files::open_to_append(&folder.log("supervisor"))?;
     supervisor.stderr_to_stdout().stdout_file(log).start().context("starting the supervisor")
 }
 

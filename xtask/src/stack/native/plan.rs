@@ -118,8 +118,7 @@ pub fn make(
     if web.is_none() {
         let port = web_port.to_string();
         app.program = "npm".into();
-        app.arguments =
-            owned(&["run", "dev", "--", "--host", "127.0.0.1", "--strictPort", "--port", &port]);
+        app.arguments = owned(&["run", "dev", "--", "--host", "127.0.0.1", "--strictPort", "--port", &port]);
         app.environment.insert("SQUALL_API_URL".into(), api_url.clone());
         app.folder = world.web();
     }

@@ -1,21 +1,20 @@
 //! One service under supervision: a small state machine around a child process.
 
 use crate::{
-    ports,
+    files, ports,
     postgres::cluster,
     process::{self, ProcessId, SIGKILL, wait_until},
     stack::{
         service::{Plan, Probe, Service},
-        state::{FOLDER_VARIABLE, Phase, ServiceStatus, StateFolder},
+        state::{Phase, ServiceStatus, StateFolder},
     },
 };
 use anyhow::{Context, Result};
 use duct::Handle;
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, OpenOptions},
     io::Write,
-    os::unix::{fs::OpenOptionsExt, process::ExitStatusExt},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, ExitStatus},
     time::{Duration, Instant, SystemTime},
 };
@@ -122,17 +121,13 @@ impl Running {
         if let Some(data) = &service.data {
             cluster::clear_stale_lock(data)?;
         }
-        let log = open_to_append(&self.log())?;
+        let log = files::open_to_append(&self.log())?;
         let output = match &service.output {
-            Some(path) => {
-                let mut options = OpenOptions::new();
-                options.write(true).create(true).truncate(true).mode(0o600).open(path)?
-            }
+            Some(path) => files::replace(path, "").and_then(|()| files::open_to_append(path))?,
             None => log.try_clone()?,
         };
         let mut command = Command::new(&service.program);
         command.args(&service.arguments).envs(&service.environment).current_dir(&service.folder);
-        command.env(FOLDER_VARIABLE, self.folder.identity()?);
         let mut child = process::watched(&command, service.stop_signal());
         if let Some(account) = service.account.clone() {
             child = account.run_watched(&child);
@@ -190,7 +185,7 @@ impl Running {
         if self.service.is_one_shot() && status.success() {
             return self.enter(Phase::Done, None);
         }
-        let how = describe(status);
+        let how = format!("ended with {status}");
         self.remark(&how);
         // One that never was healthy would fail again, and the user should see it now.
         let was_healthy = self.status.ready_after_ms.is_some() || self.restarts_in_a_row > 0;
@@ -216,27 +211,12 @@ impl Running {
 
     /// Leave the supervisor's own remark in the service's log.
     fn remark(&self, text: &str) {
-        let log = open_to_append(&self.log());
+        let log = files::open_to_append(&self.log());
         let _ = log.map(|mut log| writeln!(log, "[xtask] {} {text}", self.service.name));
     }
 
     pub fn log(&self) -> PathBuf {
         self.folder.log(&self.service.name)
-    }
-}
-
-/// A log that only its owner may read.
-pub fn open_to_append(path: &Path) -> Result<File> {
-    let mut options = OpenOptions::new();
-    options.create(true).append(true).mode(0o600);
-    options.open(path).with_context(|| format!("writing {}", path.display()))
-}
-
-fn describe(status: ExitStatus) -> String {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("ended with status {code}"),
-        (None, Some(signal)) => format!("was ended by signal {signal}"),
-        (None, None) => "ended".into(),
     }
 }
 
@@ -248,8 +228,9 @@ fn seconds_since_1970() -> u64 {
 mod tests {
     use super::*;
     use crate::world::StackSettings;
+    use tempfile::TempDir;
 
-    fn running(script: &str, probe: Probe) -> (Running, Plan) {
+    fn running(script: &str, probe: Probe) -> (TempDir, Running, Plan) {
         let service = Service {
             name: "test".into(),
             program: "sh".into(),
@@ -258,16 +239,14 @@ mod tests {
             probe,
             ..Service::default()
         };
-        let name = format!("squall-running-{}-{}", std::process::id(), service.stamp());
-        let folder = StateFolder(std::env::temp_dir().join(name));
-        fs::create_dir_all(folder.logs()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
         let settings = StackSettings { start_seconds: 5, restarts: 1, ..StackSettings::default() };
-        (Running::new(service, folder), Plan { settings, ..Plan::default() })
+        let running = Running::new(service, StateFolder(folder.path().into()));
+        (folder, running, Plan { settings, ..Plan::default() })
     }
 
     fn fails_for(running: &Running, reason: &str, restarts: u32) {
         assert_eq!((running.status.note.as_deref(), running.status.restarts), (Some(reason), restarts));
-        fs::remove_dir_all(&running.folder.0).unwrap();
     }
 
     fn turn_until(running: &mut Running, plan: &Plan, phase: Phase) {
@@ -280,7 +259,7 @@ mod tests {
 
     #[test]
     fn a_service_waits_for_what_it_needs() {
-        let (mut running, plan) = running("true", Probe::Ends);
+        let (_folder, mut running, plan) = running("true", Probe::Ends);
         running.turn(false, &plan);
         assert_eq!(running.status.phase, Phase::Waiting);
         turn_until(&mut running, &plan, Phase::Done);
@@ -289,28 +268,27 @@ mod tests {
     #[test]
     fn a_service_that_fails_before_it_was_healthy_is_not_tried_again() {
         let probe = Probe::Http { port: 1, path: "/".into(), text: String::new() };
-        let (mut running, plan) = running("exit 7", probe);
+        let (_folder, mut running, plan) = running("exit 7", probe);
         turn_until(&mut running, &plan, Phase::Failed);
-        fails_for(&running, "ended with status 7", 0);
+        fails_for(&running, "ended with exit status: 7", 0);
     }
 
     #[test]
     fn a_crashed_service_is_started_again_until_it_has_crashed_too_often() {
-        let (mut running, plan) = running("sleep 600", Probe::Runs);
+        let (_folder, mut running, plan) = running("sleep 600", Probe::Runs);
         for after in [Phase::Restarting, Phase::Failed] {
             turn_until(&mut running, &plan, Phase::Healthy);
             running.status.process.clone().unwrap().signal(SIGKILL);
             turn_until(&mut running, &plan, after);
         }
-        fails_for(&running, "was ended by signal 9", 1);
+        fails_for(&running, "ended with signal: 9 (SIGKILL)", 1);
     }
 
     #[test]
-    fn stopping_leaves_no_child_of_the_service_behind_and_each_has_the_identity_of_its_folder() {
-        let (mut running, plan) = running("sleep 601 & echo $! > /dev/stderr; wait", Probe::Runs);
+    fn stopping_leaves_no_child_of_the_service_behind() {
+        let (_folder, mut running, plan) = running("sleep 601 & echo $! > /dev/stderr; wait", Probe::Runs);
         turn_until(&mut running, &plan, Phase::Healthy);
-        let grandchild = crate::files::last_lines(&running.log(), 1)[0].parse().unwrap();
-        assert!(ProcessId::of(grandchild).unwrap().has_variable(FOLDER_VARIABLE, &running.folder.identity().unwrap()));
+        let grandchild = files::last_lines(&running.log(), 1)[0].parse().unwrap();
         running.stop(Duration::from_secs(5));
         assert!(wait_until(Duration::from_secs(5), || ProcessId::of(grandchild).is_none()));
         assert_eq!(running.status.phase, Phase::Stopped);

@@ -65,7 +65,8 @@ impl Scratch {
         fs::create_dir_all(folder.logs())?;
         let (service, url) = plan::server(world, &postgres, &folder.0, ports::any()?, CONNECTIONS, false)?;
         let mut server = Server { running: Running::new(service, folder), _lock: lock };
-        let (running, plan) = (&mut server.running, Plan { settings: world.settings.stack, ..Plan::default() });
+        let (running, plan) =
+            (&mut server.running, Plan { settings: world.settings.stack, ..Plan::default() });
         wait_until(Duration::MAX, || {
             running.turn(true, &plan);
             matches!(running.status.phase, Phase::Healthy | Phase::Failed)

@@ -116,7 +116,9 @@ impl Supervisor {
         }
         if self.logs_checked.elapsed() > LOG_PAUSE {
             self.logs_checked = Instant::now();
-            self.services.iter().for_each(|running| running.shorten_log(self.plan.settings.log_megabytes << 20));
+            self.services
+                .iter()
+                .for_each(|running| running.shorten_log(self.plan.settings.log_megabytes << 20));
         }
         self.write()
     }
@@ -153,6 +155,7 @@ impl Supervisor {
         Ok(Status {
             supervisor: Some(ProcessId::own()?),
             folder: Some(self.folder.path()),
+            identity: Some(self.folder.identity()?),
             services: self.services.iter().map(|running| running.status.clone()).collect(),
             build_failed: files::read_if_there(&self.folder.0.join("build-failed"))?,
         })
