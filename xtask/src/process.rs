@@ -15,7 +15,7 @@ use nix::{
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
-    fs,
+    env, fs,
     os::unix::process::CommandExt,
     process::Command,
     sync::{Arc, atomic::AtomicBool},
@@ -180,43 +180,34 @@ pub fn children_cpu_seconds() -> Result<f64> {
     Ok(times.iter().map(|time| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6).sum())
 }
 
-/// Remove what `cargo run` sets for xtask: it would make every nested cargo call rebuild.
+/// Set the `defaults` that are not set, and remove what `cargo run` sets for xtask: it would make
+/// every nested cargo call rebuild.
 ///
 /// Must run before any thread exists.
 #[allow(unsafe_code)]
-pub fn forget_cargo_run() {
+pub fn prepare_environment(defaults: &BTreeMap<String, String>) {
     const EXACT: [&str; 5] =
         ["CARGO", "CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE", "RUST_RECURSION_COUNT", "OUT_DIR"];
     let is_set_by_cargo = |name: &str| {
         let is_for_package = |prefix: &&str| name.starts_with(*prefix);
         EXACT.contains(&name) || ["CARGO_PKG_", "CARGO_BIN_", "CARGO_MANIFEST_"].iter().any(is_for_package)
     };
-    let names: Vec<_> = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
+    let set: Vec<_> = env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
     // Cargo puts the toolchain's and xtask's own folders in front of the user's.
     let added = ["/xtask/target/", "/rustlib/", "/toolchains/", "/debug"];
-    let library_path = std::env::var("LD_LIBRARY_PATH").unwrap_or_default();
-    let kept: Vec<_> = library_path
-        .split(':')
-        .filter(|folder| !folder.is_empty() && !added.iter().any(|part| folder.contains(part)))
-        .collect();
+    let is_own = |folder: &&str| !folder.is_empty() && !added.iter().any(|part| folder.contains(part));
+    let library_path = env::var("LD_LIBRARY_PATH").unwrap_or_default();
+    let library_path = library_path.split(':').filter(is_own).collect::<Vec<_>>().join(":");
     // SAFETY: called first thing in main, while there is one thread.
     unsafe {
-        names.iter().filter(|name| is_set_by_cargo(name)).for_each(|name| std::env::remove_var(name));
-        match kept.is_empty() {
-            true => std::env::remove_var("LD_LIBRARY_PATH"),
-            false => std::env::set_var("LD_LIBRARY_PATH", kept.join(":")),
+        set.iter().filter(|name| is_set_by_cargo(name)).for_each(|name| env::remove_var(name));
+        env::remove_var("LD_LIBRARY_PATH");
+        if !library_path.is_empty() {
+            env::set_var("LD_LIBRARY_PATH", library_path);
         }
-    }
-}
-
-/// Set variables that are not set yet, for this process and all it runs.
-///
-/// Must run before any thread exists.
-#[allow(unsafe_code)]
-pub fn add_to_environment(variables: &BTreeMap<String, String>) {
-    for (name, value) in variables.iter().filter(|(name, _)| std::env::var_os(name).is_none()) {
-        // SAFETY: called at the start of main, while there is one thread.
-        unsafe { std::env::set_var(name, value) };
+        for (name, value) in defaults.iter().filter(|(name, _)| env::var_os(name).is_none()) {
+            env::set_var(name, value);
+        }
     }
 }
 

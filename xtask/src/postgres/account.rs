@@ -35,17 +35,8 @@ impl Account {
         Ok(Some(Self { name: user.name, uid: user.uid.as_raw(), gid: user.gid.as_raw() }))
     }
 
-    /// Make a command run as this user.
     pub fn run(&self, command: &mut Command) {
         command.uid(self.uid).gid(self.gid).env("HOME", "/").env("USER", &self.name);
-    }
-
-    /// Make a child to be watched run as this user.
-    pub fn run_watched(self, child: &duct::Expression) -> duct::Expression {
-        child.before_spawn(move |command| {
-            self.run(command);
-            Ok(())
-        })
     }
 
     pub fn give(&self, path: &Path) -> Result<()> {

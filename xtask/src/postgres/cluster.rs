@@ -24,21 +24,12 @@ use std::{
 const LONGEST_SOCKET_PATH: usize = 107;
 const NEXT: &str = "check the free space of the disk, then run the command again";
 
-/// A data folder, and the password of its server.
-pub struct Cluster {
-    pub data: PathBuf,
-    pub password: String,
-}
-
-/// Create `<home>/data` and the password beside it, unless they exist.
-pub fn create(postgres: &Postgres, home: &Path, durable: bool) -> Result<Cluster> {
+/// Create `<home>/data` and the password beside it, unless they exist, and return both.
+pub fn create(postgres: &Postgres, home: &Path, durable: bool) -> Result<(PathBuf, String)> {
     let (data, secret) = (home.join("data"), home.join("password"));
     if data.exists() {
         let password = fs::read_to_string(&secret);
-        return Ok(Cluster {
-            data,
-            password: password.with_context(|| format!("reading {}", secret.display()))?,
-        });
+        return Ok((data, password.with_context(|| format!("reading {}", secret.display()))?));
     }
     let template = template(postgres)?;
     let aside = home.join("data.new");
@@ -58,7 +49,7 @@ pub fn create(postgres: &Postgres, home: &Path, durable: bool) -> Result<Cluster
         capture(sync, NEXT)?;
     }
     fs::rename(&aside, &data).with_context(|| format!("moving {} into place", data.display()))?;
-    Ok(Cluster { data, password })
+    Ok((data, password))
 }
 
 /// Stop a server that outlived its supervisor, and remove a lock file without a server.

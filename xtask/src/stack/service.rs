@@ -64,7 +64,6 @@ pub enum Probe {
 }
 
 impl Probe {
-    /// The readiness of one of Squall's servers.
     pub fn ready(port: u16) -> Self {
         Self::Http { port, path: "/readyz".into(), text: String::new() }
     }

@@ -227,11 +227,8 @@ impl Status {
 
     /// Whether exactly the plan is up and healthy.
     pub fn fulfils(&self, plan: &Plan) -> bool {
-        let ready = |service: &Service| {
-            self.service(&service.name)
-                .is_some_and(|status| status.stamp == service.stamp() && status.phase.is_ready())
-        };
-        self.services.len() == plan.services.len() && plan.services.iter().all(ready)
+        let ready = |stamp| self.services.iter().any(|it| it.stamp == stamp && it.phase.is_ready());
+        self.services.len() == plan.services.len() && plan.stamps().into_iter().all(ready)
     }
 }
 

@@ -144,20 +144,20 @@ pub fn server(
     connections: u16,
     durable: bool,
 ) -> Result<(Service, String)> {
-    let created = cluster::create(postgres, home, durable)?;
+    let (data, password) = cluster::create(postgres, home, durable)?;
     let service = Service {
         name: "postgres".into(),
         program: postgres.bin.join("postgres"),
-        arguments: postgres.arguments(world, &created.data, port, connections, durable),
+        arguments: postgres.arguments(world, &data, port, connections, durable),
         environment: [("LC_ALL".to_owned(), "C".to_owned())].into(),
         folder: "/".into(),
         probe: Probe::Postgres { port },
         account: postgres.account.clone(),
-        data: Some(created.data),
+        data: Some(data),
         build: postgres.version.clone(),
         ..Service::default()
     };
-    Ok((service, postgres::url(&created.password, port)))
+    Ok((service, postgres::url(&password, port)))
 }
 
 fn owned(words: &[&str]) -> Vec<String> {

@@ -130,7 +130,10 @@ impl Running {
         command.args(&service.arguments).envs(&service.environment).current_dir(&service.folder);
         let mut child = process::watched(&command, service.stop_signal());
         if let Some(account) = service.account.clone() {
-            child = account.run_watched(&child);
+            child = child.before_spawn(move |command| {
+                account.run(command);
+                Ok(())
+            });
         }
         let starting = || format!("starting {}", service.program.display());
         let child = child.stdout_file(output).stderr_file(log).start().with_context(starting)?;
