@@ -15,7 +15,7 @@ pub mod cluster;
 use crate::{
     failure::{Exit, Failure},
     tools::{Tools, is_at_least, version_numbers, version_of},
-    world::World,
+    world::{World, path_variable},
 };
 use account::Account;
 use anyhow::Result;
@@ -48,7 +48,7 @@ impl Postgres {
     pub fn provide(world: &World, say: &dyn Fn(&str)) -> Result<Self> {
         let (tools, account) = (Tools::read(world)?, Account::for_postgres()?);
         let cache = install::cache_folder(account.as_ref());
-        let bin = match given_programs() {
+        let bin = match path_variable("SQUALL_PG_BIN") {
             Some(bin) => bin,
             None => install::unpacked(&tools.postgres.wheel, &cache, account.as_ref(), say)?,
         };
@@ -78,7 +78,7 @@ impl Postgres {
     pub fn find(world: &World) -> Result<Option<Self>> {
         let cache = install::cache_folder(Account::for_postgres()?.as_ref());
         let is_unpacked = install::folder(&Tools::read(world)?.postgres.wheel, &cache)?.exists();
-        let exists = is_unpacked || given_programs().is_some();
+        let exists = is_unpacked || path_variable("SQUALL_PG_BIN").is_some();
         exists.then(|| Self::provide(world, &|_| {})).transpose()
     }
 
@@ -166,9 +166,4 @@ pub fn is_ready(port: u16) -> bool {
 /// The running server that the user has named.
 pub fn given_url() -> Option<String> {
     env::var("DATABASE_URL").ok().filter(|url| !url.is_empty())
-}
-
-/// The folder of binaries that the user has named.
-fn given_programs() -> Option<PathBuf> {
-    env::var_os("SQUALL_PG_BIN").filter(|bin| !bin.is_empty()).map(PathBuf::from)
 }

