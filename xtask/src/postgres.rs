@@ -155,7 +155,7 @@ pub fn is_ready(port: u16) -> bool {
         let mut stream = TcpStream::connect_timeout(&(Ipv4Addr::LOCALHOST, port).into(), TIMEOUT)?;
         stream.set_read_timeout(Some(TIMEOUT))?;
         stream.write_all(&start_up)?;
-        // All of the answer: to hang up on unread bytes would leave a complaint in the server's log.
+        // All of the answer: the server would log that somebody hung up on unread bytes.
         let mut answer = [0; 1024];
         // It asks for the password (R), or is starting, stopping or recovering (E).
         std::io::Result::Ok(stream.read(&mut answer)? > 0 && answer[0] == b'R')
