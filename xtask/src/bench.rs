@@ -5,8 +5,7 @@ mod stack;
 
 use crate::{
     build::{self, Binaries},
-    postgres::scratch::Scratch,
-    stack::{Isolated, Stack, native::Options, state::StateFolder},
+    stack::{NativeStack, Scratch, Stack, native::Options, state::StateFolder},
     world::{Profile, World},
 };
 use anyhow::{Context, Result};
@@ -77,7 +76,7 @@ fn ingest(world: &World, arguments: &[String]) -> Result<()> {
     let options =
         Options { demo: false, dev: false, binaries: Binaries::Benchmarks, isolated: true, durable: true };
     let folder = StateFolder(world.build_folder().join("squall-bench"));
-    let stack = Isolated::start(world, &folder, &options)?;
+    let stack = NativeStack::isolated(world, &folder, &options)?;
     let key = seed(world, &stack)?;
     let (shell, bench) = (world.shell()?, world.binary(Profile::Release, "squall-bench")?);
     let api = &stack.plan.url;
@@ -124,7 +123,7 @@ fn generate(world: &World) -> Result<()> {
 }
 
 /// Creates a project to send to, and returns its key.
-fn seed(world: &World, stack: &Isolated) -> Result<String> {
+fn seed(world: &World, stack: &NativeStack) -> Result<String> {
     let api = stack.plan.service("api").context("the stack has an api")?;
     let (shell, program) = (world.shell()?, &api.program);
     let seed = cmd!(shell, "{program} seed --project bench").envs(&api.environment);

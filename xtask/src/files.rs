@@ -1,6 +1,7 @@
 //! Files that other processes read while they are written, locks, and what files hold.
 
 use anyhow::{Context, Result};
+use serde::de::DeserializeOwned;
 use sha1_smol::Sha1;
 use std::{
     fs::{self, File, OpenOptions},
@@ -25,7 +26,7 @@ pub fn replace(path: &Path, text: &str) -> Result<()> {
 
 /// Hold a lock that the kernel releases when this process ends, however it ends.
 pub fn lock(path: &Path, when_taken: impl FnOnce()) -> Result<File> {
-    let file = open_lock(path)?;
+    let file = open_to_append(path)?;
     if file.try_lock().is_err() {
         when_taken();
         file.lock().with_context(|| format!("locking {}", path.display()))?;
@@ -35,7 +36,7 @@ pub fn lock(path: &Path, when_taken: impl FnOnce()) -> Result<File> {
 
 /// The lock, or none if it is held elsewhere.
 pub fn try_lock(path: &Path) -> Result<Option<File>> {
-    let file = open_lock(path)?;
+    let file = open_to_append(path)?;
     Ok(file.try_lock().is_ok().then_some(file))
 }
 
@@ -48,12 +49,34 @@ pub fn is_locked(path: &Path) -> Result<bool> {
     }
 }
 
-fn open_lock(path: &Path) -> Result<File> {
+/// Open a log or a lock that only its owner may read.
+pub fn open_to_append(path: &Path) -> Result<File> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
     }
-    let mut options = OpenOptions::new();
-    options.create(true).append(true).open(path).with_context(|| format!("opening {}", path.display()))
+    let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path);
+    file.with_context(|| format!("opening {}", path.display()))
+}
+
+/// Create a folder once, however many processes need it: `make` writes it aside.
+pub fn create_once(
+    path: &Path,
+    when_taken: impl FnOnce(),
+    make: impl FnOnce(&Path) -> Result<()>,
+) -> Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    let beside = |name: &str| PathBuf::from(format!("{}.{name}", path.display()));
+    let (_lock, aside) = (lock(&beside("lock"), when_taken)?, beside("new"));
+    if path.exists() {
+        return Ok(());
+    }
+    let _ = fs::remove_dir_all(&aside);
+    let made = make(&aside)
+        .and_then(|()| fs::rename(&aside, path).with_context(|| format!("creating {}", path.display())));
+    let _ = fs::remove_dir_all(&aside);
+    made
 }
 
 /// The text of a file, or none if it does not exist.
@@ -65,22 +88,25 @@ pub fn read_if_there(path: &Path) -> Result<Option<String>> {
     }
 }
 
+/// What a JSON file holds; one that was cut short or has another shape holds nothing.
+pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
+    Ok(read_if_there(path)?.and_then(|text| serde_json::from_str(&text).ok()))
+}
+
 /// The last lines of a file, reading no more than its last 64 kB.
 pub fn last_lines(path: &Path, count: usize) -> Vec<String> {
-    let Ok(mut file) = File::open(path) else { return Vec::new() };
-    let length = file.metadata().map(|metadata| metadata.len()).unwrap_or(0);
     let mut bytes = Vec::new();
-    if file.seek(SeekFrom::Start(length.saturating_sub(64 << 10))).is_err()
-        || file.read_to_end(&mut bytes).is_err()
-    {
-        return Vec::new();
-    }
+    let _ = File::open(path).and_then(|mut file| {
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(64 << 10)))?;
+        file.read_to_end(&mut bytes)
+    });
     let text = String::from_utf8_lossy(&bytes);
     let lines: Vec<_> = text.lines().collect();
     lines[lines.len().saturating_sub(count)..].iter().map(|line| (*line).to_owned()).collect()
 }
 
-/// A stable name for a text. As in Git, SHA-1 only has to tell contents apart; it also compiles in no time.
+/// A stable name for a text. As in Git, SHA-1 only has to tell contents apart.
 pub fn fingerprint(text: &str) -> String {
     Sha1::from(text).digest().to_string()
 }
@@ -149,31 +175,31 @@ pub fn walk(path: &Path, skip: &[&str], visit: &mut impl FnMut(&Path) -> Result<
 mod tests {
     use super::*;
     use std::{fs::Permissions, os::unix::fs::PermissionsExt};
+    use tempfile::TempDir;
 
     /// A clone with a program, a link and a folder that is skipped.
-    fn clone(name: &str) -> PathBuf {
-        let root = std::env::temp_dir().join(format!("squall-clone-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&root);
-        fs::create_dir_all(root.join("src/target")).unwrap();
-        fs::write(root.join("src/main.rs"), "fn main() {}").unwrap();
-        fs::write(root.join("src/run.sh"), "exit").unwrap();
-        fs::write(root.join("src/target/made"), name).unwrap();
-        std::os::unix::fs::symlink("main.rs", root.join("src/link")).unwrap();
+    fn clone() -> TempDir {
+        let root = tempfile::tempdir().unwrap();
+        let src = root.path().join("src");
+        fs::create_dir_all(src.join("target")).unwrap();
+        fs::write(src.join("main.rs"), "fn main() {}").unwrap();
+        fs::write(src.join("run.sh"), "exit").unwrap();
+        fs::write(src.join("target/made"), root.path().display().to_string()).unwrap();
+        std::os::unix::fs::symlink("main.rs", src.join("link")).unwrap();
         root
     }
 
-    fn stamp(root: &Path) -> String {
-        content_stamp(&[root.join("src"), root.join("missing")], &["target"]).unwrap()
+    fn stamp(root: &TempDir) -> String {
+        let paths = ["src", "missing"].map(|name| root.path().join(name));
+        content_stamp(&paths, &["target"]).unwrap()
     }
 
     #[test]
     fn two_clones_of_the_same_files_have_one_stamp() {
-        let (first, second) = (clone("first"), clone("second"));
-        assert_eq!(stamp(&first), stamp(&second));
-        // Stable between versions of Rust and xtask, too.
-        assert_eq!(stamp(&first), "4b38e5d817c2e19da247d864f425b734c3cda247");
-        fs::remove_dir_all(first).unwrap();
-        fs::remove_dir_all(second).unwrap();
+        for clone in [clone(), clone()] {
+            // Stable between versions of Rust and xtask, too.
+            assert_eq!(stamp(&clone), "4b38e5d817c2e19da247d864f425b734c3cda247");
+        }
     }
 
     #[test]
@@ -189,11 +215,10 @@ mod tests {
             ("content", |src| fs::write(src.join("main.rs"), "fn main() { }").unwrap()),
         ];
         for (name, change) in changes {
-            let root = clone(name);
+            let root = clone();
             let before = stamp(&root);
-            change(&root.join("src"));
+            change(&root.path().join("src"));
             assert_ne!(stamp(&root), before, "{name}");
-            fs::remove_dir_all(root).unwrap();
         }
     }
 }

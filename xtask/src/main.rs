@@ -137,8 +137,7 @@ enum Command {
 fn main() -> ExitCode {
     // While there is one thread: hide what cargo sets from nested calls, and add what .env sets.
     let root = repository();
-    process::forget_cargo_run();
-    process::add_to_environment(&env_file::read(&root.join(".env")).unwrap_or_default());
+    process::prepare_environment(&env_file::read(&root.join(".env")).unwrap_or_default());
     let words: Vec<_> = env::args().skip(1).collect();
     if matches!(words.first().map(String::as_str), None | Some("-h" | "--help" | "help")) {
         print!("{}", help::contents(&Cli::command()));

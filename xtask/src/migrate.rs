@@ -2,8 +2,7 @@
 //! `squall-migrate` (the job that applies them).
 
 use crate::{
-    postgres::scratch::Scratch,
-    stack::{self, Job, StackOptions, native},
+    stack::{self, Job, Scratch, StackOptions, native},
     world::World,
 };
 use anyhow::Result;

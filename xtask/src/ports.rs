@@ -2,10 +2,11 @@
 
 use crate::failure::{Failure, OrFail};
 use anyhow::Result;
+use listeners::{Listener, Protocol, SocketState};
 use std::{
-    fs,
     io::ErrorKind,
-    net::{IpAddr, Ipv4Addr, TcpListener},
+    net::{IpAddr, Ipv4Addr, TcpListener, TcpStream},
+    time::Duration,
 };
 
 /// How many ports after a taken one are tried before any port will do.
@@ -35,13 +36,10 @@ pub fn is_free(port: u16) -> bool {
 pub fn is_taken(address: IpAddr, port: u16) -> bool {
     match TcpListener::bind((address, port)) {
         Ok(_) => false,
-        Err(error) => match error.kind() {
-            ErrorKind::AddrInUse => true,
-            ErrorKind::PermissionDenied => {
-                tables().iter().any(|table| listening_inode(table, port).is_some())
-            }
-            _ => false,
-        },
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            TcpStream::connect_timeout(&(address, port).into(), Duration::from_millis(500)).is_ok()
+        }
+        Err(error) => error.kind() == ErrorKind::AddrInUse,
     }
 }
 
@@ -77,34 +75,13 @@ impl std::fmt::Display for Owner {
     }
 }
 
-/// Who listens on a port, where Linux lets us see it: own processes, or all of them for root.
+/// Who listens on a port, as far as this user may see it: own processes, or all of them for root.
 pub fn owner(port: u16) -> Option<Owner> {
-    let tables = tables();
-    let inode = tables.iter().find_map(|table| listening_inode(table, port))?;
-    let link = format!("socket:[{inode}]");
-    let processes = fs::read_dir("/proc").ok()?.flatten();
-    let mut pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    let pid = pids.find(|pid| holds(*pid, &link))?;
-    Some(Owner { pid, name: crate::process::name(pid).unwrap_or_else(|| "a process".into()) })
-}
-
-/// The sockets of this machine, where there is Linux.
-fn tables() -> [String; 2] {
-    ["/proc/net/tcp", "/proc/net/tcp6"].map(|path| fs::read_to_string(path).unwrap_or_default())
-}
-
-fn holds(pid: u32, link: &str) -> bool {
-    let files = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-    { files }.any(|file| fs::read_link(file.path()).is_ok_and(|target| target.as_os_str() == link))
-}
-
-/// The kernel's table: `sl local_address rem_address st … inode`; state 0A is listening.
-fn listening_inode(table: &str, port: u16) -> Option<&str> {
-    table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>()).find_map(|fields| {
-        let (_, local) = fields.get(1)?.rsplit_once(':')?;
-        let listens = u16::from_str_radix(local, 16).ok()? == port && *fields.get(3)? == "0A";
-        listens.then(|| fields.get(9).copied())?
-    })
+    let listens = |it: &Listener| {
+        it.protocol == Protocol::TCP && it.state == SocketState::Listen && it.socket.port() == port
+    };
+    let process = listeners::get_all().ok()?.into_iter().find(listens)?.process;
+    Some(Owner { pid: process.pid, name: process.name })
 }
 
 #[cfg(test)]
@@ -128,9 +105,10 @@ mod tests {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         assert!(!is_free(port));
-        if cfg!(target_os = "linux") {
-            assert_eq!(owner(port).unwrap().pid, std::process::id());
-        }
+        // A connection that has ended keeps the port in the kernel's table, without an owner.
+        drop(TcpStream::connect(listener.local_addr().unwrap()).unwrap());
+        drop(listener.accept().unwrap());
+        assert_eq!(owner(port).unwrap().pid, std::process::id());
     }
 
     #[test]
@@ -142,14 +120,5 @@ mod tests {
         assert!(!is_taken(Ipv4Addr::UNSPECIFIED.into(), port));
         // Of TEST-NET-1, which no machine has.
         assert!(!is_taken(Ipv4Addr::new(192, 0, 2, 1).into(), port));
-    }
-
-    #[test]
-    fn only_a_listening_socket_counts() {
-        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n\
-             0: 0100007F:21C2 0100007F:D431 01 00000000:00000000 00:00000000 00000000     0        0 11 1\n\
-             1: 0100007F:21C2 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 22 1\n";
-        assert_eq!(listening_inode(table, 8642), Some("22"));
-        assert_eq!(listening_inode(table, 8643), None);
     }
 }

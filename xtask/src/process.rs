@@ -1,14 +1,21 @@
 //! What xshell and duct do not offer: process groups, children that end with their parent, signals.
 //!
 //! A process is named by its id and the time it started, since the kernel reuses ids. All `unsafe`
-//! of xtask is in this file: a few system calls that the standard library does not have.
+//! of xtask is in this file.
 
 use anyhow::{Context, Result};
 use duct::Expression;
+use nix::{
+    sys::{
+        resource::{UsageWho, getrusage},
+        signal::{SIGHUP, kill, killpg},
+    },
+    unistd::{self, Pid},
+};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
-    fs,
+    env, fs,
     os::unix::process::CommandExt,
     process::Command,
     sync::{Arc, atomic::AtomicBool},
@@ -16,7 +23,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use libc::{SIGINT, SIGKILL, SIGTERM};
+pub use nix::sys::signal::{SIGINT, SIGKILL, SIGTERM, Signal};
 
 /// One process, and no other that gets its id later.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,60 +46,45 @@ impl ProcessId {
         start_time(self.pid).as_deref() == Some(&self.started)
     }
 
-    /// Whether it was started with this environment variable.
-    pub fn has_variable(&self, name: &str, value: &str) -> bool {
-        let wanted = format!("{name}={value}");
-        let environment = environment(self.pid).unwrap_or_default();
-        self.is_alive() && environment.split(['\0', ' ']).any(|variable| variable == wanted)
-    }
-
-    pub fn signal(&self, signal: i32) {
+    pub fn signal(&self, signal: Signal) {
         if self.is_alive() {
-            send(i64::from(self.pid), signal);
+            let _ = kill(raw(self.pid), signal);
         }
     }
 
     /// Ask the process to end, and kill it after `grace`. Returns whether it ended on its own.
-    pub fn stop(&self, signal: i32, grace: Duration) -> bool {
+    pub fn stop(&self, signal: Signal, grace: Duration) -> bool {
         self.signal(signal);
-        if wait_until(grace, || !self.is_alive()) {
-            return true;
-        }
-        if self.is_alive() {
+        let has_ended = wait_until(grace, || !self.is_alive());
+        if !has_ended && self.is_alive() {
             end_group(self.pid, SIGKILL);
+            self.signal(SIGKILL);
+            wait_until(Duration::from_secs(5), || !self.is_alive());
         }
-        self.signal(SIGKILL);
-        wait_until(Duration::from_secs(5), || !self.is_alive());
-        false
+        has_ended
     }
 }
 
 /// Check every 20 ms until `done` or the limit; returns whether it is done.
 pub fn wait_until(limit: Duration, mut done: impl FnMut() -> bool) -> bool {
     let start = Instant::now();
-    loop {
-        if done() {
-            return true;
-        }
+    while !done() {
         if start.elapsed() >= limit {
             return false;
         }
         thread::sleep(Duration::from_millis(20));
     }
-}
-
-/// A field of /proc/PID/stat, counted from the state. The name before it may hold spaces and
-/// parentheses.
-fn stat_field(pid: u32, index: usize) -> Option<String> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.get(stat.rfind(')')? + 2..)?.split(' ').nth(index).map(str::to_owned)
+    true
 }
 
 /// Ticks since boot, and the boot. A dead process that nobody has waited for counts as gone.
 #[cfg(target_os = "linux")]
 fn start_time(pid: u32) -> Option<String> {
-    let ticks = stat_field(pid, 19).filter(|_| !matches!(stat_field(pid, 0).as_deref(), Some("Z" | "X")))?;
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The program's name before these may hold spaces and parentheses.
+    let fields: Vec<_> = stat.get(stat.rfind(')')? + 2..)?.split(' ').collect();
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let ticks = fields.get(19).filter(|_| !["Z", "X"].contains(&fields[0]))?;
     Some(format!("{ticks}@{}", boot.get(..8).unwrap_or("")))
 }
 
@@ -104,53 +96,46 @@ fn start_time(pid: u32) -> Option<String> {
     (!state.starts_with('Z')).then(|| started.trim().to_owned())
 }
 
-/// The environment a process was started with.
-fn environment(pid: u32) -> Option<String> {
-    let bytes = if cfg!(target_os = "linux") {
-        fs::read(format!("/proc/{pid}/environ")).ok()?
-    } else {
-        Command::new("ps").args(["eww", "-o", "command=", "-p", &pid.to_string()]).output().ok()?.stdout
-    };
-    Some(String::from_utf8_lossy(&bytes).trim_end().to_owned())
-}
-
-/// The process group of a process, on Linux.
-pub fn group(pid: u32) -> Option<u32> {
-    stat_field(pid, 2)?.parse().ok()
-}
-
-/// The file name of its program, on Linux.
-pub fn name(pid: u32) -> Option<String> {
-    fs::read_to_string(format!("/proc/{pid}/comm")).ok().map(|name| name.trim().to_owned())
+/// Whether a process is in the process group that `leader` leads.
+pub fn is_in_group(pid: u32, leader: u32) -> bool {
+    unistd::getpgid(Some(raw(pid))) == Ok(raw(leader))
 }
 
 pub fn is_root() -> bool {
-    effective_user() == 0
-}
-
-#[allow(unsafe_code)]
-pub fn effective_user() -> u32 {
-    // SAFETY: geteuid has no preconditions and cannot fail.
-    unsafe { libc::geteuid() }
+    unistd::geteuid().is_root()
 }
 
 /// Signal a process group. After its leader was waited for, the id is not reused while a member
 /// lives.
-pub fn end_group(leader: u32, signal: i32) {
-    send(-i64::from(leader), signal);
+pub fn end_group(leader: u32, signal: Signal) {
+    let _ = killpg(raw(leader), signal);
 }
 
-#[allow(unsafe_code)]
-fn send(pid: i64, signal: i32) {
-    let Ok(pid) = libc::pid_t::try_from(pid) else { return };
-    // SAFETY: kill takes plain numbers; a process that is gone is an error that does not matter
-    // here.
-    unsafe { libc::kill(pid, signal) };
+fn raw(pid: u32) -> Pid {
+    Pid::from_raw(pid.cast_signed())
 }
 
 /// A child to be watched: it leads a process group, reads nothing, and gets `signal` when this
 /// thread ends.
-pub fn watched(command: &Command, signal: i32) -> Expression {
+pub fn watched(command: &Command, signal: Signal) -> Expression {
+    expression(command).before_spawn(move |command| {
+        command.process_group(0);
+        die_with_parent(command, signal);
+        Ok(())
+    })
+}
+
+/// A child that outlives this process, and that no Ctrl-C on its terminal reaches.
+#[allow(unsafe_code)]
+pub fn detached(command: &Command) -> Expression {
+    expression(command).before_spawn(|command| {
+        // SAFETY: setsid is async-signal-safe and takes nothing.
+        unsafe { command.pre_exec(|| Ok(unistd::setsid().map(drop)?)) };
+        Ok(())
+    })
+}
+
+fn expression(command: &Command) -> Expression {
     let mut child = duct::cmd(command.get_program(), command.get_args()).stdin_null().unchecked();
     if let Some(folder) = command.get_current_dir() {
         child = child.dir(folder);
@@ -158,108 +143,71 @@ pub fn watched(command: &Command, signal: i32) -> Expression {
     for (name, value) in command.get_envs() {
         child = value.map_or_else(|| child.env_remove(name), |value| child.env(name, value));
     }
-    child.before_spawn(move |command| {
-        command.process_group(0);
-        die_with_parent(command, signal);
-        Ok(())
-    })
+    child
 }
 
 /// Send the process `signal` when the *thread* that spawned it ends, however it ends.
 ///
 /// Linux only; elsewhere the next `up`, `down` or `ps` ends what a killed supervisor left running.
 #[allow(unsafe_code)]
-pub fn die_with_parent(command: &mut Command, signal: i32) {
-    let parent = std::process::id();
+pub fn die_with_parent(command: &mut Command, signal: Signal) {
+    let parent = Pid::this();
+    let before_exec = move || {
+        #[cfg(target_os = "linux")]
+        nix::sys::prctl::set_pdeathsig(signal)?;
+        let _ = signal;
+        // The parent may have died before the line above.
+        if unistd::getppid() == parent { Ok(()) } else { Err(std::io::ErrorKind::BrokenPipe.into()) }
+    };
     // SAFETY: between fork and exec only async-signal-safe calls are made, and nothing is
     // allocated.
-    unsafe {
-        command.pre_exec(move || {
-            #[cfg(target_os = "linux")]
-            {
-                libc::prctl(libc::PR_SET_PDEATHSIG, signal as libc::c_ulong);
-                // The parent may have died before the line above.
-                if libc::getppid() as u32 != parent {
-                    libc::_exit(1);
-                }
-            }
-            let _ = (signal, parent);
-            Ok(())
-        });
-    }
-}
-
-/// Detach the process from the terminal, so that it outlives this one and no Ctrl-C reaches it.
-#[allow(unsafe_code)]
-pub fn own_session(command: &mut Command) {
-    // SAFETY: setsid is async-signal-safe and takes nothing.
-    unsafe {
-        command.pre_exec(|| {
-            libc::setsid();
-            Ok(())
-        });
-    }
+    unsafe { command.pre_exec(before_exec) };
 }
 
 /// Set by Ctrl-C, SIGTERM, or a terminal that closes.
 pub fn stop_signal() -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM, libc::SIGHUP] {
-        signal_hook::flag::register(signal, Arc::clone(&stop)).context("listening for signals")?;
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        signal_hook::flag::register(signal as i32, Arc::clone(&stop)).context("listening for signals")?;
     }
     Ok(stop)
 }
 
 /// CPU seconds of all children that were waited for, and of their children.
-#[allow(unsafe_code)]
-pub fn children_cpu_seconds() -> f64 {
-    // SAFETY: an all-zero rusage is valid, and getrusage only writes to it.
-    let usage = unsafe {
-        let mut usage: libc::rusage = std::mem::zeroed();
-        libc::getrusage(libc::RUSAGE_CHILDREN, &raw mut usage);
-        usage
-    };
-    let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
-    seconds(usage.ru_utime) + seconds(usage.ru_stime)
+pub fn children_cpu_seconds() -> Result<f64> {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    let times = [usage.user_time(), usage.system_time()];
+    Ok(times.iter().map(|time| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6).sum())
 }
 
-/// Remove what `cargo run` sets for xtask: it would make every nested cargo call rebuild.
+/// Set the `defaults` that are not set, and remove what `cargo run` sets for xtask: it would make
+/// every nested cargo call rebuild.
 ///
 /// Must run before any thread exists.
 #[allow(unsafe_code)]
-pub fn forget_cargo_run() {
+pub fn prepare_environment(defaults: &BTreeMap<String, String>) {
     const EXACT: [&str; 5] =
         ["CARGO", "CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE", "RUST_RECURSION_COUNT", "OUT_DIR"];
-    const PREFIXES: [&str; 3] = ["CARGO_PKG_", "CARGO_BIN_", "CARGO_MANIFEST_"];
-    let names: Vec<_> = std::env::vars_os()
-        .filter_map(|(name, _)| name.into_string().ok())
-        .filter(|name| EXACT.contains(&&**name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
-        .collect();
+    let is_set_by_cargo = |name: &str| {
+        let is_for_package = |prefix: &&str| name.starts_with(*prefix);
+        EXACT.contains(&name) || ["CARGO_PKG_", "CARGO_BIN_", "CARGO_MANIFEST_"].iter().any(is_for_package)
+    };
+    let set: Vec<_> = env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
     // Cargo puts the toolchain's and xtask's own folders in front of the user's.
     let added = ["/xtask/target/", "/rustlib/", "/toolchains/", "/debug"];
-    let library_path = std::env::var("LD_LIBRARY_PATH").unwrap_or_default();
-    let kept: Vec<_> = library_path
-        .split(':')
-        .filter(|folder| !folder.is_empty() && !added.iter().any(|part| folder.contains(part)))
-        .collect();
+    let is_own = |folder: &&str| !folder.is_empty() && !added.iter().any(|part| folder.contains(part));
+    let library_path = env::var("LD_LIBRARY_PATH").unwrap_or_default();
+    let library_path = library_path.split(':').filter(is_own).collect::<Vec<_>>().join(":");
     // SAFETY: called first thing in main, while there is one thread.
     unsafe {
-        names.iter().for_each(|name| std::env::remove_var(name));
-        match kept.is_empty() {
-            true => std::env::remove_var("LD_LIBRARY_PATH"),
-            false => std::env::set_var("LD_LIBRARY_PATH", kept.join(":")),
+        set.iter().filter(|name| is_set_by_cargo(name)).for_each(|name| env::remove_var(name));
+        env::remove_var("LD_LIBRARY_PATH");
+        if !library_path.is_empty() {
+            env::set_var("LD_LIBRARY_PATH", library_path);
         }
-    }
-}
-
-/// Set variables that are not set yet, for this process and all it runs.
-///
-/// Must run before any thread exists.
-#[allow(unsafe_code)]
-pub fn add_to_environment(variables: &BTreeMap<String, String>) {
-    for (name, value) in variables.iter().filter(|(name, _)| std::env::var_os(name).is_none()) {
-        // SAFETY: called at the start of main, while there is one thread.
-        unsafe { std::env::set_var(name, value) };
+        for (name, value) in defaults.iter().filter(|(name, _)| env::var_os(name).is_none()) {
+            env::set_var(name, value);
+        }
     }
 }
 
@@ -295,14 +243,14 @@ mod tests {
 
     #[test]
     fn a_process_that_ignores_the_first_signal_is_killed() {
-        let folder = std::env::temp_dir().join(format!("squall-trap-{}", std::process::id()));
+        let folder = tempfile::tempdir().unwrap();
+        let ready = folder.path().join("ready");
         let mut sh = Command::new("sh");
-        sh.args(["-c", "trap '' TERM; echo >\"$0\"; while :; do sleep 1; done"]).arg(&folder);
+        sh.args(["-c", "trap '' TERM; echo >\"$0\"; while :; do sleep 1; done"]).arg(&ready);
         let child = watched(&sh, SIGTERM).start().unwrap();
-        assert!(wait_until(Duration::from_secs(5), || folder.exists()));
+        assert!(wait_until(Duration::from_secs(5), || ready.exists()));
         let id = ProcessId::of(child.pids()[0]).unwrap();
         assert!(!id.stop(SIGTERM, Duration::from_millis(100)));
         assert!(!id.is_alive());
-        fs::remove_file(&folder).unwrap();
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     build::{self, Binaries},
     files,
     generated::{Arguments, renew},
-    postgres::scratch::Scratch,
+    stack::Scratch,
     world::{Profile, World},
 };
 use anyhow::{Context, Result};

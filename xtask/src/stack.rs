@@ -10,7 +10,7 @@ pub mod native;
 pub mod compose;
 mod progress;
 
-pub use native::Isolated;
+pub use native::{NativeStack, scratch::Scratch};
 pub use progress::{show_changes, wait_until_healthy};
 
 use crate::{
@@ -20,7 +20,6 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use compose::{ComposeStack, record::Record};
-use native::NativeStack;
 use serde::{Deserialize, Serialize};
 use state::{StateFolder, Status};
 use std::{

@@ -6,8 +6,7 @@ use crate::{
     build::{self, Binaries},
     ci::report::SKIPPED,
     doctor::{self, Provision},
-    postgres::scratch::Scratch,
-    stack::{Isolated, Stack, native::Options, state::StateFolder},
+    stack::{NativeStack, Scratch, Stack, native::Options, state::StateFolder},
     tools::{self, version_of},
     world::World,
 };
@@ -147,7 +146,7 @@ fn browser(world: &World, arguments: &[String]) -> Result<()> {
     let folder = StateFolder(world.build_folder().join("squall-browser"));
     let watched = folder.0.join("watched");
     let _ = fs::remove_dir_all(&watched);
-    let stack = Isolated::start(world, &folder, &options)?;
+    let stack = NativeStack::isolated(world, &folder, &options)?;
     fs::create_dir_all(&watched)?;
     let shell = world.web_shell()?;
     let npm = cmd!(shell, "npm run --silent test:browser -- {arguments...}")

@@ -6,7 +6,7 @@ use crate::{
 };
 use anyhow::{Context, Result, anyhow};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
     collections::BTreeMap,
     env, fs,
@@ -27,7 +27,7 @@ pub struct World {
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     pub ports: Ports,
-    pub stack: Stack,
+    pub stack: StackSettings,
     pub demo: Demo,
     pub backup: Backup,
     pub docker: Docker,
@@ -44,9 +44,9 @@ pub struct Ports {
     pub vite: u16,
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Stack {
+pub struct StackSettings {
     pub start_seconds: u64,
     pub stop_seconds: u64,
     pub restarts: u32,
@@ -134,22 +134,15 @@ impl World {
     /// The named packages, and all packages of the workspace that they are built from.
     pub fn packages(&self, names: &[&str]) -> Result<Vec<&Package>> {
         let all = &self.metadata()?.packages;
-        let mut found: Vec<&Package> =
-            all.iter().filter(|package| names.contains(&package.name.as_str())).collect();
-        let mut next = 0;
-        while let Some(package) = found.get(next).copied() {
-            let built = package.dependencies.iter().filter(|it| it.kind != DependencyKind::Development);
-            let folders: Vec<_> = built.filter_map(|dependency| dependency.path.as_ref()).collect();
-            let is_new = |package: &&Package| {
-                package
-                    .manifest_path
-                    .parent()
-                    .is_some_and(|folder| folders.iter().any(|it| it.as_path() == folder))
-                    && !found.iter().any(|known| known.id == package.id)
-            };
-            let new: Vec<_> = all.iter().filter(is_new).collect();
-            found.extend(new);
-            next += 1;
+        let mut found: Vec<&Package> = Vec::new();
+        let mut left: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        while let Some(name) = left.pop() {
+            let is_new = !found.iter().any(|package| *package.name == name);
+            if let Some(package) = all.iter().find(|package| is_new && *package.name == name) {
+                let built = package.dependencies.iter().filter(|it| it.kind != DependencyKind::Development);
+                left.extend(built.filter(|it| it.path.is_some()).map(|dependency| dependency.name.clone()));
+                found.push(package);
+            }
         }
         Ok(found)
     }
@@ -205,7 +198,12 @@ pub fn capture(command: impl Into<Command>, next: &str) -> Result<String> {
 
 /// Where an image or a package has put the programs; none in a clone, where cargo builds them.
 pub fn installed_programs() -> Option<PathBuf> {
-    env::var_os("SQUALL_BIN").filter(|folder| !folder.is_empty()).map(PathBuf::from)
+    path_variable("SQUALL_BIN")
+}
+
+/// The path in an environment variable, unless it is empty.
+pub fn path_variable(name: &str) -> Option<PathBuf> {
+    env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
 /// Stopping xtask stops what it runs, too.
@@ -234,11 +232,10 @@ pub fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T> {
 
 /// The folder of downloads: SQUALL_CACHE, else `squall` in the user's cache folder.
 pub fn cache_folder() -> PathBuf {
-    let given = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let home = || given("HOME").unwrap_or_else(|| "/var".into());
     let usual = if cfg!(target_os = "macos") { "Library/Caches" } else { ".cache" };
-    given("SQUALL_CACHE")
-        .unwrap_or_else(|| given("XDG_CACHE_HOME").unwrap_or_else(|| home().join(usual)).join("squall"))
+    let home = || path_variable("HOME").unwrap_or_else(|| "/var".into()).join(usual);
+    let caches = || path_variable("XDG_CACHE_HOME").unwrap_or_else(home);
+    path_variable("SQUALL_CACHE").unwrap_or_else(|| caches().join("squall"))
 }
 
 /// The variables a person set for Squall's own processes.

@@ -179,9 +179,9 @@ impl Bench<'_> {
 
 /// CPU seconds of a command and all it runs.
 fn cpu(command: Cmd) -> Result<f64> {
-    let before = children_cpu_seconds();
+    let before = children_cpu_seconds()?;
     capture(command, NEXT)?;
-    Ok(children_cpu_seconds() - before)
+    Ok(children_cpu_seconds()? - before)
 }
 
 const NEXT: &str = "fix what the message names, then measure again";

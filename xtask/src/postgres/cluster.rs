@@ -4,7 +4,6 @@
 use super::{
     NAME, Postgres,
     account::{make_folder, reachable_place},
-    install,
 };
 use crate::{
     files::{self, fingerprint},
@@ -25,21 +24,12 @@ use std::{
 const LONGEST_SOCKET_PATH: usize = 107;
 const NEXT: &str = "check the free space of the disk, then run the command again";
 
-/// A data folder, and the password of its server.
-pub struct Cluster {
-    pub data: PathBuf,
-    pub password: String,
-}
-
-/// Create `<home>/data` and the password beside it, unless they exist.
-pub fn create(postgres: &Postgres, home: &Path, durable: bool) -> Result<Cluster> {
+/// Create `<home>/data` and the password beside it, unless they exist, and return both.
+pub fn create(postgres: &Postgres, home: &Path, durable: bool) -> Result<(PathBuf, String)> {
     let (data, secret) = (home.join("data"), home.join("password"));
     if data.exists() {
         let password = fs::read_to_string(&secret);
-        return Ok(Cluster {
-            data,
-            password: password.with_context(|| format!("reading {}", secret.display()))?,
-        });
+        return Ok((data, password.with_context(|| format!("reading {}", secret.display()))?));
     }
     let template = template(postgres)?;
     let aside = home.join("data.new");
@@ -59,7 +49,7 @@ pub fn create(postgres: &Postgres, home: &Path, durable: bool) -> Result<Cluster
         capture(sync, NEXT)?;
     }
     fs::rename(&aside, &data).with_context(|| format!("moving {} into place", data.display()))?;
-    Ok(Cluster { data, password })
+    Ok((data, password))
 }
 
 /// Stop a server that outlived its supervisor, and remove a lock file without a server.
@@ -95,31 +85,37 @@ fn serves(pid: u32, data: &Path) -> bool {
 /// The template of this version, created by the first process that needs it.
 fn template(postgres: &Postgres) -> Result<PathBuf> {
     let (bin, version, account) = (&postgres.bin, &postgres.version, &postgres.account);
-    let name = format!("template-{}", &fingerprint(&format!("{bin:?} {version} {account:?} 1"))[..12]);
+    let name = format!("template-{}", &fingerprint(&format!("{bin:?} {version} {account:?} 2"))[..12]);
     // Under root the cache folder may be one that only root can enter.
     let home = reachable_place(&postgres.cache, "/var/cache/squall", account.as_ref()).join(name);
-    if home.join("data").exists() {
-        return Ok(home.join("data"));
-    }
-    let _lock = files::lock(&install::cache_folder(account.as_ref()).join("template.lock"), || {})?;
-    if home.join("data").exists() {
-        return Ok(home.join("data"));
-    }
-    let _ = fs::remove_dir_all(&home);
-    make_folder(&home, account.as_ref())?;
-    // initdb requires a password; each copy gets another one, so this one is not kept.
-    let password = home.join("password");
-    files::replace(&password, &random::token())?;
-    account.as_ref().map_or(Ok(()), |account| account.give(&password))?;
-    let mut initdb = postgres.command("initdb");
-    initdb.args(["--no-sync", "-E", "UTF8", "-U", NAME, "--auth=scram-sha-256", "--locale=C", "--pwfile"]);
-    initdb.arg(&password).arg("-D").arg(home.join("new"));
-    if postgres.major() >= 17 {
-        initdb.args(["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]);
-    }
-    capture(initdb, NEXT)?;
-    fs::remove_file(&password)?;
-    fs::rename(home.join("new"), home.join("data")).context("moving the template into place")?;
+    files::create_once(
+        &home,
+        || {},
+        |aside| {
+            make_folder(aside, account.as_ref())?;
+            // initdb requires a password; each copy gets another one, so this one is not kept.
+            let password = aside.join("password");
+            files::replace(&password, &random::token())?;
+            account.as_ref().map_or(Ok(()), |account| account.give(&password))?;
+            let mut initdb = postgres.command("initdb");
+            initdb.args([
+                "--no-sync",
+                "-E",
+                "UTF8",
+                "-U",
+                NAME,
+                "--auth=scram-sha-256",
+                "--locale=C",
+                "--pwfile",
+            ]);
+            initdb.arg(&password).arg("-D").arg(aside.join("data"));
+            if postgres.major() >= 17 {
+                initdb.args(["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]);
+            }
+            capture(initdb, NEXT)?;
+            Ok(fs::remove_file(&password)?)
+        },
+    )?;
     Ok(home.join("data"))
 }
 
@@ -151,12 +147,10 @@ mod tests {
 
     #[test]
     fn a_lock_file_that_names_another_process_is_removed_and_the_process_lives() {
-        let folder = std::env::temp_dir().join(format!("squall-stale-lock-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        let lock = folder.join("postmaster.pid");
-        fs::write(&lock, format!("{}\n{}\n", std::process::id(), folder.display())).unwrap();
-        clear_stale_lock(&folder).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let lock = folder.path().join("postmaster.pid");
+        fs::write(&lock, format!("{}\n{}\n", std::process::id(), folder.path().display())).unwrap();
+        clear_stale_lock(folder.path()).unwrap();
         assert!(!lock.exists());
-        fs::remove_dir_all(&folder).unwrap();
     }
 }

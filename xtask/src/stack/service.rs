@@ -2,8 +2,9 @@
 
 use crate::{
     files, http,
-    postgres::{account::Account, probe},
-    process::{SIGINT, SIGTERM},
+    postgres::{self, account::Account},
+    process::{SIGINT, SIGTERM, Signal},
+    world::StackSettings,
 };
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
@@ -17,15 +18,11 @@ use std::{
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Plan {
     /// The folder it was written for.
-    #[serde(default)]
     pub folder: Option<PathBuf>,
     pub url: String,
     pub database_url: String,
     pub services: Vec<Service>,
-    pub start_seconds: u64,
-    pub stop_seconds: u64,
-    pub restarts: u32,
-    pub log_megabytes: u64,
+    pub settings: StackSettings,
     /// With `--dev`: the repository whose sources are watched.
     pub watch: Option<PathBuf>,
 }
@@ -33,6 +30,7 @@ pub struct Plan {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Service {
     pub name: String,
+    /// Empty if it has no process of its own: another service serves it.
     pub program: PathBuf,
     pub arguments: Vec<String>,
     pub environment: BTreeMap<String, String>,
@@ -40,7 +38,6 @@ pub struct Service {
     /// Names of the services that must be ready before this one starts.
     pub needs: Vec<String>,
     pub probe: Probe,
-    pub port: Option<u16>,
     /// The user who runs it, if it is another one.
     pub account: Option<Account>,
     /// For PostgreSQL: its data folder.
@@ -64,14 +61,18 @@ pub enum Probe {
     Http { port: u16, path: String, text: String },
     /// Ready when it accepts PostgreSQL connections.
     Postgres { port: u16 },
-    /// Has no process of its own: another service serves it.
-    Served { port: u16, path: String, text: String },
 }
 
 impl Probe {
-    /// The readiness of one of Squall's servers.
     pub fn ready(port: u16) -> Self {
         Self::Http { port, path: "/readyz".into(), text: String::new() }
+    }
+
+    pub fn port(&self) -> Option<u16> {
+        match self {
+            Self::Ends | Self::Runs => None,
+            Self::Http { port, .. } | Self::Postgres { port } => Some(*port),
+        }
     }
 }
 
@@ -85,7 +86,11 @@ impl Plan {
     }
 
     pub fn port(&self, name: &str) -> Option<u16> {
-        self.service(name)?.port
+        self.service(name)?.probe.port()
+    }
+
+    pub fn stamps(&self) -> Vec<String> {
+        self.services.iter().map(Service::stamp).collect()
     }
 
     /// Ask for one service to be restarted, or for all that do not run only once.
@@ -106,7 +111,7 @@ impl Service {
     }
 
     pub fn has_process(&self) -> bool {
-        !matches!(self.probe, Probe::Served { .. })
+        !self.program.as_os_str().is_empty()
     }
 
     pub fn is_one_shot(&self) -> bool {
@@ -114,7 +119,7 @@ impl Service {
     }
 
     /// The signal that ends it cleanly: on SIGTERM, PostgreSQL would wait for its clients.
-    pub fn stop_signal(&self) -> i32 {
+    pub fn stop_signal(&self) -> Signal {
         if self.data.is_some() { SIGINT } else { SIGTERM }
     }
 
@@ -123,8 +128,8 @@ impl Service {
         match &self.probe {
             Probe::Ends => false,
             Probe::Runs => true,
-            Probe::Postgres { port } => probe::is_ready(*port),
-            Probe::Http { port, path, text } | Probe::Served { port, path, text } => http::get(*port, path)
+            Probe::Postgres { port } => postgres::is_ready(*port),
+            Probe::Http { port, path, text } => http::get(*port, path)
                 .is_ok_and(|answer| answer.status == 200 && answer.body.contains(text.as_str())),
         }
     }

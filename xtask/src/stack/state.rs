@@ -8,11 +8,11 @@ use super::service::{Plan, Service};
 use crate::{
     files,
     process::{ProcessId, SIGINT, SIGTERM},
+    world::path_variable,
 };
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::{
-    env,
     fs::{self, File},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -20,20 +20,15 @@ use std::{
     time::Duration,
 };
 
-/// Every service carries this variable with the identity of its folder, so that a leftover can be
-/// distinguished from a process of the folder this one was copied from.
-pub const FOLDER_VARIABLE: &str = "XTASK_STATE_FOLDER";
-
 #[derive(Debug, Clone)]
 pub struct StateFolder(pub PathBuf);
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
     pub supervisor: Option<ProcessId>,
-    /// The folder it was written for.
-    #[serde(default)]
+    /// The folder it was written for, as a path to show and as what tells a copy from a rename.
     pub folder: Option<PathBuf>,
-    pub url: String,
+    pub identity: Option<String>,
     pub services: Vec<ServiceStatus>,
     /// Output of the last rebuild of `--dev`, if it failed.
     pub build_failed: Option<String>,
@@ -98,11 +93,9 @@ impl ServiceStatus {
 impl StateFolder {
     /// `--state`, else SQUALL_STATE, else target/squall.
     pub fn choose(root: &Path, chosen: Option<&Path>) -> Result<Self> {
-        let named = chosen.map(Path::to_owned).or_else(|| env::var_os("SQUALL_STATE").map(PathBuf::from));
-        let folder = named
-            .filter(|folder| !folder.as_os_str().is_empty())
-            .unwrap_or_else(|| root.join("target/squall"));
-        Ok(Self(std::path::absolute(folder)?))
+        let chosen = chosen.filter(|folder| !folder.as_os_str().is_empty()).map(Path::to_owned);
+        let folder = chosen.or_else(|| path_variable("SQUALL_STATE"));
+        Ok(Self(std::path::absolute(folder.unwrap_or_else(|| root.join("target/squall")))?))
     }
 
     pub fn secret(&self, name: &str) -> PathBuf {
@@ -130,8 +123,7 @@ impl StateFolder {
         self.0.canonicalize().unwrap_or_else(|_| self.0.clone())
     }
 
-    /// Whether a file that recorded this path was written for this folder. Older ones recorded
-    /// none.
+    /// Whether a file that recorded this path was written for this folder.
     pub fn is_own(&self, recorded: Option<&Path>) -> bool {
         recorded.is_none_or(|recorded| recorded == self.path())
     }
@@ -156,15 +148,12 @@ impl StateFolder {
 
     /// The plan of this folder; one of another folder or of an older xtask counts as none.
     pub fn plan(&self) -> Result<Option<Plan>> {
-        let plan = files::read_if_there(&self.plan_file())?;
-        let plan = plan.and_then(|text| serde_json::from_str::<Plan>(&text).ok());
+        let plan = files::read_json::<Plan>(&self.plan_file())?;
         Ok(plan.filter(|plan| self.is_own(plan.folder.as_deref())))
     }
 
     pub fn status(&self) -> Result<Status> {
-        Ok(files::read_if_there(&self.status_file())?
-            .and_then(|text| serde_json::from_str(&text).ok())
-            .unwrap_or_default())
+        Ok(files::read_json(&self.status_file())?.unwrap_or_default())
     }
 
     pub fn write(&self, status: &Status) -> Result<()> {
@@ -196,13 +185,15 @@ impl StateFolder {
             // On Linux the kernel has signalled the services; give them a moment to end.
             thread::sleep(Duration::from_millis(50));
         }
+        // A copied status names processes of the original.
+        let is_own = status.identity == self.identity().ok();
         let plan = self.plan()?.unwrap_or_default();
         let mut ended = Vec::new();
         for service in status.services.iter_mut().rev() {
             let process = service.process.take().filter(ProcessId::is_alive);
-            if let Some(process) = process.filter(|process| self.started(process)) {
+            if let Some(process) = process.filter(|_| is_own) {
                 let signal = plan.service(&service.name).map_or(SIGTERM, Service::stop_signal);
-                process.stop(signal, Duration::from_secs(plan.stop_seconds.max(1)));
+                process.stop(signal, Duration::from_secs(plan.settings.stop_seconds.max(1)));
                 ended.push(service.name.clone());
             }
             if !matches!(service.phase, Phase::Failed | Phase::Stopped) {
@@ -213,11 +204,6 @@ impl StateFolder {
             self.write(&status)?;
         }
         Ok(ended)
-    }
-
-    /// Whether a supervisor of this very folder started a process.
-    fn started(&self, process: &ProcessId) -> bool {
-        self.identity().is_ok_and(|identity| process.has_variable(FOLDER_VARIABLE, &identity))
     }
 
     /// Stop the stack cleanly. Returns whether one was running.
@@ -239,11 +225,8 @@ impl Status {
 
     /// Whether exactly the plan is up and healthy.
     pub fn fulfils(&self, plan: &Plan) -> bool {
-        let ready = |service: &Service| {
-            self.service(&service.name)
-                .is_some_and(|status| status.stamp == service.stamp() && status.phase.is_ready())
-        };
-        self.services.len() == plan.services.len() && plan.services.iter().all(ready)
+        let ready = |stamp| self.services.iter().any(|it| it.stamp == stamp && it.phase.is_ready());
+        self.services.len() == plan.services.len() && plan.stamps().into_iter().all(ready)
     }
 }
 
@@ -251,91 +234,76 @@ impl Status {
 mod tests {
     use super::*;
     use std::process::{Child, Command};
+    use tempfile::TempDir;
 
-    /// A process id that belongs to this test now, and to another process when it was recorded.
-    fn reused() -> ProcessId {
-        ProcessId { pid: std::process::id(), started: "1@00000000".into() }
+    /// The id of a process that has ended; it belongs to this test now.
+    fn reused() -> Option<ProcessId> {
+        Some(ProcessId { pid: std::process::id(), started: "1@00000000".into() })
     }
 
-    fn folder(name: &str) -> StateFolder {
-        let folder = env::temp_dir().join(format!("squall-state-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(&folder).unwrap();
-        StateFolder(folder)
+    fn folder() -> (TempDir, StateFolder) {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = StateFolder(parent.path().join("original"));
+        fs::create_dir(&folder.0).unwrap();
+        (parent, folder)
     }
 
-    fn copy(original: &StateFolder) -> StateFolder {
-        let copy = StateFolder(original.0.with_extension("copy"));
-        let _ = fs::remove_dir_all(&copy.0);
-        assert!(Command::new("cp").arg("-a").args([&original.0, &copy.0]).status().unwrap().success());
-        copy
-    }
-
-    /// A service of this folder, as its supervisor starts and records it.
-    fn running(folder: &StateFolder, name: &str) -> (Child, ServiceStatus) {
-        let mut command = Command::new("sleep");
-        command.arg("600").env(FOLDER_VARIABLE, folder.identity().unwrap());
-        let child = command.spawn().unwrap();
+    /// A service as its supervisor records it.
+    fn running(name: &str) -> (Child, ServiceStatus) {
+        let child = Command::new("sleep").arg("600").spawn().unwrap();
         let process = ProcessId::of(child.id());
         (child, ServiceStatus { name: name.into(), phase: Phase::Healthy, process, ..Default::default() })
     }
 
     #[test]
     fn a_supervisor_whose_id_was_given_to_another_process_does_not_count() {
-        let folder = folder("reused");
+        let (_parent, folder) = folder();
         let _lock = files::try_lock(&folder.supervisor_lock()).unwrap().unwrap();
-        folder.write(&Status { supervisor: Some(reused()), ..Status::default() }).unwrap();
+        folder.write(&Status { supervisor: reused(), ..Status::default() }).unwrap();
         assert_eq!(folder.supervisor().unwrap(), None);
         assert_eq!(folder.end_recorded().unwrap(), Vec::<String>::new());
-        fs::remove_dir_all(&folder.0).unwrap();
     }
 
     #[test]
     fn leftovers_of_a_killed_supervisor_are_ended_and_nothing_else() {
-        let folder = folder("orphans");
-        let (mut orphan, api) = running(&folder, "api");
-        let worker = ServiceStatus { name: "worker".into(), process: Some(reused()), ..api.clone() };
-        let services = vec![api, worker];
-        folder.write(&Status { supervisor: Some(reused()), services, ..Status::default() }).unwrap();
+        let (_parent, folder) = folder();
+        let (mut orphan, api) = running("api");
+        let worker = ServiceStatus { name: "worker".into(), process: reused(), ..api.clone() };
+        let (identity, services) = (folder.identity().ok(), vec![api, worker]);
+        folder.write(&Status { supervisor: reused(), identity, services, ..Status::default() }).unwrap();
         assert_eq!(folder.end_leftovers().unwrap(), ["api"]);
         assert!(!orphan.wait().unwrap().success());
-        let status = folder.status().unwrap();
         let stopped = |service: &ServiceStatus| service.phase == Phase::Stopped && service.process.is_none();
-        assert!(status.services.iter().all(stopped));
-        fs::remove_dir_all(&folder.0).unwrap();
+        assert!(folder.status().unwrap().services.iter().all(stopped));
     }
 
     #[test]
     fn stopping_a_copied_folder_leaves_the_original_stack_running() {
-        let original = folder("original");
+        let (parent, original) = folder();
         let _lock = files::try_lock(&original.supervisor_lock()).unwrap().unwrap();
-        let (mut api, service) = running(&original, "api");
-        // The supervisor is this test, which a stop would interrupt.
-        let supervisor = Some(ProcessId::own().unwrap());
-        let folder = Some(original.path());
-        let status = Status { supervisor, folder, services: vec![service], ..Status::default() };
-        original.write(&status).unwrap();
-        let copied = copy(&original);
-        assert!(original.supervisor().unwrap().is_some());
-        assert_eq!(copied.supervisor().unwrap(), None);
-        assert!(!copied.stop(Duration::from_secs(1)).unwrap());
-        // The same when the supervisor of the original was killed.
-        original.write(&Status { supervisor: Some(reused()), ..status }).unwrap();
-        let copied = copy(&original);
-        assert!(!copied.stop(Duration::from_secs(1)).unwrap());
-        assert!(api.try_wait().unwrap().is_none(), "the original's service was ended");
-        assert!(!copied.is_own(copied.status().unwrap().folder.as_deref()));
+        let (mut api, service) = running("api");
+        // The living supervisor is this test, which a stop would interrupt.
+        for (name, supervisor) in [("living", ProcessId::own().ok()), ("killed", reused())] {
+            let (path, identity) = (Some(original.path()), original.identity().ok());
+            let services = vec![service.clone()];
+            let status = Status { supervisor, folder: path, identity, services, build_failed: None };
+            original.write(&status).unwrap();
+            let copied = StateFolder(parent.path().join(name));
+            assert!(Command::new("cp").arg("-a").args([&original.0, &copied.0]).status().unwrap().success());
+            assert_eq!(original.supervisor().unwrap().is_some(), name == "living");
+            assert_eq!(copied.supervisor().unwrap(), None);
+            assert!(!copied.stop(Duration::from_secs(1)).unwrap());
+            assert!(api.try_wait().unwrap().is_none(), "the original's service was ended");
+            assert!(!copied.is_own(copied.status().unwrap().folder.as_deref()));
+        }
         api.kill().unwrap();
         api.wait().unwrap();
-        fs::remove_dir_all(&original.0).unwrap();
-        fs::remove_dir_all(&copied.0).unwrap();
     }
 
     #[test]
     fn a_status_file_that_was_cut_short_counts_as_none() {
-        let folder = folder("cut");
+        let (_parent, folder) = folder();
         files::replace(&folder.status_file(), "{\"supervisor\": {\"pi").unwrap();
         assert!(folder.status().unwrap().services.is_empty());
-        fs::remove_dir_all(&folder.0).unwrap();
     }
 }

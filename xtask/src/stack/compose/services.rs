@@ -147,7 +147,7 @@ pub fn status(record: &Record, containers: &[Container]) -> Status {
         let is_reached = status.name == "edge" && status.phase != Phase::Waiting;
         Some(ServiceStatus { port: is_reached.then_some(record.ports.front()), ..status })
     });
-    Status { url: record.url.clone(), services: services.collect(), ..Status::default() }
+    Status { services: services.collect(), ..Status::default() }
 }
 
 #[cfg(test)]

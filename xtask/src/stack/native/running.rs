@@ -1,21 +1,20 @@
 //! One service under supervision: a small state machine around a child process.
 
 use crate::{
-    ports,
+    files, ports,
     postgres::cluster,
     process::{self, ProcessId, SIGKILL, wait_until},
     stack::{
         service::{Plan, Probe, Service},
-        state::{FOLDER_VARIABLE, Phase, ServiceStatus},
+        state::{Phase, ServiceStatus, StateFolder},
     },
 };
 use anyhow::{Context, Result};
 use duct::Handle;
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, OpenOptions},
     io::Write,
-    os::unix::{fs::OpenOptionsExt, process::ExitStatusExt},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, ExitStatus},
     time::{Duration, Instant, SystemTime},
 };
@@ -36,50 +35,37 @@ pub const STARTS: &str = "starts";
 pub struct Running {
     pub service: Service,
     pub status: ServiceStatus,
-    folder_identity: String,
+    pub folder: StateFolder,
     child: Option<Handle>,
-    log: PathBuf,
     started: Instant,
-    probed: Instant,
-    resume: Instant,
+    /// When it is probed again, or started again.
+    next: Instant,
     restarts_in_a_row: u32,
-    was_healthy: bool,
 }
 
 impl Running {
-    pub fn new(service: Service, log: PathBuf, folder_identity: String) -> Self {
+    pub fn new(service: Service, folder: StateFolder) -> Self {
         let now = Instant::now();
         let status = ServiceStatus {
             name: service.name.clone(),
-            port: service.port,
+            port: service.probe.port(),
             since: seconds_since_1970(),
             stamp: service.stamp(),
             ..ServiceStatus::default()
         };
-        Self {
-            service,
-            status,
-            folder_identity,
-            child: None,
-            log,
-            started: now,
-            probed: now,
-            resume: now,
-            restarts_in_a_row: 0,
-            was_healthy: false,
-        }
+        Self { service, status, folder, child: None, started: now, next: now, restarts_in_a_row: 0 }
     }
 
     /// Check the service once and do what its phase asks for.
     pub fn turn(&mut self, may_start: bool, plan: &Plan) {
         if let Some(status) = self.ended() {
-            return self.after_end(status, plan.restarts);
+            return self.after_end(status, plan.settings.restarts);
         }
         match self.status.phase {
             Phase::Waiting if may_start => self.start(),
-            Phase::Restarting if may_start && Instant::now() >= self.resume => self.start(),
-            Phase::Starting => self.watch_start(Duration::from_secs(plan.start_seconds)),
-            Phase::Healthy | Phase::Unhealthy if self.probed.elapsed() > PROBE_PAUSE => self.probe_again(),
+            Phase::Restarting if may_start && Instant::now() >= self.next => self.start(),
+            Phase::Starting => self.watch_start(Duration::from_secs(plan.settings.start_seconds)),
+            Phase::Healthy | Phase::Unhealthy if Instant::now() >= self.next => self.probe_again(),
             _ => {}
         }
     }
@@ -102,9 +88,10 @@ impl Running {
     /// Move a long log aside. The service keeps writing to the same file, which it opened to
     /// append.
     pub fn shorten_log(&self, limit: u64) {
-        let length = fs::metadata(&self.log).map(|metadata| metadata.len()).unwrap_or(0);
-        if length > limit && fs::copy(&self.log, self.log.with_extension("log.1")).is_ok() {
-            let _ = OpenOptions::new().write(true).open(&self.log).and_then(|file| file.set_len(0));
+        let log = self.log();
+        let length = fs::metadata(&log).map(|metadata| metadata.len()).unwrap_or(0);
+        if length > limit && fs::copy(&log, log.with_extension("log.1")).is_ok() {
+            let _ = OpenOptions::new().write(true).open(&log).and_then(|file| file.set_len(0));
         }
     }
 
@@ -134,20 +121,19 @@ impl Running {
         if let Some(data) = &service.data {
             cluster::clear_stale_lock(data)?;
         }
-        let log = open_to_append(&self.log)?;
+        let log = files::open_to_append(&self.log())?;
         let output = match &service.output {
-            Some(path) => {
-                let mut options = OpenOptions::new();
-                options.write(true).create(true).truncate(true).mode(0o600).open(path)?
-            }
+            Some(path) => files::replace(path, "").and_then(|()| files::open_to_append(path))?,
             None => log.try_clone()?,
         };
         let mut command = Command::new(&service.program);
         command.args(&service.arguments).envs(&service.environment).current_dir(&service.folder);
-        command.env(FOLDER_VARIABLE, &self.folder_identity);
         let mut child = process::watched(&command, service.stop_signal());
         if let Some(account) = service.account.clone() {
-            child = account.run_watched(&child);
+            child = child.before_spawn(move |command| {
+                account.run(command);
+                Ok(())
+            });
         }
         let starting = || format!("starting {}", service.program.display());
         let child = child.stdout_file(output).stderr_file(log).start().with_context(starting)?;
@@ -158,8 +144,7 @@ impl Running {
     fn watch_start(&mut self, limit: Duration) {
         let settled = self.started.elapsed() >= SETTLE || self.service.probe != Probe::Runs;
         if settled && self.service.answers() && self.has_its_port() {
-            self.was_healthy = true;
-            self.probed = Instant::now();
+            self.next = Instant::now() + PROBE_PAUSE;
             return self.enter(Phase::Healthy, None);
         }
         if self.started.elapsed() > limit {
@@ -172,13 +157,12 @@ impl Running {
 
     /// Another stack that took the port in the same moment would answer just as well.
     fn has_its_port(&self) -> bool {
-        let (Some(port), Some(process)) = (self.service.port, &self.status.process) else { return true };
-        let owner = ports::owner(port).and_then(|owner| process::group(owner.pid));
-        owner.is_none_or(|group| group == process.pid)
+        let (Some(port), Some(process)) = (self.status.port, &self.status.process) else { return true };
+        ports::owner(port).is_none_or(|owner| process::is_in_group(owner.pid, process.pid))
     }
 
     fn probe_again(&mut self) {
-        self.probed = Instant::now();
+        self.next = Instant::now() + PROBE_PAUSE;
         if self.started.elapsed() > PROVEN {
             self.restarts_in_a_row = 0;
         }
@@ -204,16 +188,17 @@ impl Running {
         if self.service.is_one_shot() && status.success() {
             return self.enter(Phase::Done, None);
         }
-        let how = describe(status);
+        let how = format!("ended with {status}");
         self.remark(&how);
         // One that never was healthy would fail again, and the user should see it now.
-        if !self.was_healthy || self.restarts_in_a_row >= restarts {
+        let was_healthy = self.status.ready_after_ms.is_some() || self.restarts_in_a_row > 0;
+        if !was_healthy || self.restarts_in_a_row >= restarts {
             return self.enter(Phase::Failed, Some(how));
         }
         let wait = (FIRST_BACKOFF * 2_u32.saturating_pow(self.restarts_in_a_row)).min(LONGEST_BACKOFF);
         self.restarts_in_a_row += 1;
         self.status.restarts += 1;
-        self.resume = Instant::now() + wait;
+        self.next = Instant::now() + wait;
         self.enter(Phase::Restarting, Some(format!("{how}; starting again in {:.1} s", wait.as_secs_f64())));
     }
 
@@ -229,24 +214,12 @@ impl Running {
 
     /// Leave the supervisor's own remark in the service's log.
     fn remark(&self, text: &str) {
-        if let Ok(mut log) = open_to_append(&self.log) {
-            let _ = writeln!(log, "[xtask] {} {text}", self.service.name);
-        }
+        let log = files::open_to_append(&self.log());
+        let _ = log.map(|mut log| writeln!(log, "[xtask] {} {text}", self.service.name));
     }
-}
 
-/// A log that only its owner may read.
-pub fn open_to_append(path: &Path) -> Result<File> {
-    let mut options = OpenOptions::new();
-    options.create(true).append(true).mode(0o600);
-    options.open(path).with_context(|| format!("writing {}", path.display()))
-}
-
-fn describe(status: ExitStatus) -> String {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("ended with status {code}"),
-        (None, Some(signal)) => format!("was ended by signal {signal}"),
-        (None, None) => "ended".into(),
+    pub fn log(&self) -> PathBuf {
+        self.folder.log(&self.service.name)
     }
 }
 
@@ -257,8 +230,10 @@ fn seconds_since_1970() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::world::StackSettings;
+    use tempfile::TempDir;
 
-    fn running(script: &str, probe: Probe) -> (Running, Plan) {
+    fn running(script: &str, probe: Probe) -> (TempDir, Running, Plan) {
         let service = Service {
             name: "test".into(),
             program: "sh".into(),
@@ -267,9 +242,14 @@ mod tests {
             probe,
             ..Service::default()
         };
-        let name = format!("squall-running-{}-{}.log", std::process::id(), service.stamp());
-        let running = Running::new(service, std::env::temp_dir().join(name), "1:2".into());
-        (running, Plan { start_seconds: 5, restarts: 1, ..Plan::default() })
+        let folder = tempfile::tempdir().unwrap();
+        let settings = StackSettings { start_seconds: 5, restarts: 1, ..StackSettings::default() };
+        let running = Running::new(service, StateFolder(folder.path().into()));
+        (folder, running, Plan { settings, ..Plan::default() })
+    }
+
+    fn fails_for(running: &Running, reason: &str, restarts: u32) {
+        assert_eq!((running.status.note.as_deref(), running.status.restarts), (Some(reason), restarts));
     }
 
     fn turn_until(running: &mut Running, plan: &Plan, phase: Phase) {
@@ -282,7 +262,7 @@ mod tests {
 
     #[test]
     fn a_service_waits_for_what_it_needs() {
-        let (mut running, plan) = running("true", Probe::Ends);
+        let (_folder, mut running, plan) = running("true", Probe::Ends);
         running.turn(false, &plan);
         assert_eq!(running.status.phase, Phase::Waiting);
         turn_until(&mut running, &plan, Phase::Done);
@@ -291,34 +271,27 @@ mod tests {
     #[test]
     fn a_service_that_fails_before_it_was_healthy_is_not_tried_again() {
         let probe = Probe::Http { port: 1, path: "/".into(), text: String::new() };
-        let (mut running, plan) = running("exit 7", probe);
+        let (_folder, mut running, plan) = running("exit 7", probe);
         turn_until(&mut running, &plan, Phase::Failed);
-        assert_eq!(
-            (running.status.note.as_deref(), running.status.restarts),
-            (Some("ended with status 7"), 0)
-        );
+        fails_for(&running, "ended with exit status: 7", 0);
     }
 
     #[test]
     fn a_crashed_service_is_started_again_until_it_has_crashed_too_often() {
-        let (mut running, plan) = running("sleep 600", Probe::Runs);
+        let (_folder, mut running, plan) = running("sleep 600", Probe::Runs);
         for after in [Phase::Restarting, Phase::Failed] {
             turn_until(&mut running, &plan, Phase::Healthy);
             running.status.process.clone().unwrap().signal(SIGKILL);
             turn_until(&mut running, &plan, after);
         }
-        assert_eq!(
-            (running.status.note.as_deref(), running.status.restarts),
-            (Some("was ended by signal 9"), 1)
-        );
+        fails_for(&running, "ended with signal: 9 (SIGKILL)", 1);
     }
 
     #[test]
-    fn stopping_leaves_no_child_of_the_service_behind_and_each_has_the_identity_of_its_folder() {
-        let (mut running, plan) = running("sleep 601 & echo $! > /dev/stderr; wait", Probe::Runs);
+    fn stopping_leaves_no_child_of_the_service_behind() {
+        let (_folder, mut running, plan) = running("sleep 601 & echo $! > /dev/stderr; wait", Probe::Runs);
         turn_until(&mut running, &plan, Phase::Healthy);
-        let grandchild = crate::files::last_lines(&running.log, 1)[0].parse().unwrap();
-        assert!(ProcessId::of(grandchild).unwrap().has_variable(FOLDER_VARIABLE, "1:2"));
+        let grandchild = files::last_lines(&running.log(), 1)[0].parse().unwrap();
         running.stop(Duration::from_secs(5));
         assert!(wait_until(Duration::from_secs(5), || ProcessId::of(grandchild).is_none()));
         assert_eq!(running.status.phase, Phase::Stopped);

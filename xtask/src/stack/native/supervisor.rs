@@ -14,7 +14,7 @@ use crate::{
         state::{Phase, StateFolder, Status},
     },
 };
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 use std::{
     sync::atomic::{AtomicBool, Ordering},
     thread,
@@ -34,13 +34,11 @@ const LOCK_WAIT: Duration = Duration::from_secs(1);
 /// Run the stack until `stop` is set, unless another supervisor has the folder.
 pub fn run(folder: &StateFolder, stop: &AtomicBool) -> Result<()> {
     let mut lock = None;
-    wait_until(LOCK_WAIT, || {
+    let is_locked = wait_until(LOCK_WAIT, || {
         lock = files::try_lock(&folder.supervisor_lock()).ok().flatten();
         lock.is_some()
     });
-    if lock.is_none() {
-        bail!("another supervisor runs the stack in {}", folder.0.display());
-    }
+    ensure!(is_locked, "another supervisor runs the stack in {}", folder.0.display());
     folder.end_recorded()?;
     let mut supervisor = Supervisor::new(folder.clone())?;
     while !stop.load(Ordering::Relaxed) {
@@ -56,12 +54,10 @@ pub fn run(folder: &StateFolder, stop: &AtomicBool) -> Result<()> {
 struct Supervisor {
     folder: StateFolder,
     plan: Plan,
-    /// Set in every service, so that a leftover can be recognized.
-    identity: String,
     /// The plan's text, to notice a new one.
     text: String,
     services: Vec<Running>,
-    written: String,
+    written: Status,
     /// Why the last turn failed.
     error: Option<String>,
     logs_checked: Instant,
@@ -71,12 +67,11 @@ impl Supervisor {
     fn new(folder: StateFolder) -> Result<Self> {
         std::fs::create_dir_all(folder.logs())?;
         Ok(Self {
-            identity: folder.identity()?,
             folder,
             plan: Plan::default(),
             text: String::new(),
             services: Vec::new(),
-            written: String::new(),
+            written: Status::default(),
             error: None,
             logs_checked: Instant::now(),
         })
@@ -92,23 +87,17 @@ impl Supervisor {
         // Before it is parsed: an unreadable plan is reported once, not at every turn.
         self.text = text;
         self.plan = serde_json::from_str(&self.text).context("reading plan.json")?;
+        let (stamps, grace) = (self.plan.stamps(), self.grace());
         let mut old = std::mem::take(&mut self.services);
-        let grace = Duration::from_secs(self.plan.stop_seconds);
-        for running in old.iter_mut().rev() {
-            let kept = self
-                .plan
-                .service(&running.service.name)
-                .is_some_and(|service| service.stamp() == running.status.stamp);
-            // A new plan also gives failed services another chance.
-            if !kept || running.status.phase == Phase::Failed {
-                running.stop(grace);
-            }
-        }
-        for service in &self.plan.services {
-            let kept = old.iter().position(|running| {
-                running.status.stamp == service.stamp() && running.status.phase != Phase::Stopped
-            });
-            let new = || Running::new(service.clone(), self.folder.log(&service.name), self.identity.clone());
+        // A new plan also gives failed services another chance.
+        let is_kept = |running: &Running| {
+            stamps.contains(&running.status.stamp) && running.status.phase != Phase::Failed
+        };
+        old.iter_mut().rev().filter(|running| !is_kept(running)).for_each(|running| running.stop(grace));
+        old.retain(is_kept);
+        for (service, stamp) in self.plan.services.iter().zip(&stamps) {
+            let kept = old.iter().position(|running| running.status.stamp == *stamp);
+            let new = || Running::new(service.clone(), self.folder.clone());
             let mut running = kept.map_or_else(new, |index| old.swap_remove(index));
             running.service = service.clone();
             self.services.push(running);
@@ -127,7 +116,9 @@ impl Supervisor {
         }
         if self.logs_checked.elapsed() > LOG_PAUSE {
             self.logs_checked = Instant::now();
-            self.services.iter().for_each(|running| running.shorten_log(self.plan.log_megabytes << 20));
+            self.services
+                .iter()
+                .for_each(|running| running.shorten_log(self.plan.settings.log_megabytes << 20));
         }
         self.write()
     }
@@ -142,28 +133,29 @@ impl Supervisor {
     }
 
     fn is_settled(&self) -> bool {
-        self.services
-            .iter()
-            .all(|running| running.status.phase.is_ready() || running.status.phase == Phase::Failed)
+        let is_settled = |phase: Phase| phase.is_ready() || phase == Phase::Failed;
+        self.services.iter().all(|running| is_settled(running.status.phase))
+    }
+
+    fn grace(&self) -> Duration {
+        Duration::from_secs(self.plan.settings.stop_seconds)
     }
 
     fn stop_all(&mut self) -> Result<()> {
-        let grace = Duration::from_secs(self.plan.stop_seconds);
+        let grace = self.grace();
         for index in (0..self.services.len()).rev() {
             self.services[index].stop(grace);
             let written = self.write();
             self.report(written);
         }
-        let mut status = self.status()?;
-        status.supervisor = None;
-        self.folder.write(&status)
+        self.folder.write(&Status { supervisor: None, ..self.status()? })
     }
 
     fn status(&self) -> Result<Status> {
         Ok(Status {
             supervisor: Some(ProcessId::own()?),
             folder: Some(self.folder.path()),
-            url: self.plan.url.clone(),
+            identity: Some(self.folder.identity()?),
             services: self.services.iter().map(|running| running.status.clone()).collect(),
             build_failed: files::read_if_there(&self.folder.0.join("build-failed"))?,
         })
@@ -172,10 +164,9 @@ impl Supervisor {
     /// Write the status if it has changed.
     fn write(&mut self) -> Result<()> {
         let status = self.status()?;
-        let text = serde_json::to_string(&status)?;
-        if text != self.written {
+        if status != self.written {
             self.folder.write(&status)?;
-            self.written = text;
+            self.written = status;
         }
         Ok(())
     }

@@ -1,19 +1,18 @@
 //! A server for tests: fast, empty, and removed with its owner.
 
-use super::{
-    Postgres, Settings,
-    account::reachable_place,
-    cluster::{self, Cluster},
-    given_url, probe, url,
-};
+use super::{plan, running::Running};
 use crate::{
     failure::Failure,
     files, ports,
-    process::{self, ProcessId, SIGINT, wait_until},
+    postgres::{Postgres, account::reachable_place, cluster, given_url},
+    process::wait_until,
+    stack::{
+        service::Plan,
+        state::{Phase, StateFolder},
+    },
     world::World,
 };
-use anyhow::{Context, Result};
-use duct::Handle;
+use anyhow::Result;
 use std::{
     ffi::OsString,
     fs::{self, File},
@@ -34,8 +33,7 @@ pub struct Scratch {
 }
 
 struct Server {
-    child: Handle,
-    home: PathBuf,
+    running: Running,
     _lock: File,
 }
 
@@ -61,46 +59,36 @@ impl Scratch {
         let wanted = world.build_folder().join("squall-scratch");
         let servers = reachable_place(&wanted, "/var/lib/squall", postgres.account.as_ref());
         remove_abandoned(&servers);
-        let home = servers.join(std::process::id().to_string());
-        let lock = files::lock(&home.with_extension("lock"), || {})?;
-        let _ = fs::remove_dir_all(&home);
-        let Cluster { data, password } = cluster::create(&postgres, &home, false)?;
-        let port = ports::any()?;
-        let tuned = world.settings.postgres.clone();
-        let settings = Settings { tuned, durable: false, connections: CONNECTIONS };
-        let mut command = postgres.command("postgres");
-        command.args(postgres.arguments(&settings, &data, port));
-        let log = home.with_extension("log");
-        let output = File::create(&log).with_context(|| format!("writing {}", log.display()))?;
-        let server =
-            postgres.owned(&process::watched(&command, SIGINT)).stderr_to_stdout().stdout_file(output);
-        let server = Server { child: server.start().context("starting PostgreSQL")?, home, _lock: lock };
-        let ended = || server.child.try_wait().is_ok_and(|ended| ended.is_some());
-        let limit = Duration::from_secs(world.settings.stack.start_seconds);
-        wait_until(limit, || probe::is_ready(port) || ended());
-        if !probe::is_ready(port) {
-            let wrong = files::last_lines(&log, 20).join("\n");
+        let folder = StateFolder(servers.join(std::process::id().to_string()));
+        let lock = files::lock(&folder.0.with_extension("lock"), || {})?;
+        let _ = fs::remove_dir_all(&folder.0);
+        fs::create_dir_all(folder.logs())?;
+        let (service, url) = plan::server(world, &postgres, &folder.0, ports::any()?, CONNECTIONS, false)?;
+        let mut server = Server { running: Running::new(service, folder), _lock: lock };
+        let (running, plan) =
+            (&mut server.running, Plan { settings: world.settings.stack, ..Plan::default() });
+        wait_until(Duration::MAX, || {
+            running.turn(true, &plan);
+            matches!(running.status.phase, Phase::Healthy | Phase::Failed)
+        });
+        if running.status.phase == Phase::Failed {
+            let wrong = files::last_lines(&running.log(), 20).join("\n");
             let next = "fix the cause shown in its log";
             return Err(Failure::new("starting a PostgreSQL for tests", wrong, next).into());
         }
-        Ok(Self { url: url(&password, port), bin: Some(postgres.bin), _own: Some(server) })
+        Ok(Self { url, bin: Some(postgres.bin), _own: Some(server) })
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        for id in self.child.pids().into_iter().filter_map(ProcessId::of) {
-            // This data is not read again: no need to wait for a checkpoint.
-            id.stop(libc::SIGQUIT, Duration::from_secs(5));
-        }
-        let _ = self.child.wait();
-        remove(&self.home);
+        self.running.stop(Duration::from_secs(5));
+        remove(&self.running.folder.0);
     }
 }
 
 fn remove(home: &Path) {
     let _ = fs::remove_dir_all(home);
-    let _ = fs::remove_file(home.with_extension("log"));
     let _ = fs::remove_file(home.with_extension("lock"));
 }
 
