@@ -265,7 +265,7 @@ impl Rules<'_> {
 
 /// The value that ARG or ENV gives a variable of a stage.
 fn default(file: &Dockerfile, stage: usize, name: &str) -> Option<String> {
-    let sets = file.history(stage).filter(|it| it.is("ARG") || it.is("ENV")).flat_map(Instruction::pairs);
-    let last = sets.filter(|(known, _)| known == name).last()?;
+    let mut sets = file.history(stage).filter(|it| it.is("ARG") || it.is("ENV")).flat_map(Instruction::pairs);
+    let last = sets.rfind(|(known, _)| known == name)?;
     last.1.or_else(|| file.arguments.get(name).cloned().flatten())
 }
