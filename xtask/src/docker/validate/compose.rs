@@ -4,7 +4,7 @@
 //! Its JSON holds no lines, so a finding is placed by looking for the service and its key in the
 //! files.
 
-use super::finding::{Finding, is_rule};
+use super::{Finding, rules};
 use crate::docker::dockerfile::{Command, variables};
 use anyhow::Result;
 use serde_json::Value;
@@ -61,7 +61,7 @@ impl Model {
             let named = sources.iter().rev().find(|source| message.contains(&source.path));
             let source = named.unwrap_or(&sources[sources.len() - 1]);
             let line = line_of(&message, &source.text);
-            Finding::new("SQ-C00", &source.path, line).because(format!("Compose refuses it: {message}"))
+            Finding::new("SQ-C00", &source.path, line, format!("Compose refuses it: {message}"))
         };
         let mut command = process::Command::new(client);
         command.current_dir(root).stdin(Stdio::null());
@@ -119,9 +119,9 @@ impl Model {
     /// What is wrong with the exceptions themselves; `used` are those that excused something.
     pub fn check_exceptions(&self, used: &BTreeSet<(String, String)>) -> Vec<Finding> {
         let mut findings = Vec::new();
-        for (service, rules) in entries(&self.json["x-allow"]) {
-            for (rule, reason) in entries(rules) {
-                let (id, why) = if !is_rule(rule) {
+        for (service, allowed) in entries(&self.json["x-allow"]) {
+            for (rule, reason) in entries(allowed) {
+                let (id, why) = if !rules().any(|(known, ..)| known == rule) {
                     ("SQ-E02", format!("{rule} is not a rule"))
                 } else if !reason.as_str().is_some_and(is_reason) {
                     ("SQ-E01", format!("the exception of {service} from {rule} has no reason"))
@@ -133,7 +133,7 @@ impl Model {
                 let is_named = |line: &str| line.contains(rule) && !line.starts_with('#');
                 let place = |it: &'_ Source| Some((it.path.clone(), it.text.lines().position(is_named)? + 1));
                 let (path, line) = self.sources.iter().rev().find_map(place).unwrap_or_default();
-                findings.push(Finding::new(id, &path, line).because(why));
+                findings.push(Finding::new(id, &path, line, why));
             }
         }
         findings

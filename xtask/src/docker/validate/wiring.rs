@@ -1,15 +1,13 @@
 //! How services fit together and to the images they are made of: waits, ports, networks, builds,
 //! variables.
 
-use super::Check;
-use crate::docker::{
-    dockerfile::reference,
-    validate::{
-        compose::{Model, asked, entries, items},
-        finding::Finding,
-        project::Project,
-    },
+use super::{
+    Finding,
+    compose::{Model, asked, entries, items},
+    project::Project,
+    services::Check,
 };
+use crate::docker::dockerfile::reference;
 use std::collections::BTreeSet;
 
 pub fn check(check: &mut Check<'_>) {
@@ -145,7 +143,7 @@ fn environment(check: &mut Check<'_>) {
 /// declarations.
 pub fn file(model: &Model, project: &Project) -> Vec<Finding> {
     let Some(source) = model.sources.last() else { return Vec::new() };
-    let finding = |rule, line, why: String| Finding::new(rule, &source.path, line).because(why);
+    let finding = |rule, line, why: String| Finding::new(rule, &source.path, line, why);
     let mut findings = Vec::new();
     if model.services().next().is_none() {
         findings.push(finding("SQ-C00", 1, "there are no services".to_owned()));

@@ -1,18 +1,15 @@
 //! Rules about each service of a Compose model: health, rights, image, mounts, and what production
 //! adds.
 
-pub mod wiring;
-
-use super::{images::moves, programs, secrets};
-use crate::docker::{
-    dockerfile::reference,
-    validate::{
-        compose::{Model, Service, items},
-        finding::Finding,
-        project::{Dockerfile, Project},
-    },
+use super::{
+    Finding,
+    compose::{Model, Service, items},
+    images::moves,
+    programs,
+    project::{Dockerfile, Project},
+    secrets, wiring,
 };
-use crate::world::Docker;
+use crate::{docker::dockerfile::reference, world::Docker};
 use std::collections::BTreeSet;
 
 /// One service with all that is known around it.
@@ -21,18 +18,17 @@ pub struct Check<'a> {
     pub project: &'a Project,
     pub settings: &'a Docker,
     pub service: Service<'a>,
-    pub findings: Vec<Finding>,
-    /// Exceptions that excused something: service and rule.
-    pub used: BTreeSet<(String, String)>,
+    findings: Vec<Finding>,
+    used: &'a mut Exceptions,
 }
 
-pub type Checked = (Vec<Finding>, BTreeSet<(String, String)>);
+/// Exceptions that excused something: service and rule.
+pub type Exceptions = BTreeSet<(String, String)>;
 
-pub fn check(model: &Model, project: &Project, settings: &Docker) -> Checked {
-    let (mut findings, mut used) = (Vec::new(), BTreeSet::new());
+pub fn check(model: &Model, project: &Project, settings: &Docker, used: &mut Exceptions) -> Vec<Finding> {
+    let mut findings = Vec::new();
     for service in model.services() {
-        let mut check =
-            Check { model, project, settings, service, findings: Vec::new(), used: BTreeSet::new() };
+        let mut check = Check { model, project, settings, service, findings, used };
         check.health();
         check.rights();
         check.image();
@@ -41,10 +37,10 @@ pub fn check(model: &Model, project: &Project, settings: &Docker) -> Checked {
             check.production();
         }
         wiring::check(&mut check);
-        findings.extend(check.findings);
-        used.extend(check.used);
+        findings = check.findings;
     }
-    (findings, used)
+    findings.extend(wiring::file(model, project));
+    findings
 }
 
 impl<'a> Check<'a> {
@@ -62,9 +58,9 @@ impl<'a> Check<'a> {
             return;
         }
         let (path, line) = self.model.place(name, key, detail);
-        let finding = Finding::new(rule, path, line);
-        let why = if why.is_empty() { finding.why.clone() } else { why.to_owned() };
-        self.findings.push(finding.because(format!("{name}: {why}")));
+        let mut finding = Finding::new(rule, path, line, why);
+        finding.why = format!("{name}: {}", finding.why);
+        self.findings.push(finding);
     }
 
     /// It starts only when someone asks for it while developing.
@@ -94,7 +90,7 @@ impl<'a> Check<'a> {
             self.add("SQ-C01", "", "there is no health check, neither here nor in its image");
         }
         if let (Some((file, stage)), Some(command)) = (stage, service.health_check())
-            && let Some(missing) = programs::missing(&file.parsed, stage, &command)
+            && let Some((_, missing)) = programs::missing(&file.parsed, stage, &command)
         {
             self.add("SQ-C23", "healthcheck", &format!("the health check {missing} its image"));
         }
@@ -107,48 +103,44 @@ impl<'a> Check<'a> {
             ("SQ-C07", "security_opt", "no-new-privileges no-new-privileges:true no-new-privileges=true"),
         ];
         #[rustfmt::skip]
-        const FORBIDDEN: [(&str, &str, &str, &str); 9] = [
-            ("SQ-C19", "privileged", "true", "it is privileged, which is root on the host"),
-            ("SQ-C19", "pid", "host", "it sees all processes of the host"),
-            ("SQ-C19", "ipc", "host", "it shares memory with the host"),
-            ("SQ-C19", "uts", "host", "it can rename the host"),
-            ("SQ-C19", "userns_mode", "host", "it leaves the engine's user namespace"),
-            ("SQ-C19", "network_mode", "host", "it uses the host's network"),
-            ("SQ-C19", "security_opt", "seccomp:unconfined seccomp=unconfined", "it may make every system call"),
-            ("SQ-C19", "security_opt", "apparmor:unconfined apparmor=unconfined", "it has no AppArmor profile"),
-            ("SQ-C19", "cap_add", "all sys_admin net_admin sys_ptrace sys_module dac_read_search sys_rawio bpf", "this is close to being root on the host"),
+        const FORBIDDEN: [(&str, &str, &str); 9] = [
+            ("privileged", "true", "it is privileged, which is root on the host"),
+            ("pid", "host", "it sees all processes of the host"),
+            ("ipc", "host", "it shares memory with the host"),
+            ("uts", "host", "it can rename the host"),
+            ("userns_mode", "host", "it leaves the engine's user namespace"),
+            ("network_mode", "host", "it uses the host's network"),
+            ("security_opt", "seccomp:unconfined seccomp=unconfined", "it may make every system call"),
+            ("security_opt", "apparmor:unconfined apparmor=unconfined", "it has no AppArmor profile"),
+            ("cap_add", "all sys_admin net_admin sys_ptrace sys_module dac_read_search sys_rawio bpf", "this is close to being root on the host"),
         ];
         let service = self.service;
         let found = |key: &str, values: &str| {
             let json = &service.json[key];
             let written = json.as_bool().map(|value| value.to_string()).or(json.as_str().map(str::to_owned));
             let mut all = service.list(key).map(str::to_owned).chain(written);
-            all.find(|it| {
-                values.split(' ').any(|value| it.to_lowercase().trim_start_matches("cap_") == value)
-            })
+            let is_one = |it: &str| values.split(' ').any(|value| it.trim_start_matches("cap_") == value);
+            all.find(|it| is_one(&it.to_lowercase()))
         };
         for (rule, key, values) in REQUIRED {
             if found(key, values).is_none() {
                 self.add(rule, key, "");
             }
         }
-        for (rule, key, values, why) in FORBIDDEN {
+        for (key, values, why) in FORBIDDEN {
             if let Some(value) = found(key, values) {
-                self.add_at(rule, key, &value, why);
+                self.add_at("SQ-C19", key, &value, why);
             }
         }
         if matches!(service.text("user").split(':').next(), Some("root" | "0")) {
             self.add("SQ-C21", "user", "");
         }
-        if service.has("container_name") {
-            self.add(
-                "SQ-C22",
-                "container_name",
-                "with a fixed name it cannot have replicas, nor a second stack start",
-            );
-        }
-        if service.has("links") {
-            self.add("SQ-C22", "links", "networks do what links are for");
+        let obsolete = [
+            ("container_name", "with a fixed name it cannot have replicas, nor a second stack start"),
+            ("links", "networks do what links are for"),
+        ];
+        for (key, why) in obsolete.into_iter().filter(|(key, _)| service.has(key)) {
+            self.add("SQ-C22", key, why);
         }
     }
 
@@ -181,18 +173,16 @@ impl<'a> Check<'a> {
             let source = mount["source"].as_str().unwrap_or_default();
             let target = mount["target"].as_str().unwrap_or_default();
             let here = self.project.relative(source);
-            if source.ends_with("docker.sock") {
-                self.add_at(
-                    "SQ-C19",
-                    "volumes",
-                    target,
-                    "it gets the engine's socket, and with it root on the host",
-                );
+            let (rule, why) = if source.ends_with("docker.sock") {
+                ("SQ-C19", "it gets the engine's socket, and with it root on the host".to_owned())
             } else if SYSTEM.contains(&source) {
-                self.add_at("SQ-C19", "volumes", target, &format!("it gets {source} of the host"));
+                ("SQ-C19", format!("it gets {source} of the host"))
             } else if let Some(path) = here.filter(|path| !self.project.root.join(path).exists()) {
-                self.add_at("SQ-C20", "volumes", target, &format!("{path} does not exist"));
-            }
+                ("SQ-C20", format!("{path} does not exist"))
+            } else {
+                continue;
+            };
+            self.add_at(rule, "volumes", target, &why);
         }
     }
 

@@ -2,38 +2,15 @@
 
 use crate::docker::dockerfile::{Command, Dockerfile};
 
-/// Why a command cannot start.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Missing {
-    Program(String),
-    /// It is text for a shell.
-    Shell,
-}
-
-impl Missing {
-    pub fn rule(&self) -> &'static str {
-        match self {
-            Self::Program(_) => "SQ-D03",
-            Self::Shell => "SQ-D04",
-        }
-    }
-}
-
-impl std::fmt::Display for Missing {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Program(program) => write!(f, "starts {program}, which is not in"),
-            Self::Shell => write!(f, "needs a shell, and there is no shell in"),
-        }
-    }
-}
-
-pub fn missing(file: &Dockerfile, stage: usize, command: &Command) -> Option<Missing> {
+/// The rule that a command breaks because it cannot start, and why it cannot.
+pub fn missing(file: &Dockerfile, stage: usize, command: &Command) -> Option<(&'static str, String)> {
     match command {
-        Command::Shell(_) => (!has_shell(file, stage)).then_some(Missing::Shell),
+        Command::Shell(_) if has_shell(file, stage) => None,
+        Command::Shell(_) => Some(("SQ-D04", "needs a shell, and there is no shell in".to_owned())),
         Command::Exec(words) => {
             let program = words.first().filter(|program| !program.contains('$'))?;
-            (!has_program(file, stage, program)).then(|| Missing::Program(program.clone()))
+            let why = || ("SQ-D03", format!("starts {program}, which is not in"));
+            (!has_program(file, stage, program)).then(why)
         }
     }
 }
@@ -44,7 +21,7 @@ fn begins_empty(base: Option<&str>) -> bool {
     base.is_some_and(|base| EMPTY.iter().any(|empty| base.starts_with(empty)))
 }
 
-pub fn has_shell(file: &Dockerfile, stage: usize) -> bool {
+fn has_shell(file: &Dockerfile, stage: usize) -> bool {
     let shells = ["/bin/sh", "/bin/bash", "/bin/busybox"];
     !begins_empty(file.base(stage)) || shells.iter().any(|shell| is_copied(file, stage, shell))
 }

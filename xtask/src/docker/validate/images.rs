@@ -1,0 +1,278 @@
+//! Rules about one Dockerfile: BuildKit's checks of style and variables, what dockle finds in an
+//! image, and our own.
+
+use super::{
+    Finding,
+    compose::Model,
+    programs,
+    project::{self, Project},
+    secrets,
+};
+use crate::docker::{
+    context::glob,
+    dockerfile::{Command, Dockerfile, Instruction, expand, plain, reference, variables},
+};
+use regex_lite::Regex;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs, ptr,
+};
+
+struct Rules<'a> {
+    path: &'a str,
+    file: &'a Dockerfile,
+    /// The repository, when all of it is checked.
+    context: Option<&'a Project>,
+    findings: Vec<Finding>,
+}
+
+pub fn check(
+    project: &Project,
+    path: &str,
+    whole: &project::Dockerfile,
+    models: &[Model],
+    is_whole: bool,
+) -> Vec<Finding> {
+    if let Some(broken) = &whole.broken {
+        return vec![broken.clone()];
+    }
+    let file = &whole.parsed;
+    let mut rules = Rules { path, file, context: is_whole.then_some(project), findings: Vec::new() };
+    let lines: Vec<_> = whole.text.lines().map(str::trim).collect();
+    for (at, pair) in lines.windows(2).enumerate() {
+        if pair[0].ends_with('\\') && !pair[0].starts_with('#') && pair[1].is_empty() {
+            rules.add("NoEmptyContinuation", at + 2, "");
+        }
+    }
+    rules.casing();
+    rules.bases();
+    rules.variables();
+    for (rule, pattern, unless) in PATTERNS {
+        let (Ok(pattern), Ok(unless)) = (Regex::new(pattern), Regex::new(unless)) else { continue };
+        let is_broken = |it: &&Instruction| pattern.is_match(&it.written) && !unless.is_match(&it.written);
+        for instruction in file.instructions.iter().filter(is_broken) {
+            rules.add(rule, instruction.line, "");
+        }
+    }
+    for instruction in &file.instructions {
+        if instruction.is_copy() {
+            rules.copies(instruction);
+        }
+        if secrets::holds_token(&instruction.written) || secrets::holds_password(&instruction.written) {
+            rules.add("CIS-DI-0010", instruction.line, "a secret stays in the image's history");
+        }
+    }
+    // The stages that services are made of, and whether each of these checks itself or runs once.
+    let mut targets = BTreeMap::new();
+    for (model, service) in models.iter().flat_map(|model| model.services().map(move |it| (model, it))) {
+        let built = project.stage_of(&service.json["build"]).filter(|(built, _)| ptr::eq(*built, whole));
+        if let Some((_, stage)) = built {
+            *targets.entry(stage).or_insert(true) &=
+                model.is_job(service) || service.health_check().is_some();
+        }
+    }
+    if targets.is_empty() {
+        targets = file.ends().into_iter().map(|stage| (stage, false)).collect();
+    }
+    for (stage, is_checked_by_service) in targets {
+        rules.image(stage, is_checked_by_service);
+    }
+    rules.findings
+}
+
+const NEVER: &str = "$.";
+
+/// Rule, the text of an instruction that breaks it, and the text that makes it good.
+#[rustfmt::skip]
+const PATTERNS: [(&str, &str, &str); 12] = [
+    ("LegacyKeyValueFormat", r"^(?i:ENV|LABEL)\s+[^=\s]+\s", NEVER),
+    ("ExposeInvalidFormat", r"^(?i:EXPOSE)\s(.*\s)?[^\s$]*[:.]", NEVER),
+    ("ExposeProtoCasing", r"^(?i:EXPOSE)\s.*/[a-z]*[A-Z]", NEVER),
+    ("FromAsCasing", r"^(FROM\s.*\sas|from\s.*\sAS)\s", NEVER),
+    ("StageNameCasing", r"^(?i:FROM)\s.*\s(?i:AS)\s+\S*[A-Z]", NEVER),
+    ("SQ-D06", r"^(?i:ADD)\s(.*\s)?https?://", r"\s--checksum="),
+    ("SQ-D09", r"^(?i:RUN)\s(?s:.*)\b(curl|wget)\b[^;&]*\|\s*(sh|bash|ash|zsh|python3?)(\s+--?)?\s*($|[;&\n])", NEVER),
+    ("SQ-D11", r"(chmod\s+(-\S+\s+)*|--chmod=|install\s[^;&|]*-m\s*)(([ug]*[oa][ugoa]*)?[+=][a-z]*w|0?[0246]?\d\d[2367]\b)", NEVER),
+    ("CIS-DI-0008", r"(chmod\s+(-\S+\s+)*|--chmod=|install\s[^;&|]*-m\s*)([ugoa]*[+=][a-z]*s|0?[2-7]\d{3}\b)", NEVER),
+    ("DKL-DI-0003", r"\b(apt|apt-get|apk)\s[^;&|]*\b(dist-|full-)?upgrade\b", NEVER),
+    ("SQ-D12", r"\bapt(-get)?\s[^;&|]*\bupdate\b", r"\bapt(-get)?\s[^;&|]*\b(install|(dist-|full-)?upgrade|build-dep|download)\b"),
+    ("DKL-DI-0002", r#"^(?i:VOLUME)\s(.*["\s])?(/|/boot|/dev|/etc|/lib|/proc|/root|/sys|/usr)/?(["\s]|$)"#, NEVER),
+];
+
+/// Whether a tag names another image every few weeks.
+pub fn moves(tag: &str) -> bool {
+    const MOVING: &str = "alpine current dev edge latest lts lts-alpine lts-slim main mainline master nightly rolling \
+                          slim stable testing unstable";
+    MOVING.split(' ').any(|moving| moving == tag)
+}
+
+/// What BuildKit defines everywhere, and in FROM alone.
+const DEFINED: &str = "HTTP_PROXY http_proxy HTTPS_PROXY https_proxy FTP_PROXY ftp_proxy NO_PROXY no_proxy ALL_PROXY \
+                       all_proxy SOURCE_DATE_EPOCH";
+const DEFINED_IN_FROM: &str =
+    "BUILDPLATFORM BUILDOS BUILDARCH BUILDVARIANT TARGETPLATFORM TARGETOS TARGETARCH TARGETVARIANT";
+
+impl Rules<'_> {
+    /// Without a reason the rule's own is given.
+    fn add(&mut self, rule: &str, line: usize, why: impl Into<String>) {
+        self.findings.push(Finding::new(rule, self.path, line, why));
+    }
+
+    fn casing(&mut self) {
+        let is_upper = |it: &Instruction| it.written.starts_with(&it.keyword);
+        let is_lower = |it: &Instruction| it.written.starts_with(&it.keyword.to_lowercase());
+        let all = &self.file.instructions;
+        let upper_wins = all.iter().filter(|it| is_upper(it)).count() * 2 >= all.len();
+        for it in all.iter().filter(|it| if upper_wins { !is_upper(it) } else { !is_lower(it) }) {
+            self.add("ConsistentInstructionCasing", it.line, "");
+        }
+    }
+
+    /// hadolint does not look through variables, and knows no moving tag but `latest`.
+    fn bases(&mut self) {
+        for stage in self.file.stages.iter().filter(|stage| stage.parent.is_none()) {
+            let Some(image) = &stage.image else { continue };
+            let (name, tag, has_digest) = reference(image);
+            let is_hidden = *image != stage.base && name != "scratch";
+            if !has_digest && tag.map_or(is_hidden, |tag| moves(tag) && (is_hidden || tag != "latest")) {
+                self.add("SQ-D01", stage.line, format!("{image} is another image every few weeks"));
+            }
+        }
+    }
+
+    fn variables(&mut self) {
+        let file = self.file;
+        let is_in = |names: &str, name: &str| names.split(' ').any(|known| known == name);
+        for from in file.instructions.iter().filter(|instruction| instruction.is("FROM")) {
+            for (name, operator) in variables(&from.written) {
+                let (rule, why) = match file.arguments.get(name) {
+                    None if !is_in(DEFINED, name) && !is_in(DEFINED_IN_FROM, name) => {
+                        ("UndefinedArgInFrom", "which no ARG above the first FROM declares")
+                    }
+                    Some(None) if !operator.contains(['-', '+']) => {
+                        ("InvalidDefaultArgInFrom", "which has no value unless --build-arg sets it")
+                    }
+                    _ => continue,
+                };
+                self.add(rule, from.line, format!("FROM uses ${name}, {why}"));
+            }
+        }
+        for stage in 0..file.stages.len() {
+            // What other images set is not known.
+            let by_base = match file.base(stage) {
+                Some("scratch") => "",
+                Some("debian" | "ubuntu" | "alpine" | "busybox") => "PATH",
+                Some("rust") => "PATH RUSTUP_HOME CARGO_HOME RUST_VERSION",
+                Some("node") => "PATH NODE_VERSION YARN_VERSION",
+                Some("nginx") => "PATH NGINX_VERSION NJS_VERSION NJS_RELEASE PKG_RELEASE",
+                _ => continue,
+            };
+            let mut known = BTreeSet::new();
+            for instruction in file.history(stage) {
+                let keyword = &*instruction.keyword;
+                if !matches!(keyword, "ARG" | "RUN" | "CMD" | "ENTRYPOINT" | "SHELL") {
+                    let used = variables(&instruction.written).into_iter();
+                    let is_set = |name| known.contains(name) || is_in(by_base, name) || is_in(DEFINED, name);
+                    for (name, _) in used.filter(|(name, operator)| operator.is_empty() && !is_set(*name)) {
+                        let why = format!("${name} is used, and no ARG or ENV of this stage defines it");
+                        self.add("UndefinedVar", instruction.line, why);
+                    }
+                }
+                if matches!(keyword, "ARG" | "ENV") {
+                    known.extend(instruction.pairs().into_iter().map(|(name, _)| name));
+                }
+            }
+        }
+    }
+
+    fn copies(&mut self, copy: &Instruction) {
+        for source in copy.sources().iter().filter(|source| !source.contains("://")) {
+            let path = plain(source);
+            let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+            let text = self.context.map(|it| fs::read_to_string(it.root.join(path)).unwrap_or_default());
+            let text = text.unwrap_or_default();
+            let is_harmless = matches!(name, ".env.example" | ".npmrc")
+                && !["_auth", "_password"].iter().any(|word| text.contains(word))
+                && !secrets::holds_token(&text);
+            if secrets::is_secret_file(name) && !is_harmless {
+                let why = format!("{source} looks like a secret, and stays in a layer");
+                self.add("CIS-DI-0010", copy.line, why);
+            }
+            let is_local = copy.flag("from").is_none() && !path.contains('$');
+            let Some(project) = self.context.filter(|_| is_local && !matches!(path, "" | ".")) else {
+                continue;
+            };
+            let entries = fs::read_dir(project.root.join(folder)).into_iter().flatten().flatten();
+            let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+            let pattern = glob(name);
+            let is_match = |name: &String| pattern.as_ref().is_some_and(|it| it.is_match(name));
+            let mut matching = names.filter(is_match).peekable();
+            let ignore = project.ignore.clone().unwrap_or_default();
+            let is_sent = |name: String| {
+                let path = format!("{folder}/{name}");
+                ignore.files(&project.root, plain(&path)).is_ok_and(|files| !files.is_empty())
+            };
+            if matching.peek().is_none() {
+                self.add("SQ-D05", copy.line, format!("{source} is not in the build context"));
+            } else if !matching.any(is_sent) {
+                self.add("CopyIgnoredFile", copy.line, format!("{source} is left out of the build context"));
+            }
+        }
+    }
+
+    /// What an image made of a stage must be.
+    fn image(&mut self, stage: usize, is_checked_by_service: bool) {
+        let file = self.file;
+        let (title, line) = (file.stages[stage].title(), file.stages[stage].line);
+        let user = file.last(stage, "USER");
+        let id = user.map(Instruction::text).unwrap_or_default();
+        let id = expand(id.split(':').next().unwrap_or_default(), |name| default(file, stage, name));
+        let why = match id.as_deref().unwrap_or_default().parse::<u32>() {
+            _ if user.is_none() => "has no USER, and so runs as root",
+            Ok(0) => "runs as root",
+            Err(_) => "has a user whose name may be root's",
+            Ok(_) => "",
+        };
+        if !why.is_empty() {
+            self.add("CIS-DI-0001", user.map_or(line, |user| user.line), format!("the image {title} {why}"));
+        }
+        if file.last(stage, "HEALTHCHECK").is_none() && !is_checked_by_service {
+            self.add("CIS-DI-0006", line, format!("the image {title} has no HEALTHCHECK"));
+        }
+        let labels = file.history(stage).filter(|label| label.is("LABEL")).flat_map(Instruction::pairs);
+        let labels: BTreeSet<_> = labels.map(|(name, _)| name).collect();
+        let is_missing = |name: &&str| !labels.contains(&format!("org.opencontainers.image.{name}"));
+        let missing: Vec<_> = ["title", "description", "licenses"].into_iter().filter(is_missing).collect();
+        if !missing.is_empty() {
+            let why = format!("the image {title} has no {} (org.opencontainers.image.…)", missing.join(", "));
+            self.add("SQ-D10", line, why);
+        }
+        for instruction in file.history(stage) {
+            let sets = |wanted| instruction.pairs().iter().any(|(name, _)| name == wanted);
+            if instruction.is("ENV") && sets("DEBIAN_FRONTEND") {
+                self.add("SQ-D13", instruction.line, "");
+            }
+            // CMD behind an ENTRYPOINT holds arguments, and only the last of each counts.
+            let is_started = match &*instruction.keyword {
+                "RUN" => matches!(instruction.command, Some(Command::Shell(_))),
+                "CMD" if file.last(stage, "ENTRYPOINT").is_some() => false,
+                keyword @ ("ENTRYPOINT" | "CMD" | "HEALTHCHECK") => {
+                    file.last(stage, keyword).is_some_and(|last| ptr::eq(last, instruction))
+                }
+                _ => false,
+            };
+            let command = instruction.command.as_ref().filter(|_| is_started);
+            if let Some((rule, missing)) = command.and_then(|it| programs::missing(file, stage, it)) {
+                let why = format!("{} {missing} the image {title}", instruction.keyword);
+                self.add(rule, instruction.line, why);
+            }
+        }
+    }
+}
+
+/// The value that ARG or ENV gives a variable of a stage.
+fn default(file: &Dockerfile, stage: usize, name: &str) -> Option<String> {
+    let mut sets = file.history(stage).filter(|it| it.is("ARG") || it.is("ENV")).flat_map(Instruction::pairs);
+    let last = sets.rfind(|(known, _)| known == name)?;
+    last.1.or_else(|| file.arguments.get(name).cloned().flatten())
+}
