@@ -148,7 +148,7 @@ impl Bench<'_> {
         for image in IMAGES.iter().filter(|image| image.usual) {
             let Ok(weighed) = weigh(&engine, image, &Naming::here()) else { continue };
             let goal = weighed.budget_megabytes.map_or("–".to_owned(), |budget| format!("≤ {budget} MB"));
-            let is_above = image.budget.is_some_and(|budget| budget.above.is_some());
+            let is_above = image.budget.is_some_and(|(_, base)| base.is_some());
             let above = if is_above { ", above its base" } else { "" };
             megabytes(&format!("image.{}{above}", image.name), weighed.counted_bytes as f64 / 1e6, &goal);
         }

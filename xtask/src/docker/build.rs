@@ -6,17 +6,18 @@
 use super::{
     context,
     dockerfile::Dockerfile,
-    engine::{Engine, capture},
+    engine::Engine,
     images::{self, IMAGES, Image, Naming},
 };
 use crate::{
     failure::{Exit, Failure},
-    files, process,
+    files,
     world::World,
 };
 use anyhow::{Context, Result};
 use serde::Serialize;
-use std::{collections::BTreeSet, env, fs::File, path::PathBuf, process::Command, time::Instant};
+use std::{collections::BTreeSet, env, fs::File, process::Command, time::Instant};
+use xshell::cmd;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -45,7 +46,8 @@ pub struct ImageSize {
 }
 
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
-    let naming = Naming::here().tagged(arguments.tag.clone());
+    let mut naming = Naming::here();
+    naming.tag = arguments.tag.clone().unwrap_or(naming.tag);
     let chosen = choose(&arguments.images)?;
     let engine = Engine::for_step("building images")?;
     if !arguments.list {
@@ -85,11 +87,9 @@ fn command(world: &World, builder: &Engine, image: &Image, reference: &str) -> R
     docker.args(["--progress", if env::var_os("CI").is_some() { "plain" } else { "auto" }]);
     docker.arg("--label").arg(format!("{SOURCE}={}", source_stamp(world, image)?));
     // The only label that the Dockerfiles cannot hold.
-    let mut git = Command::new("git");
-    git.args(["rev-parse", "HEAD"]).current_dir(&world.root);
-    process::die_with_parent(&mut git, process::SIGTERM);
-    if let Ok(revision) = capture(git) {
-        docker.arg("--label").arg(format!("org.opencontainers.image.revision={}", revision.trim()));
+    let shell = world.shell()?;
+    if let Ok(revision) = cmd!(shell, "git rev-parse HEAD").quiet().ignore_stderr().read() {
+        docker.arg("--label").arg(format!("org.opencontainers.image.revision={revision}"));
     }
     // Builders reach the registries as this machine does. These arguments leave no trace in the
     // image.
@@ -109,7 +109,8 @@ const SOURCE: &str = "org.squall.source";
 
 fn source_stamp(world: &World, image: &Image) -> Result<String> {
     let files = context::files_of(&world.root, image)?;
-    files::content_stamp(&files.iter().map(|path| world.root.join(path)).collect::<Vec<PathBuf>>(), &[])
+    let paths: Vec<_> = files.iter().map(|path| world.root.join(path)).collect();
+    files::content_stamp(&paths, &[])
 }
 
 /// The images that do not exist or were made from other sources.
@@ -154,16 +155,13 @@ pub fn weigh(engine: &Engine, image: &Image, naming: &Naming) -> Result<ImageSiz
         text.trim().parse().with_context(|| format!("reading the size of {name}"))
     };
     let bytes = size(&reference)?;
-    let base = match image.budget.and_then(|budget| budget.above) {
-        Some(base) => size(base).unwrap_or(0),
-        None => 0,
-    };
+    let base = image.budget.and_then(|(_, base)| size(base?).ok()).unwrap_or(0);
     Ok(ImageSize {
         image: image.name,
         reference,
         bytes,
         counted_bytes: bytes.saturating_sub(base),
-        budget_megabytes: image.budget.map(|budget| budget.megabytes),
+        budget_megabytes: image.budget.map(|(megabytes, _)| megabytes),
     })
 }
 

@@ -35,10 +35,10 @@ pub struct Engine {
 
 /// Why no engine answers.
 #[derive(Debug)]
-pub enum Absent {
+pub enum Unavailable {
     NoClient,
     /// What the client printed, or that the engine did not answer in time.
-    Silent(String),
+    NotResponding(String),
 }
 
 #[derive(Deserialize)]
@@ -53,44 +53,48 @@ struct Info {
 
 impl Engine {
     /// The engine that the `docker` client of the path reaches.
-    pub fn find() -> Result<Self, Absent> {
-        let client = which::which("docker").map_err(|_| Absent::NoClient)?;
-        let silent = |message: &str| Absent::Silent(message.trim().to_owned());
+    pub fn find() -> Result<Self, Unavailable> {
+        let client = which::which("docker").map_err(|_| Unavailable::NoClient)?;
+        let not_responding = |message: &str| Unavailable::NotResponding(message.trim().to_owned());
         let info = duct::cmd(&client, ["info", "--format", "{{json .}}"]);
         let info = info.stdin_null().stdout_capture().stderr_capture().unchecked().start();
-        let info = info.map_err(|error| silent(&error.to_string()))?;
-        let Some(output) = info.wait_timeout(ANSWERS_WITHIN).map_err(|error| silent(&error.to_string()))?
+        let info = info.map_err(|error| not_responding(&error.to_string()))?;
+        let Some(output) =
+            info.wait_timeout(ANSWERS_WITHIN).map_err(|error| not_responding(&error.to_string()))?
         else {
             let _ = info.kill();
-            return Err(Absent::Silent(format!("no answer within {} s", ANSWERS_WITHIN.as_secs())));
+            return Err(Unavailable::NotResponding(format!(
+                "no answer within {} s",
+                ANSWERS_WITHIN.as_secs()
+            )));
         };
         match serde_json::from_slice(&output.stdout) {
             Ok(Info { server_errors: Some(errors), .. }) if !errors.is_empty() => {
-                Err(silent(&errors.join("\n")))
+                Err(not_responding(&errors.join("\n")))
             }
             Ok(Info { server_version, processors, .. }) if !server_version.is_empty() => {
                 Ok(Self { client, processors: processors.unwrap_or(1).max(1) })
             }
-            _ => Err(silent(&String::from_utf8_lossy(&output.stderr))),
+            _ => Err(not_responding(&String::from_utf8_lossy(&output.stderr))),
         }
     }
 
     /// One whose client is this script.
     #[cfg(test)]
-    pub fn pretended(client: PathBuf) -> Self {
+    pub fn fake(client: PathBuf) -> Self {
         Self { client, processors: 2 }
     }
 
     /// The engine, or a failure that names what is missing.
     pub fn need(tried: &str) -> Result<Self> {
-        Self::find().map_err(|absent| absent.failure(tried).into())
+        Self::find().map_err(|error| error.failure(tried).into())
     }
 
     /// The engine for a step of CI, which is skipped without one unless SQUALL_DOCKER=required.
     pub fn for_step(tried: &str) -> Result<Self> {
         let is_required = std::env::var("SQUALL_DOCKER").is_ok_and(|value| value == "required");
         let exit = if is_required { Exit::ToolMissing } else { Exit::NotRun };
-        Self::find().map_err(|absent| absent.failure(tried).exit(exit).into())
+        Self::find().map_err(|error| error.failure(tried).exit(exit).into())
     }
 
     /// `docker` with these arguments. It ends when this process does.
@@ -147,7 +151,7 @@ impl Engine {
     }
 }
 
-impl Absent {
+impl Unavailable {
     pub fn failure(&self, tried: &str) -> Failure {
         let (wrong, next) = match self {
             Self::NoClient => (
@@ -155,7 +159,7 @@ impl Absent {
                 "install Docker (Debian: apt-get install docker.io docker-compose), or run the stack with \
                  `cargo xtask up --native`",
             ),
-            Self::Silent(message) => (
+            Self::NotResponding(message) => (
                 format!("the docker client is installed, but its engine does not answer: {message}"),
                 "start the engine (`systemctl start docker`, or `dockerd` as root), or join the group docker; \
                  `cargo xtask up --native` runs the same services without it",

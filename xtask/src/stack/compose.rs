@@ -353,12 +353,12 @@ pub fn delete_data(folder: &StateFolder, just_stopped: bool) -> Result<()> {
         return Ok(());
     }
     let tried = format!("deleting the volumes of {}, which ran in containers", record.project);
-    let engine = Engine::find().map_err(|absent| {
+    let engine = Engine::find().map_err(|unavailable| {
         let next = format!(
             "start the engine and run the command again; if there will be none, delete {} by hand",
             folder.0.display()
         );
-        let failure = absent.failure(&tried);
+        let failure = unavailable.failure(&tried);
         Failure::new(tried.clone(), failure.failed, next).exit(failure.exit)
     })?;
     let volumes = volumes::delete(&engine, &record.project)?;
@@ -391,7 +391,7 @@ mod tests {
             folder.0.display()
         );
         process::write_script(&client, &script);
-        ComposeStack::new(world, Engine::pretended(client), folder, record, Variables::default())
+        ComposeStack::new(world, Engine::fake(client), folder, record, Variables::default())
     }
 
     pub fn asked(folder: &Path) -> String {

@@ -1,7 +1,7 @@
 //! Whether each image runs as in production: read-only, without capabilities, beside a fresh
 //! database.
 
-use super::{Defect, layers::POSTGRES};
+use super::Defect;
 use crate::{
     docker::{
         engine::{Engine, capture},
@@ -11,39 +11,43 @@ use crate::{
     process::wait_until,
 };
 use anyhow::{Context, Result, ensure};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// From start to healthy, by the image's own health check.
 const HEALTHY_WITHIN: Duration = Duration::from_secs(30);
-/// From the stop signal to the end, when idle.
-const STOPS_WITHIN: Duration = Duration::from_secs(5);
-/// Seconds until the engine kills it.
-const GRACE: &str = "15";
+/// Seconds from the stop signal until the engine kills it.
+const STOPS_WITHIN: &str = "5";
 /// PostgreSQL creates its files first.
 const DATABASE_WITHIN: Duration = Duration::from_secs(60);
 
-/// What a container is asked. A job has no answer: it ends successfully on its own.
+/// How a container is started and what it is asked.
 struct Probe {
     image: &'static str,
-    command: &'static [&'static str],
-    environment: &'static [&'static str],
-    tmpfs: &'static [&'static str],
-    /// Port, path, and a text that the answer holds.
+    options: &'static str,
+    command: &'static str,
+    /// Port, path, and a text that the answer holds. A job has no answer: it ends successfully.
     answer: Option<(u16, &'static str, &'static str)>,
 }
 
-const TMP: &str = "/tmp:uid=65532,gid=65532,mode=0700";
-
 #[rustfmt::skip]
 const PROBES: [Probe; 6] = [
-    Probe { image: "migrate", command: &[], environment: &[], tmpfs: &[], answer: None },
-    Probe { image: "api", command: &[], environment: &[], tmpfs: &[], answer: Some((8642, "/healthz", "\"ok\"")) },
-    Probe { image: "worker", command: &[], environment: &[], tmpfs: &[], answer: Some((8644, "/healthz", "\"ok\"")) },
-    Probe { image: "edge", command: &[], environment: &["SQUALL_EDGE_API=api:8642"], tmpfs: &[TMP], answer: Some((8080, "/", "<html")) },
-    Probe { image: "demo", command: &["--help"], environment: &[], tmpfs: &[], answer: None },
-    Probe { image: "ops", command: &["squall-migrate", "status"], environment: &[], tmpfs: &[TMP], answer: None },
+    Probe { image: "migrate", options: "", command: "", answer: None },
+    Probe { image: "api", options: "", command: "", answer: Some((8642, "/healthz", "\"ok\"")) },
+    Probe { image: "worker", options: "", command: "", answer: Some((8644, "/healthz", "\"ok\"")) },
+    Probe { image: "edge", options: "--env SQUALL_EDGE_API=api:8642 --tmpfs /tmp:uid=65532,gid=65532,mode=0700", command: "", answer: Some((8080, "/", "<html")) },
+    Probe { image: "demo", options: "", command: "--help", answer: None },
+    Probe { image: "ops", options: "--tmpfs /tmp:uid=65532,gid=65532,mode=0700", command: "squall-migrate status", answer: None },
 ];
 
+/// As compose.yaml runs them.
+const HARDENED: &str = "--read-only --cap-drop ALL --security-opt no-new-privileges --memory 512m --pids-limit 100 \
+                        --env DATABASE_URL=postgres://squall:squall@postgres:5432/squall";
+
+/// In memory, reached from the network of the probe only.
+const DATABASE: &str = "--env POSTGRES_USER=squall --env POSTGRES_PASSWORD=squall --tmpfs /var/lib/postgresql --detach \
+                        pgvector/pgvector:0.8.1-pg18 postgres -cfsync=off";
+
+/// Rule, what is wrong, and what to do.
 type Wrong = Option<(&'static str, String, &'static str)>;
 
 pub fn check(engine: &Engine, chosen: &[Image], naming: &Naming) -> Result<Vec<Defect>> {
@@ -85,17 +89,14 @@ impl<'a> Network<'a> {
         format!("{}-{name}", self.name)
     }
 
-    fn run(&self, name: &str, arguments: &[&str]) -> Result<String> {
+    fn run(&self, name: &str, words: &str) -> Result<String> {
         let (id, own) = (self.container(name), &*self.name);
         let fixed = ["run", "--name", &id, "--label", own, "--network", own, "--network-alias", name];
-        capture(self.engine.docker(fixed.iter().chain(arguments)))
+        capture(self.engine.docker(fixed.into_iter().chain(words.split_whitespace())))
     }
 
-    /// PostgreSQL in memory, reached from this network only.
     fn start_database(&self) -> Result<()> {
-        let user = ["--env", "POSTGRES_USER=squall", "--env", "POSTGRES_PASSWORD=squall"];
-        let server = ["--tmpfs", "/var/lib/postgresql", "--detach", POSTGRES, "postgres", "-cfsync=off"];
-        self.run("postgres", &[&user[..], &server].concat())?;
+        self.run("postgres", DATABASE)?;
         let id = self.container("postgres");
         let ready = ["exec", &id, "pg_isready", "--quiet", "--host=127.0.0.1", "--username=squall"];
         let answers = wait_until(DATABASE_WITHIN, || self.engine.ask(&ready).is_ok());
@@ -103,43 +104,33 @@ impl<'a> Network<'a> {
         Ok(())
     }
 
-    fn start(&self, probe: &Probe, image: &str) -> Result<Wrong> {
-        // As compose.yaml runs it.
-        let hardened =
-            "--read-only --cap-drop ALL --security-opt no-new-privileges --memory 512m --pids-limit 100";
-        let mut arguments: Vec<&str> = hardened.split(' ').collect();
-        arguments.extend(["--env", "DATABASE_URL=postgres://squall:squall@postgres:5432/squall"]);
-        arguments.extend(probe.environment.iter().flat_map(|variable| ["--env", *variable]));
-        arguments.extend(probe.tmpfs.iter().flat_map(|mount| ["--tmpfs", *mount]));
-        let publish = probe.answer.map(|(port, ..)| format!("127.0.0.1::{port}"));
-        match &publish {
-            Some(publish) => arguments.extend(["--detach", "--publish", publish]),
-            None => arguments.push("--rm"),
-        }
-        arguments.push(image);
-        arguments.extend(probe.command);
+    fn start(&self, Probe { image: name, options, command, answer }: &Probe, image: &str) -> Result<Wrong> {
+        let kind = match answer {
+            Some((port, ..)) => format!("--detach --publish 127.0.0.1::{port}"),
+            None => "--rm".to_owned(),
+        };
         let fix = "make it run with a read-only root and without capabilities";
-        if let Err(error) = self.run(probe.image, &arguments) {
+        if let Err(error) = self.run(name, &format!("{HARDENED} {options} {kind} {image} {command}")) {
             return Ok(Some(("start", format!("{error:#}"), fix)));
         }
-        let Some((port, path, text)) = probe.answer else { return Ok(None) };
-        let id = self.container(probe.image);
+        let Some((port, path, text)) = answer else { return Ok(None) };
+        let id = self.container(name);
+        let ask = |words: &[&str]| self.engine.ask(words).unwrap_or_default().trim().to_owned();
         let format = "{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{end}}";
         let mut state = String::new();
         wait_until(HEALTHY_WITHIN, || {
-            state =
-                self.engine.ask(&["inspect", "--format", format, &id]).unwrap_or_default().trim().to_owned();
+            state = ask(&["inspect", "--format", format, &id]);
             state == "running healthy" || state.starts_with("exited")
         });
         if state.starts_with("exited") {
-            let log = self.engine.ask(&["logs", "--tail", "5", &id]).unwrap_or_default();
-            return Ok(Some(("start", format!("it ended at once: {}", log.trim()), fix)));
+            let log = ask(&["logs", "--tail", "5", &id]);
+            return Ok(Some(("start", format!("it ended at once: {log}"), fix)));
         }
         if state != "running healthy" {
             let what = format!("it is {state:?} after {} s", HEALTHY_WITHIN.as_secs());
             return Ok(Some(("health", what, "see with `docker inspect` what its health check printed")));
         }
-        let published = self.engine.ask(&["port", &id, &format!("{port}/tcp")])?;
+        let published = ask(&["port", &id, &format!("{port}/tcp")]);
         let published = published.lines().find_map(|line| line.rsplit(':').next()?.parse().ok());
         let what = match http::get(published.with_context(|| format!("{id} publishes no port"))?, path) {
             Ok(answer) if answer.status == 200 && answer.body.contains(text) => return Ok(None),
@@ -151,23 +142,16 @@ impl<'a> Network<'a> {
 
     fn stop(&self, name: &str) -> Result<Wrong> {
         let id = self.container(name);
-        let began = Instant::now();
-        if self.engine.ask(&["stop", "--time", GRACE, &id]).is_err() {
+        if self.engine.ask(&["stop", "--time", STOPS_WITHIN, &id]).is_err() {
             return Ok(None); // It never started, which is reported already.
         }
-        let seconds = began.elapsed().as_secs_f64();
         let code = self.engine.ask(&["inspect", "--format", "{{.State.ExitCode}}", &id])?;
-        Ok(match code.trim() {
-            "0" if seconds <= STOPS_WITHIN.as_secs_f64() => None,
-            "137" => {
-                let what = format!("it ignored its stop signal for {GRACE} s and was killed");
-                Some(("stop", what, "handle the signal, or name another with STOPSIGNAL"))
-            }
-            code => {
-                let what = format!("it ended with status {code} after {seconds:.1} s");
-                Some(("stop", what, "end with status 0 as soon as the work under way is done"))
-            }
-        })
+        let what = match code.trim() {
+            "0" => return Ok(None),
+            "137" => format!("it did not end within {STOPS_WITHIN} s of its stop signal and was killed"),
+            code => format!("it ended with status {code} when it was stopped"),
+        };
+        Ok(Some(("stop", what, "handle its STOPSIGNAL: finish the work under way and end with status 0")))
     }
 }
 
