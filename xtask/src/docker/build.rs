@@ -5,7 +5,6 @@
 
 use super::{
     context,
-    dockerfile::Dockerfile,
     engine::Engine,
     images::{self, IMAGES, Image, Naming},
 };
@@ -16,7 +15,7 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use serde::Serialize;
-use std::{collections::BTreeSet, env, fs::File, process::Command, time::Instant};
+use std::{env, fs::File, process::Command, time::Instant};
 use xshell::cmd;
 
 #[derive(Debug, clap::Args)]
@@ -124,16 +123,6 @@ pub fn stale(world: &World, engine: &Engine, images: &[Image], naming: &Naming) 
         }
     }
     Ok(stale)
-}
-
-/// The public images that these are made from.
-pub fn bases(world: &World, images: &[Image]) -> Result<BTreeSet<String>> {
-    let mut bases = BTreeSet::new();
-    for image in images {
-        let dockerfile = Dockerfile::read(&world.root, image.dockerfile)?;
-        bases.extend(dockerfile.target(image.name).map(|stage| dockerfile.bases(stage)).unwrap_or_default());
-    }
-    Ok(bases)
 }
 
 pub fn choose(names: &[String]) -> Result<Vec<Image>> {

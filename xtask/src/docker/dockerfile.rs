@@ -169,13 +169,6 @@ impl Dockerfile {
         let local = copies.filter(|copy| copy.flag("from").is_none()).flat_map(|copy| copy.sources());
         local.filter(|source| !source.contains("://")).map(|source| plain(source).to_owned()).collect()
     }
-
-    /// The public images that a build of this stage begins with.
-    pub fn bases(&self, stage: usize) -> BTreeSet<String> {
-        let needed = self.needed(stage).into_iter().map(|stage| &self.stages[stage]);
-        let public = needed.filter(|stage| stage.parent.is_none() && stage.base != "scratch");
-        public.filter_map(|stage| stage.image.clone()).collect()
-    }
 }
 
 impl Stage {
@@ -310,15 +303,12 @@ mod tests {
     }
 
     #[test]
-    fn a_build_needs_the_sources_and_bases_of_all_stages_it_runs() {
+    fn a_build_needs_the_sources_of_all_stages_it_runs() {
         let text = "FROM a:1 AS x\nCOPY ./src /src/\nFROM b:2 AS y\nCOPY web ./\nFROM scratch AS z\n\
                     COPY --from=x /src /src\nRUN --mount=type=bind,from=y,target=/y true\nCOPY c d e/\nFROM c:3\nCOPY f .\n";
         let file = Dockerfile::parse(text).unwrap();
         let listed = |paths: BTreeSet<String>| paths.into_iter().collect::<Vec<_>>().join(" ");
-        assert_eq!(
-            (listed(file.sources(2)), listed(file.bases(2))),
-            ("c d src web".into(), "a:1 b:2".into())
-        );
+        assert_eq!(listed(file.sources(2)), "c d src web");
         assert_eq!(file.ends(), [2, 3]);
     }
 

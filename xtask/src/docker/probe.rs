@@ -27,8 +27,7 @@ pub struct Arguments {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Defect {
     pub image: &'static str,
-    /// A stable name: `size`, `layers`, `secret`, `user`, `labels`, `start`, `health`, `answer`,
-    /// `stop`.
+    /// A stable name: `size`, `layers`, `secret`, `user`, `labels`, `start`, `answer`, `stop`.
     pub rule: &'static str,
     pub what: String,
     pub fix: &'static str,
@@ -48,7 +47,7 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
         eprintln!("inspecting {}", image.reference(&naming));
         defects.extend(layers::check(world, &engine, image, &naming)?);
     }
-    defects.extend(start::check(&engine, &chosen, &naming)?);
+    defects.extend(start::check(world, &engine, &chosen, &naming)?);
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&defects)?);
     } else {

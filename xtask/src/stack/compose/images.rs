@@ -48,9 +48,6 @@ fn is_built_here(stack: &ComposeStack) -> bool {
 fn build(stack: &ComposeStack, images: &[Image]) -> Result<()> {
     let (world, engine, naming) = (stack.world, &stack.engine, naming(&stack.variables));
     let stale = build::stale(world, engine, images, &naming)?;
-    for base in build::bases(world, &stale)? {
-        pull(stack, &base, NEXT_BASE)?;
-    }
     build::images(world, engine, &stale, &naming)
 }
 
