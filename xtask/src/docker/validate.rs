@@ -12,6 +12,7 @@ mod services;
 mod wiring;
 mod programs;
 mod secrets;
+mod tables;
 #[cfg(test)]
 mod tests;
 

@@ -7,6 +7,7 @@ use super::{
     programs,
     project::{self, Project},
     secrets,
+    tables::TABLES,
 };
 use crate::docker::{
     context::glob,
@@ -47,11 +48,13 @@ pub fn check(
     rules.casing();
     rules.bases();
     rules.variables();
-    for (rule, pattern, unless) in PATTERNS {
-        let (Ok(pattern), Ok(unless)) = (Regex::new(pattern), Regex::new(unless)) else { continue };
-        let is_broken = |it: &&Instruction| pattern.is_match(&it.written) && !unless.is_match(&it.written);
-        for instruction in file.instructions.iter().filter(is_broken) {
-            rules.add(rule, instruction.line, "");
+    for row in &TABLES.instructions {
+        let unless = row.unless.as_ref().and_then(|unless| Regex::new(unless).ok());
+        let Ok(pattern) = Regex::new(&row.pattern) else { continue };
+        let is_good =
+            |text: &str| !pattern.is_match(text) || unless.as_ref().is_some_and(|it| it.is_match(text));
+        for instruction in file.instructions.iter().filter(|it| !is_good(&it.written)) {
+            rules.add(&row.rule, instruction.line, "");
         }
     }
     for instruction in &file.instructions {
@@ -80,38 +83,6 @@ pub fn check(
     rules.findings
 }
 
-const NEVER: &str = "$.";
-
-/// Rule, the text of an instruction that breaks it, and the text that makes it good.
-#[rustfmt::skip]
-const PATTERNS: [(&str, &str, &str); 12] = [
-    ("LegacyKeyValueFormat", r"^(?i:ENV|LABEL)\s+[^=\s]+\s", NEVER),
-    ("ExposeInvalidFormat", r"^(?i:EXPOSE)\s(.*\s)?[^\s$]*[:.]", NEVER),
-    ("ExposeProtoCasing", r"^(?i:EXPOSE)\s.*/[a-z]*[A-Z]", NEVER),
-    ("FromAsCasing", r"^(FROM\s.*\sas|from\s.*\sAS)\s", NEVER),
-    ("StageNameCasing", r"^(?i:FROM)\s.*\s(?i:AS)\s+\S*[A-Z]", NEVER),
-    ("SQ-D06", r"^(?i:ADD)\s(.*\s)?https?://", r"\s--checksum="),
-    ("SQ-D09", r"^(?i:RUN)\s(?s:.*)\b(curl|wget)\b[^;&]*\|\s*(sh|bash|ash|zsh|python3?)(\s+--?)?\s*($|[;&\n])", NEVER),
-    ("SQ-D11", r"(chmod\s+(-\S+\s+)*|--chmod=|install\s[^;&|]*-m\s*)(([ug]*[oa][ugoa]*)?[+=][a-z]*w|0?[0246]?\d\d[2367]\b)", NEVER),
-    ("CIS-DI-0008", r"(chmod\s+(-\S+\s+)*|--chmod=|install\s[^;&|]*-m\s*)([ugoa]*[+=][a-z]*s|0?[2-7]\d{3}\b)", NEVER),
-    ("DKL-DI-0003", r"\b(apt|apt-get|apk)\s[^;&|]*\b(dist-|full-)?upgrade\b", NEVER),
-    ("SQ-D12", r"\bapt(-get)?\s[^;&|]*\bupdate\b", r"\bapt(-get)?\s[^;&|]*\b(install|(dist-|full-)?upgrade|build-dep|download)\b"),
-    ("DKL-DI-0002", r#"^(?i:VOLUME)\s(.*["\s])?(/|/boot|/dev|/etc|/lib|/proc|/root|/sys|/usr)/?(["\s]|$)"#, NEVER),
-];
-
-/// Whether a tag names another image every few weeks.
-pub fn moves(tag: &str) -> bool {
-    const MOVING: &str = "alpine current dev edge latest lts lts-alpine lts-slim main mainline master nightly rolling \
-                          slim stable testing unstable";
-    MOVING.split(' ').any(|moving| moving == tag)
-}
-
-/// What BuildKit defines everywhere, and in FROM alone.
-const DEFINED: &str = "HTTP_PROXY http_proxy HTTPS_PROXY https_proxy FTP_PROXY ftp_proxy NO_PROXY no_proxy ALL_PROXY \
-                       all_proxy SOURCE_DATE_EPOCH";
-const DEFINED_IN_FROM: &str =
-    "BUILDPLATFORM BUILDOS BUILDARCH BUILDVARIANT TARGETPLATFORM TARGETOS TARGETARCH TARGETVARIANT";
-
 impl Rules<'_> {
     /// Without a reason the rule's own is given.
     fn add(&mut self, rule: &str, line: usize, why: impl Into<String>) {
@@ -134,7 +105,9 @@ impl Rules<'_> {
             let Some(image) = &stage.image else { continue };
             let (name, tag, has_digest) = reference(image);
             let is_hidden = *image != stage.base && name != "scratch";
-            if !has_digest && tag.map_or(is_hidden, |tag| moves(tag) && (is_hidden || tag != "latest")) {
+            if !has_digest
+                && tag.map_or(is_hidden, |tag| TABLES.is_moving(tag) && (is_hidden || tag != "latest"))
+            {
                 self.add("SQ-D01", stage.line, format!("{image} is another image every few weeks"));
             }
         }
@@ -142,11 +115,11 @@ impl Rules<'_> {
 
     fn variables(&mut self) {
         let file = self.file;
-        let is_in = |names: &str, name: &str| names.split(' ').any(|known| known == name);
+        let is_in = |names: &[String], name: &str| names.iter().any(|known| known == name);
         for from in file.instructions.iter().filter(|instruction| instruction.is("FROM")) {
             for (name, operator) in variables(&from.written) {
                 let (rule, why) = match file.arguments.get(name) {
-                    None if !is_in(DEFINED, name) && !is_in(DEFINED_IN_FROM, name) => {
+                    None if !is_in(&TABLES.defined, name) && !is_in(&TABLES.defined_in_from, name) => {
                         ("UndefinedArgInFrom", "which no ARG above the first FROM declares")
                     }
                     Some(None) if !operator.contains(['-', '+']) => {
@@ -158,21 +131,15 @@ impl Rules<'_> {
             }
         }
         for stage in 0..file.stages.len() {
-            // What other images set is not known.
-            let by_base = match file.base(stage) {
-                Some("scratch") => "",
-                Some("debian" | "ubuntu" | "alpine" | "busybox") => "PATH",
-                Some("rust") => "PATH RUSTUP_HOME CARGO_HOME RUST_VERSION",
-                Some("node") => "PATH NODE_VERSION YARN_VERSION",
-                Some("nginx") => "PATH NGINX_VERSION NJS_VERSION NJS_RELEASE PKG_RELEASE",
-                _ => continue,
-            };
+            let by_base = file.base(stage).and_then(|base| TABLES.defined_by_base.get(base));
+            let Some(by_base) = by_base else { continue };
             let mut known = BTreeSet::new();
             for instruction in file.history(stage) {
                 let keyword = &*instruction.keyword;
                 if !matches!(keyword, "ARG" | "RUN" | "CMD" | "ENTRYPOINT" | "SHELL") {
                     let used = variables(&instruction.written).into_iter();
-                    let is_set = |name| known.contains(name) || is_in(by_base, name) || is_in(DEFINED, name);
+                    let is_set =
+                        |name| known.contains(name) || is_in(by_base, name) || is_in(&TABLES.defined, name);
                     for (name, _) in used.filter(|(name, operator)| operator.is_empty() && !is_set(*name)) {
                         let why = format!("${name} is used, and no ARG or ENV of this stage defines it");
                         self.add("UndefinedVar", instruction.line, why);

@@ -1,5 +1,6 @@
 //! Whether the programs that an image starts are in it, as far as its Dockerfile tells.
 
+use super::tables::TABLES;
 use crate::docker::dockerfile::{Command, Dockerfile};
 
 /// The rule that a command breaks because it cannot start, and why it cannot.
@@ -15,19 +16,14 @@ pub fn missing(file: &Dockerfile, stage: usize, command: &Command) -> Option<(&'
     }
 }
 
-/// Images that hold only what is copied into them.
 fn begins_empty(base: Option<&str>) -> bool {
-    const EMPTY: [&str; 4] = ["scratch", "distroless/static", "distroless/cc", "distroless/base"];
-    base.is_some_and(|base| EMPTY.iter().any(|empty| base.starts_with(empty)))
+    base.is_some_and(|base| TABLES.empty_images.iter().any(|empty| base.starts_with(empty)))
 }
 
 fn has_shell(file: &Dockerfile, stage: usize) -> bool {
     let shells = ["/bin/sh", "/bin/bash", "/bin/busybox"];
     !begins_empty(file.base(stage)) || shells.iter().any(|shell| is_copied(file, stage, shell))
 }
-
-/// Programs that health checks often use and small images of a distribution do not have.
-const OFTEN_MISSED: [&str; 5] = ["curl", "wget", "nc", "jq", "ps"];
 
 fn has_program(file: &Dockerfile, stage: usize, program: &str) -> bool {
     let name = program.rsplit('/').next().unwrap_or(program);
@@ -44,7 +40,7 @@ fn has_program(file: &Dockerfile, stage: usize, program: &str) -> bool {
     let folders = ["/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/"];
     let may_be_of_base = !program.contains('/') || folders.iter().any(|folder| program.starts_with(folder));
     match base {
-        Some("debian" | "ubuntu") => may_be_of_base && !OFTEN_MISSED.contains(&name),
+        Some("debian" | "ubuntu") => may_be_of_base && !TABLES.often_missed.iter().any(|it| it == name),
         Some("alpine" | "busybox") => may_be_of_base,
         base => !begins_empty(base),
     }

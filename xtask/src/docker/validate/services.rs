@@ -4,12 +4,14 @@
 use super::{
     Finding,
     compose::{Model, Service, items},
-    images::moves,
     programs,
     project::{Dockerfile, Project},
-    secrets, wiring,
+    secrets,
+    tables::{Row, TABLES},
+    wiring,
 };
 use crate::{docker::dockerfile::reference, world::Docker};
+use regex_lite::Regex;
 use std::collections::BTreeSet;
 
 /// One service with all that is known around it.
@@ -97,50 +99,19 @@ impl<'a> Check<'a> {
     }
 
     fn rights(&mut self) {
-        const REQUIRED: [(&str, &str, &str); 3] = [
-            ("SQ-C05", "read_only", "true"),
-            ("SQ-C06", "cap_drop", "all"),
-            ("SQ-C07", "security_opt", "no-new-privileges no-new-privileges:true no-new-privileges=true"),
-        ];
-        #[rustfmt::skip]
-        const FORBIDDEN: [(&str, &str, &str); 9] = [
-            ("privileged", "true", "it is privileged, which is root on the host"),
-            ("pid", "host", "it sees all processes of the host"),
-            ("ipc", "host", "it shares memory with the host"),
-            ("uts", "host", "it can rename the host"),
-            ("userns_mode", "host", "it leaves the engine's user namespace"),
-            ("network_mode", "host", "it uses the host's network"),
-            ("security_opt", "seccomp:unconfined seccomp=unconfined", "it may make every system call"),
-            ("security_opt", "apparmor:unconfined apparmor=unconfined", "it has no AppArmor profile"),
-            ("cap_add", "all sys_admin net_admin sys_ptrace sys_module dac_read_search sys_rawio bpf", "this is close to being root on the host"),
-        ];
         let service = self.service;
-        let found = |key: &str, values: &str| {
-            let json = &service.json[key];
+        let found = |row: &Row| {
+            let json = &service.json[&row.key];
             let written = json.as_bool().map(|value| value.to_string()).or(json.as_str().map(str::to_owned));
-            let mut all = service.list(key).map(str::to_owned).chain(written);
-            let is_one = |it: &str| values.split(' ').any(|value| it.trim_start_matches("cap_") == value);
-            all.find(|it| is_one(&it.to_lowercase()))
+            let pattern = Regex::new(&format!("^(?i)(cap_)?({})$", row.pattern)).ok()?;
+            let mut all = service.list(&row.key).map(str::to_owned).chain(written);
+            all.find(|value| pattern.is_match(value))
         };
-        for (rule, key, values) in REQUIRED {
-            if found(key, values).is_none() {
-                self.add(rule, key, "");
-            }
+        for row in TABLES.required.iter().filter(|row| found(row).is_none()) {
+            self.add(&row.rule, &row.key, "");
         }
-        for (key, values, why) in FORBIDDEN {
-            if let Some(value) = found(key, values) {
-                self.add_at("SQ-C19", key, &value, why);
-            }
-        }
-        if matches!(service.text("user").split(':').next(), Some("root" | "0")) {
-            self.add("SQ-C21", "user", "");
-        }
-        let obsolete = [
-            ("container_name", "with a fixed name it cannot have replicas, nor a second stack start"),
-            ("links", "networks do what links are for"),
-        ];
-        for (key, why) in obsolete.into_iter().filter(|(key, _)| service.has(key)) {
-            self.add("SQ-C22", key, why);
+        for (row, value) in TABLES.forbidden.iter().filter_map(|row| Some((row, found(row)?))) {
+            self.add_at(&row.rule, &row.key, &value, &row.why);
         }
     }
 
@@ -150,7 +121,7 @@ impl<'a> Check<'a> {
             return;
         };
         let (name, tag, has_digest) = reference(image);
-        if !has_digest && tag.is_none_or(moves) {
+        if !has_digest && tag.is_none_or(|tag| TABLES.is_moving(tag)) {
             self.add("SQ-C11", "image", &format!("{image} is another image every few weeks"));
         }
         // PostgreSQL 18's images keep their data in a folder of their version, below the one to
@@ -167,15 +138,13 @@ impl<'a> Check<'a> {
     }
 
     fn mounts(&mut self) {
-        const SYSTEM: [&str; 9] =
-            ["/", "/boot", "/dev", "/etc", "/proc", "/root", "/sys", "/usr", "/var/run"];
         for mount in items(&self.service.json["volumes"]).filter(|mount| mount["type"] == "bind") {
             let source = mount["source"].as_str().unwrap_or_default();
             let target = mount["target"].as_str().unwrap_or_default();
             let here = self.project.relative(source);
             let (rule, why) = if source.ends_with("docker.sock") {
                 ("SQ-C19", "it gets the engine's socket, and with it root on the host".to_owned())
-            } else if SYSTEM.contains(&source) {
+            } else if TABLES.system_folders.iter().any(|folder| folder == source) {
                 ("SQ-C19", format!("it gets {source} of the host"))
             } else if let Some(path) = here.filter(|path| !self.project.root.join(path).exists()) {
                 ("SQ-C20", format!("{path} does not exist"))

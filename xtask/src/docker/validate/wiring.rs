@@ -6,6 +6,7 @@ use super::{
     compose::{Model, asked, entries, items},
     project::Project,
     services::Check,
+    tables::TABLES,
 };
 use crate::docker::dockerfile::reference;
 use std::collections::BTreeSet;
@@ -110,30 +111,18 @@ fn ports(check: &mut Check<'_>) {
     }
 }
 
-/// Beginnings of names that images of others read.
-#[rustfmt::skip]
-const THIRD_PARTY: [(&str, &str); 11] = [
-    ("axllent/mailpit", "MP_"), ("chrislusf/seaweedfs", "WEED_ S3_ AWS_"), ("dxflrs/garage", "GARAGE_"),
-    ("minio/mc", "MC_"), ("minio/minio", "MINIO_"), ("nginx", "NGINX_"), ("pgvector/pgvector", "POSTGRES_ PG"),
-    ("postgres", "POSTGRES_ PG"), ("redis", "REDIS_ SKIP_"), ("rustfs/rustfs", "RUSTFS_"), ("valkey/valkey", "VALKEY_"),
-];
-
-/// Prefixes of names that libraries read, so that our sources do not contain them.
-const BY_LIBRARIES: &str =
-    "AWS_ HOME LANG LC_ALL MALLOC_ NO_COLOR ORT_DYLIB_PATH OTEL_ PATH PG RUST_ SSL_CERT_ TMPDIR TZ";
-
 fn environment(check: &mut Check<'_>) {
     let is_ours = check.stage().is_some() && check.project.has_sources();
     let image = check.service.json["image"].as_str().filter(|_| !check.service.has("build"));
-    let image = image.map(|image| reference(image).0);
-    let prefixes = THIRD_PARTY.iter().find(|(known, _)| Some(*known) == image).map(|(_, prefixes)| *prefixes);
-    let starts = |name: &str, prefixes: &str| prefixes.split(' ').any(|prefix| name.starts_with(prefix));
+    let prefixes = image.and_then(|image| TABLES.read_by_image.get(reference(image).0));
+    let starts = |name: &str, prefixes: &[String]| prefixes.iter().any(|prefix| name.starts_with(prefix));
     for (name, _) in check.service.environment() {
         let is_read = match prefixes {
             Some(prefixes) => starts(name, prefixes),
             None => !is_ours || check.project.reads(name),
         };
-        if !is_read && !starts(name, BY_LIBRARIES) && !name.to_uppercase().ends_with("_PROXY") {
+        let is_common = starts(name, &TABLES.read_by_libraries) || name.to_uppercase().ends_with("_PROXY");
+        if !is_read && !is_common {
             check.add_at("SQ-C13", "environment", name, &format!("nothing in it reads {name}"));
         }
     }
