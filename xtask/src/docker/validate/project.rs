@@ -168,10 +168,4 @@ mod tests {
             assert!(!is_dockerfile(name) && !is_compose(name), "{name}");
         }
     }
-
-    #[test]
-    fn an_example_names_what_is_commented_out_too() {
-        let names = names_in("# Words = about it\n# A=1\nB=\n\nexport C=x\n# no name here\n");
-        assert_eq!(names.into_iter().collect::<Vec<_>>(), ["A", "B", "C"]);
-    }
 }

@@ -3,7 +3,7 @@
 
 use super::{
     Finding,
-    compose::{Model, asked, entries, items},
+    compose::{Model, asked, entries, items, outline},
     project::Project,
     services::Check,
     tables::TABLES,
@@ -145,18 +145,13 @@ pub fn file(model: &Model, project: &Project) -> Vec<Finding> {
         }
     }
     // Compose leaves out of its answer what no service uses.
-    let mut section = "";
-    for (at, line) in source.text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with('#'))
-    {
-        let Some((key, _)) = line.split_once(':') else { continue };
-        if !key.starts_with(' ') {
-            section = key;
-        } else if matches!(section, "volumes" | "networks" | "secrets" | "configs") {
-            let name =
-                key.strip_prefix("  ").filter(|name| !name.starts_with([' ', '-']) && *name != "default");
-            if let Some(name) = name.filter(|name| model.json[section][name].is_null()) {
-                findings.push(finding("SQ-C16", at + 1, format!("no service uses {name} of {section}")));
-            }
+    for (at, (path, _)) in outline(&source.text).iter().enumerate() {
+        let Some((section, name)) = path.split_once('/') else { continue };
+        let is_declared = matches!(section, "volumes" | "networks" | "secrets" | "configs")
+            && !name.contains('/')
+            && !matches!(name, "" | "default");
+        if is_declared && model.json[section][name].is_null() {
+            findings.push(finding("SQ-C16", at + 1, format!("no service uses {name} of {section}")));
         }
     }
     findings
