@@ -168,7 +168,7 @@ pub fn web(world: &World, say: &dyn Fn(&str)) -> Result<PathBuf> {
     let _lock = files::lock(&folder(world).join("web.lock"), || {
         say("another xtask is building the web app; waiting for it");
     })?;
-    let stamp = files::content_stamp(&[world.web()], &GENERATED)?;
+    let stamp = files::content_stamp(&world.root, &[world.web()], &GENERATED)?;
     if files::read_if_there(&stamp_file)?.as_ref() == Some(&stamp) && dist.join("index.html").exists() {
         return Ok(dist);
     }
@@ -197,5 +197,6 @@ fn stamp_of_modules(world: &World) -> PathBuf {
 
 fn lock_stamp(world: &World) -> Result<String> {
     let web = world.web();
-    files::content_stamp(&[web.join("package.json"), web.join("package-lock.json"), web.join(".npmrc")], &[])
+    let files = ["package.json", "package-lock.json", ".npmrc"].map(|name| web.join(name));
+    files::content_stamp(&world.root, &files, &[])
 }

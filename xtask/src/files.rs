@@ -88,8 +88,8 @@ pub fn fingerprint(text: &str) -> String {
 
 /// What a set of files holds: names, contents, modes and link targets; `skip` is left out by name.
 ///
-/// Names count from the folder that each path is in, so that two clones of one commit agree.
-pub fn content_stamp(paths: &[PathBuf], skip: &[&str]) -> Result<String> {
+/// Names count from `root`, so that two clones of one commit agree and a moved file is noticed.
+pub fn content_stamp(root: &Path, paths: &[PathBuf], skip: &[&str]) -> Result<String> {
     let mut hasher = Sha256::new();
     // Each part with its length, so that no two sets of files look alike.
     let mut add = |part: &[u8]| {
@@ -97,11 +97,10 @@ pub fn content_stamp(paths: &[PathBuf], skip: &[&str]) -> Result<String> {
         hasher.update(part);
     };
     for path in paths {
-        let folder = path.parent().unwrap_or(path);
         walk(path, skip, &mut |file| {
             let reading = || format!("reading {}", file.display());
             let metadata = fs::symlink_metadata(file).with_context(reading)?;
-            add(file.strip_prefix(folder)?.as_os_str().as_bytes());
+            add(file.strip_prefix(root)?.as_os_str().as_bytes());
             if metadata.is_symlink() {
                 add(b"link");
                 add(fs::read_link(file).with_context(reading)?.as_os_str().as_bytes());
@@ -164,7 +163,7 @@ mod tests {
     }
 
     fn stamp(root: &Path) -> String {
-        content_stamp(&[root.join("src"), root.join("missing")], &["target"]).unwrap()
+        content_stamp(root, &[root.join("src"), root.join("missing")], &["target"]).unwrap()
     }
 
     #[test]
@@ -196,5 +195,14 @@ mod tests {
             assert_ne!(stamp(&root), before, "{name}");
             fs::remove_dir_all(root).unwrap();
         }
+    }
+
+    #[test]
+    fn a_file_that_is_moved_alone_changes_the_stamp() {
+        let root = clone("moved");
+        let before = content_stamp(&root, &[root.join("src/main.rs")], &[]).unwrap();
+        fs::rename(root.join("src/main.rs"), root.join("main.rs")).unwrap();
+        assert_ne!(content_stamp(&root, &[root.join("main.rs")], &[]).unwrap(), before);
+        fs::remove_dir_all(root).unwrap();
     }
 }

@@ -109,7 +109,7 @@ const SOURCE: &str = "org.squall.source";
 fn source_stamp(world: &World, image: &Image) -> Result<String> {
     let files = context::files_of(&world.root, image)?;
     let paths: Vec<_> = files.iter().map(|path| world.root.join(path)).collect();
-    files::content_stamp(&paths, &[])
+    files::content_stamp(&world.root, &paths, &[])
 }
 
 /// The images that do not exist or were made from other sources.
