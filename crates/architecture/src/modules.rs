@@ -76,7 +76,7 @@ fn cycles(edges: &[Edge]) -> BTreeSet<Vec<String>> {
             }
             for next in edges.iter().filter(|next| next.from == *last) {
                 if seen.insert(&next.to) {
-                    ways.push_back([&way[..], &[next.to.clone()]].concat());
+                    ways.push_back([&way[..], std::slice::from_ref(&next.to)].concat());
                 }
             }
         }

@@ -188,7 +188,7 @@ impl Reader<'_> {
         if let [.., word, name, end] = &words[..]
             && (word.as_str(), end.as_str()) == ("mod", ";")
         {
-            self.only_tests.insert([path, &[name.clone()]].concat());
+            self.only_tests.insert([path, std::slice::from_ref(name)].concat());
         }
         at
     }

@@ -118,7 +118,7 @@ fn a_new_writer_of_a_table_is_found_in_a_literal_and_in_a_file_of_sql() -> Resul
         let rust = File { path: "worker/src/health.rs".to_owned(), text: code };
         let sql = File { path: "worker/src/health.sql".to_owned(), text: statement.replace("\\n", "\n") };
         for file in [rust, sql] {
-            let found = writers("worker", &[file.clone()], &tables)?;
+            let found = writers("worker", std::slice::from_ref(&file), &tables)?;
             assert_eq!(found.get(table), Some(&BTreeSet::from([file.path])), "{statement}");
         }
     }

@@ -25,7 +25,9 @@ fn stack(files: &[&str]) -> Option<Value> {
     compose.args(files.iter().flat_map(|file| ["--file", file])).args(["config", "--format", "json"]);
     let output = compose.output().ok().filter(|output| output.status.success());
     if output.is_none() {
-        println!("skipped: `docker compose` does not run; apt-get install docker-compose-v2 or docker-compose");
+        println!(
+            "skipped: `docker compose` does not run; apt-get install docker-compose-v2 or docker-compose"
+        );
     }
     Some(serde_json::from_slice(&output?.stdout).unwrap())
 }
