@@ -15,7 +15,7 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use serde::Serialize;
-use std::{env, fs::File, process::Command, time::Instant};
+use std::{env, process::Command, time::Instant};
 use xshell::cmd;
 
 #[derive(Debug, clap::Args)]
@@ -97,9 +97,7 @@ fn command(world: &World, builder: &Engine, image: &Image, reference: &str) -> R
             docker.args(["--build-arg", name]);
         }
     }
-    let context = context::pack(world, image)?;
-    docker.arg("-").current_dir(&world.root).env("DOCKER_BUILDKIT", "1");
-    docker.stdin(File::open(context)?);
+    docker.arg(".").current_dir(&world.root).env("DOCKER_BUILDKIT", "1");
     Ok(docker)
 }
 

@@ -126,6 +126,16 @@ impl Dockerfile {
         self.history(stage).rfind(|instruction| instruction.is(keyword))
     }
 
+    pub fn health_check(&self, stage: usize) -> Option<&Command> {
+        self.last(stage, "HEALTHCHECK")?.command.as_ref()
+    }
+
+    /// The ports that an image opens.
+    pub fn exposed(&self, stage: usize) -> Vec<String> {
+        let words = self.history(stage).filter(|it| it.is("EXPOSE")).flat_map(|expose| &expose.words);
+        words.map(|word| word.split('/').next().unwrap_or_default().to_owned()).collect()
+    }
+
     /// The public image at the bottom; nothing if a variable hides it.
     pub fn base_image(&self, stage: usize) -> Option<&str> {
         self.stages[self.lineage(stage)[0]].image.as_deref()
@@ -229,6 +239,10 @@ impl Instruction {
 
     pub fn is_copy(&self) -> bool {
         self.is("COPY") || self.is("ADD")
+    }
+
+    pub fn sets_variables(&self) -> bool {
+        self.is("ARG") || self.is("ENV")
     }
 
     pub fn flag(&self, name: &str) -> Option<&str> {

@@ -111,9 +111,9 @@ impl Model {
         value == PLACEHOLDER && all.any(|(known, operator, _)| known == name && operator.ends_with("-}"))
     }
 
-    /// The reason for which `x-allow` excuses a service from a rule.
-    pub fn allows(&self, service: &str, rule: &str) -> Option<&str> {
-        self.json["x-allow"][service][rule].as_str().filter(|reason| is_reason(reason))
+    /// Whether `x-allow` excuses a service from a rule.
+    pub fn allows(&self, service: &str, rule: &str) -> bool {
+        self.json["x-allow"][service][rule].as_str().is_some_and(is_reason)
     }
 
     /// What is wrong with the exceptions themselves; `used` are those that excused something.

@@ -61,7 +61,7 @@ pub fn check(
         if instruction.is_copy() {
             rules.copies(instruction);
         }
-        if secrets::holds_token(&instruction.written) || secrets::holds_password(&instruction.written) {
+        if secrets::is_in(&instruction.written) {
             rules.add("CIS-DI-0010", instruction.line, "a secret stays in the image's history");
         }
     }
@@ -116,36 +116,34 @@ impl Rules<'_> {
     fn variables(&mut self) {
         let file = self.file;
         let is_in = |names: &[String], name: &str| names.iter().any(|known| known == name);
-        for from in file.instructions.iter().filter(|instruction| instruction.is("FROM")) {
-            for (name, operator) in variables(&from.written) {
-                let (rule, why) = match file.arguments.get(name) {
-                    None if !is_in(&TABLES.defined, name) && !is_in(&TABLES.defined_in_from, name) => {
-                        ("UndefinedArgInFrom", "which no ARG above the first FROM declares")
-                    }
-                    Some(None) if !operator.contains(['-', '+']) => {
-                        ("InvalidDefaultArgInFrom", "which has no value unless --build-arg sets it")
-                    }
-                    _ => continue,
-                };
-                self.add(rule, from.line, format!("FROM uses ${name}, {why}"));
-            }
+        let froms = file.instructions.iter().filter(|instruction| instruction.is("FROM"));
+        for (from, (name, operator)) in
+            froms.flat_map(|from| variables(&from.written).into_iter().map(move |it| (from, it)))
+        {
+            let is_built_in = is_in(&TABLES.defined, name) || is_in(&TABLES.defined_in_from, name);
+            let (rule, why) = match file.arguments.get(name) {
+                None if !is_built_in => ("UndefinedArgInFrom", "which no ARG above the first FROM declares"),
+                Some(None) if !operator.contains(['-', '+']) => {
+                    ("InvalidDefaultArgInFrom", "which has no value unless --build-arg sets it")
+                }
+                _ => continue,
+            };
+            self.add(rule, from.line, format!("FROM uses ${name}, {why}"));
         }
         for stage in 0..file.stages.len() {
             let by_base = file.base(stage).and_then(|base| TABLES.defined_by_base.get(base));
             let Some(by_base) = by_base else { continue };
-            let mut known = BTreeSet::new();
+            let mut known: BTreeSet<_> = by_base.iter().chain(&TABLES.defined).cloned().collect();
             for instruction in file.history(stage) {
-                let keyword = &*instruction.keyword;
-                if !matches!(keyword, "ARG" | "RUN" | "CMD" | "ENTRYPOINT" | "SHELL") {
-                    let used = variables(&instruction.written).into_iter();
-                    let is_set =
-                        |name| known.contains(name) || is_in(by_base, name) || is_in(&TABLES.defined, name);
-                    for (name, _) in used.filter(|(name, operator)| operator.is_empty() && !is_set(*name)) {
+                let expands =
+                    !matches!(&*instruction.keyword, "ARG" | "RUN" | "CMD" | "ENTRYPOINT" | "SHELL");
+                for (name, operator) in variables(&instruction.written).into_iter().filter(|_| expands) {
+                    if operator.is_empty() && !known.contains(name) {
                         let why = format!("${name} is used, and no ARG or ENV of this stage defines it");
                         self.add("UndefinedVar", instruction.line, why);
                     }
                 }
-                if matches!(keyword, "ARG" | "ENV") {
+                if instruction.sets_variables() {
                     known.extend(instruction.pairs().into_iter().map(|(name, _)| name));
                 }
             }
@@ -239,7 +237,7 @@ impl Rules<'_> {
 
 /// The value that ARG or ENV gives a variable of a stage.
 fn default(file: &Dockerfile, stage: usize, name: &str) -> Option<String> {
-    let mut sets = file.history(stage).filter(|it| it.is("ARG") || it.is("ENV")).flat_map(Instruction::pairs);
+    let mut sets = file.history(stage).filter(|it| it.sets_variables()).flat_map(Instruction::pairs);
     let last = sets.rfind(|(known, _)| known == name)?;
     last.1.or_else(|| file.arguments.get(name).cloned().flatten())
 }

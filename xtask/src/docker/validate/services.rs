@@ -46,16 +46,16 @@ pub fn check(model: &Model, project: &Project, settings: &Docker, used: &mut Exc
 }
 
 impl<'a> Check<'a> {
-    /// Adds a finding at a key of the service, unless the file excuses it. Without a reason the
+    /// Add a finding at a key of the service, unless the file excuses it. Without a reason the
     /// rule's own is given.
-    pub fn add(&mut self, rule: &str, key: &str, why: &str) {
+    pub fn add(&mut self, rule: &str, key: &str, why: impl Into<String>) {
         self.add_at(rule, key, "", why);
     }
 
     /// The same at the line below the key that holds `detail`.
-    pub fn add_at(&mut self, rule: &str, key: &str, detail: &str, why: &str) {
+    pub fn add_at(&mut self, rule: &str, key: &str, detail: &str, why: impl Into<String>) {
         let name = self.service.name;
-        if self.model.allows(name, rule).is_some() {
+        if self.model.allows(name, rule) {
             self.used.insert((name.to_owned(), rule.to_owned()));
             return;
         }
@@ -83,18 +83,22 @@ impl<'a> Check<'a> {
 
     fn health(&mut self) {
         let (service, stage) = (self.service, self.stage());
-        let in_image =
-            stage.and_then(|(file, stage)| file.parsed.last(stage, "HEALTHCHECK")?.command.as_ref());
-        let is_job = self.model.is_job(service);
-        if service.has_health_check_disabled() && !is_job {
-            self.add("SQ-C01", "healthcheck", "the health check is disabled");
-        } else if !service.has("healthcheck") && in_image.is_none() && !is_job {
-            self.add("SQ-C01", "", "there is no health check, neither here nor in its image");
+        let in_image = stage.and_then(|(file, stage)| file.parsed.health_check(stage));
+        let is_missing = !service.has("healthcheck") && in_image.is_none();
+        if !self.model.is_job(service) && (is_missing || service.has_health_check_disabled()) {
+            let why = if is_missing {
+                "neither it nor its image has a health check"
+            } else {
+                "its health check is disabled"
+            };
+            self.add("SQ-C01", "healthcheck", why);
         }
-        if let (Some((file, stage)), Some(command)) = (stage, service.health_check())
-            && let Some((_, missing)) = programs::missing(&file.parsed, stage, &command)
-        {
-            self.add("SQ-C23", "healthcheck", &format!("the health check {missing} its image"));
+        let command = service.health_check();
+        let missing = stage
+            .zip(command.as_ref())
+            .and_then(|((file, stage), command)| programs::missing(&file.parsed, stage, command));
+        if let Some((_, missing)) = missing {
+            self.add("SQ-C23", "healthcheck", format!("the health check {missing} its image"));
         }
     }
 
@@ -111,7 +115,7 @@ impl<'a> Check<'a> {
             self.add(&row.rule, &row.key, "");
         }
         for (row, value) in TABLES.forbidden.iter().filter_map(|row| Some((row, found(row)?))) {
-            self.add_at(&row.rule, &row.key, &value, &row.why);
+            self.add_at(&row.rule, &row.key, &value, &*row.why);
         }
     }
 
@@ -122,7 +126,7 @@ impl<'a> Check<'a> {
         };
         let (name, tag, has_digest) = reference(image);
         if !has_digest && tag.is_none_or(|tag| TABLES.is_moving(tag)) {
-            self.add("SQ-C11", "image", &format!("{image} is another image every few weeks"));
+            self.add("SQ-C11", "image", format!("{image} is another image every few weeks"));
         }
         // PostgreSQL 18's images keep their data in a folder of their version, below the one to
         // mount.
@@ -133,7 +137,7 @@ impl<'a> Check<'a> {
         let targets = items(&self.service.json["volumes"]).filter_map(|mount| mount["target"].as_str());
         for target in targets.filter(|it| is_new && it.trim_end_matches('/') == "/var/lib/postgresql/data") {
             let why = format!("PostgreSQL {major} keeps its data in another folder: the data is lost");
-            self.add_at("SQ-C24", "volumes", target, &why);
+            self.add_at("SQ-C24", "volumes", target, why);
         }
     }
 
@@ -151,7 +155,7 @@ impl<'a> Check<'a> {
             } else {
                 continue;
             };
-            self.add_at(rule, "volumes", target, &why);
+            self.add_at(rule, "volumes", target, why);
         }
     }
 
@@ -162,7 +166,7 @@ impl<'a> Check<'a> {
         let is_missing = |(key, limit): &(&str, &str)| json[key].is_null() && limits[limit].is_null();
         let missing: Vec<_> = all.into_iter().filter(is_missing).map(|(_, limit)| limit).collect();
         if !missing.is_empty() {
-            self.add("SQ-C02", "", &format!("it has no limit of {}", missing.join(", ")));
+            self.add("SQ-C02", "", format!("it has no limit of {}", missing.join(", ")));
         }
         // json-file, which is the default, rotates only if its options ask for it.
         let rotates = !matches!(json["logging"]["driver"].as_str(), None | Some("json-file"));
@@ -181,11 +185,10 @@ impl<'a> Check<'a> {
         }
         for (name, value) in service.environment().filter_map(|(name, value)| Some((name, value?))) {
             let is_file = name.ends_with("_FILE") || value.starts_with("/run/secrets/");
-            let is_secret =
-                secrets::is_secret(name) || secrets::holds_password(value) || secrets::holds_token(value);
+            let is_secret = secrets::is_secret(name) || secrets::is_in(value);
             if is_secret && !is_file && !value.is_empty() && !self.model.is_handed_on(name, value) {
                 let why = format!("the variable {name} is a secret, which `docker inspect` shows");
-                self.add_at("SQ-C14", "environment", name, &why);
+                self.add_at("SQ-C14", "environment", name, why);
             }
         }
     }

@@ -21,8 +21,11 @@ fn corpus(name: &str) -> PathBuf {
 /// The files below a folder.
 fn below(folder: &Path) -> Vec<PathBuf> {
     let mut paths = Vec::new();
-    let add = &mut |path: &Path| Ok(paths.push(path.to_owned()));
-    files::walk(folder, &[], add).unwrap();
+    let mut add = |path: &Path| {
+        paths.push(path.to_owned());
+        Ok(())
+    };
+    files::walk(folder, &[], &mut add).unwrap();
     paths
 }
 
