@@ -110,16 +110,14 @@ impl Dockerfile {
         &self.instructions[self.stages[stage].instructions.clone()]
     }
 
-    /// A stage and those it is built from, the first one first.
-    fn lineage(&self, stage: usize) -> Vec<usize> {
-        let mut lineage: Vec<_> = iter::successors(Some(stage), |stage| self.stages[*stage].parent).collect();
-        lineage.reverse();
-        lineage
-    }
-
     /// All that an image made of this stage went through, oldest first.
     pub fn history(&self, stage: usize) -> impl DoubleEndedIterator<Item = &Instruction> {
-        self.lineage(stage).into_iter().flat_map(|stage| self.own(stage))
+        self.lineage(stage).collect::<Vec<_>>().into_iter().rev().flat_map(|stage| self.own(stage))
+    }
+
+    /// A stage and those it is built from, the first one last.
+    fn lineage(&self, stage: usize) -> impl Iterator<Item = usize> {
+        iter::successors(Some(stage), |stage| self.stages[*stage].parent)
     }
 
     pub fn last(&self, stage: usize, keyword: &str) -> Option<&Instruction> {
@@ -138,45 +136,39 @@ impl Dockerfile {
 
     /// The public image at the bottom; nothing if a variable hides it.
     pub fn base_image(&self, stage: usize) -> Option<&str> {
-        self.stages[self.lineage(stage)[0]].image.as_deref()
+        self.stages[self.lineage(stage).last()?].image.as_deref()
     }
 
     /// Its name without registry and tag.
     pub fn base(&self, stage: usize) -> Option<&str> {
-        self.base_image(stage).map(|image| reference(image).0)
+        Some(reference(self.base_image(stage)?).0)
     }
 
     /// A stage and all others that a build of it runs.
     pub fn needed(&self, stage: usize) -> BTreeSet<usize> {
-        let mut needed = BTreeSet::from([stage]);
+        let flags = self.own(stage).iter().flat_map(|instruction| &instruction.flags);
+        let named = flags.filter_map(|(name, value)| match &**name {
+            "from" => Some(value.as_str()),
+            "mount" => value.split(',').find_map(|field| field.strip_prefix("from=")),
+            _ => None,
+        });
+        let direct = named.filter_map(|name| self.target(name)).chain(self.stages[stage].parent);
         // A stage takes only from those above it.
-        for at in (0..=stage).rev() {
-            if needed.contains(&at) {
-                let flags = self.own(at).iter().flat_map(|instruction| &instruction.flags);
-                let sources = flags.filter_map(|(name, value)| match &**name {
-                    "from" => Some(value.as_str()),
-                    "mount" => value.split(',').find_map(|field| field.strip_prefix("from=")),
-                    _ => None,
-                });
-                needed.extend(sources.filter_map(|name| self.target(name)).chain(self.stages[at].parent));
-            }
-        }
-        needed
+        let above = direct.filter(|other| *other < stage).flat_map(|other| self.needed(other));
+        above.chain([stage]).collect()
     }
 
     /// Stages that no other one needs: what the file is for.
     pub fn ends(&self) -> Vec<usize> {
         let all = 0..self.stages.len();
-        let is_needed =
-            |stage| all.clone().any(|other| other != stage && self.needed(other).contains(&stage));
-        all.clone().filter(|stage| !is_needed(*stage)).collect()
+        let is_end = |stage: &usize| (stage + 1..all.end).all(|later| !self.needed(later).contains(stage));
+        all.clone().filter(is_end).collect()
     }
 
     /// The paths of the build context that a build of this stage copies.
     pub fn sources(&self, stage: usize) -> BTreeSet<String> {
-        let needed = self.needed(stage);
-        let copies = needed.iter().flat_map(|stage| self.own(*stage)).filter(|copy| copy.is_copy());
-        let local = copies.filter(|copy| copy.flag("from").is_none()).flat_map(|copy| copy.sources());
+        let all = self.needed(stage).into_iter().flat_map(|stage| self.own(stage));
+        let local = all.filter(|it| it.is_copy() && it.flag("from").is_none()).flat_map(Instruction::sources);
         local.filter(|source| !source.contains("://")).map(|source| plain(source).to_owned()).collect()
     }
 }

@@ -26,7 +26,8 @@ pub fn check(world: &World, engine: &Engine, image: &Image, naming: &Naming) -> 
         let printed = engine.ask(&["image", "inspect", "--format", "{{json .}}", name])?;
         serde_json::from_str(&printed).context("reading `docker image inspect`")
     };
-    let (inspected, layers) = (inspect(&reference)?, |image: &Value| texts(&image["RootFS"]["Layers"]));
+    let inspected = inspect(&reference)?;
+    let layers = |image: &Value| texts(&image["RootFS"]["Layers"]);
     let dockerfile = Dockerfile::read(&world.root, image.dockerfile)?;
     // Layers of the base are its maker's; `scratch` has none.
     let base = dockerfile.target(image.name).and_then(|stage| dockerfile.base_image(stage));
