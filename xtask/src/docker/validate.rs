@@ -105,13 +105,13 @@ const NO_COMPOSE: &str = "rules of Compose files, because there is no Compose cl
 
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     let tools = Tools { hadolint: tools::program(world, "hadolint")?, compose: compose::client() };
-    if tools.compose.is_none() && env::var("SQUALL_DOCKER").is_ok_and(|wish| wish == "required") {
+    if tools.compose.is_none() && env::var("SQUALL_DOCKER").is_ok_and(|value| value == "required") {
         let wrong = "SQUALL_DOCKER=required, and there is no Compose client to read the Compose files";
         let next = "install it (Debian: apt-get install docker-compose-v2 or docker-compose), then run the command again";
         return Err(Failure::new(TRIED, wrong, next).exit(Exit::ToolMissing).into());
     }
     let project = Project::read(&world.root, &arguments.files)?;
-    let report = judge(&project, &world.settings.docker, arguments.files.is_empty(), &tools)?;
+    let report = judge(&project, &world.settings.docker, &tools)?;
     let text = match arguments.json {
         true => serde_json::to_string_pretty(&report)? + "\n",
         false => text(&report),
@@ -126,7 +126,7 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     Err(Failure::new(TRIED, format!("{} above", many(report.findings.len(), "finding")), next).into())
 }
 
-fn judge(project: &Project, settings: &Docker, is_whole: bool, tools: &Tools) -> Result<Report> {
+fn judge(project: &Project, settings: &Docker, tools: &Tools) -> Result<Report> {
     let mut report = Report::default();
     // Each program takes a tenth of a second to start, so all run at once.
     let (linted, models) = thread::scope(|scope| {
@@ -159,9 +159,9 @@ fn judge(project: &Project, settings: &Docker, is_whole: bool, tools: &Tools) ->
     }
     report.findings.extend(good.iter().flat_map(|model| model.check_exceptions(&used)));
     for (path, file) in &project.dockerfiles {
-        report.findings.extend(images::check(project, path, file, &good, is_whole));
+        report.findings.extend(images::check(project, path, file, &good));
     }
-    if is_whole && !project.dockerfiles.is_empty() {
+    if project.is_whole && !project.dockerfiles.is_empty() {
         measure(project, settings, &mut report)?;
     }
     let read = project.composes.iter().filter(|_| tools.compose.is_some()).map(|source| &source.path);

@@ -27,18 +27,13 @@ struct Rules<'a> {
     findings: Vec<Finding>,
 }
 
-pub fn check(
-    project: &Project,
-    path: &str,
-    whole: &project::Dockerfile,
-    models: &[Model],
-    is_whole: bool,
-) -> Vec<Finding> {
+pub fn check(project: &Project, path: &str, whole: &project::Dockerfile, models: &[Model]) -> Vec<Finding> {
     if let Some(broken) = &whole.broken {
         return vec![broken.clone()];
     }
     let file = &whole.parsed;
-    let mut rules = Rules { path, file, context: is_whole.then_some(project), findings: Vec::new() };
+    let context = project.is_whole.then_some(project);
+    let mut rules = Rules { path, file, context, findings: Vec::new() };
     let lines: Vec<_> = whole.text.lines().map(str::trim).collect();
     for (at, pair) in lines.windows(2).enumerate() {
         if pair[0].ends_with('\\') && !pair[0].starts_with('#') && pair[1].is_empty() {

@@ -19,6 +19,8 @@ const SKIPPED: [&str; 7] = [".ci", ".git", "target", "node_modules", "dist", "do
 #[derive(Debug, Default)]
 pub struct Project {
     pub root: PathBuf,
+    /// Not only some files of it.
+    pub is_whole: bool,
     pub dockerfiles: BTreeMap<String, Dockerfile>,
     pub composes: Vec<Source>,
     pub ignore: Option<Ignore>,
@@ -58,10 +60,11 @@ impl Project {
     pub fn read(root: &Path, given: &[PathBuf]) -> Result<Self> {
         let ignore = Ignore::read(root)?;
         let example = files::read_if_there(&root.join(".env.example"))?.map(|text| names_in(&text));
-        let mut project = Self { root: root.to_owned(), ignore, example, ..Self::default() };
-        let given_paths = given.iter().map(absolute).collect::<Result<Vec<_>, _>>();
-        let mut paths = given_paths.context("finding the given files")?;
-        if given.is_empty() {
+        let is_whole = given.is_empty();
+        let mut project = Self { root: root.to_owned(), is_whole, ignore, example, ..Self::default() };
+        let paths = given.iter().map(absolute).collect::<Result<Vec<_>, _>>();
+        let mut paths = paths.context("finding the given files")?;
+        if is_whole {
             files::walk(root, &SKIPPED, &mut |path| {
                 // A link may lead to a folder.
                 paths.extend(path.is_file().then(|| path.to_owned()));
@@ -75,7 +78,7 @@ impl Project {
             let text = || Ok::<_, anyhow::Error>(String::from_utf8_lossy(&bytes()?).into_owned());
             if is_compose(&name) {
                 project.composes.push(Source { path: shown, text: text()? });
-            } else if is_dockerfile(&name) || !given.is_empty() {
+            } else if is_dockerfile(&name) || !is_whole {
                 let file = Dockerfile::read(&shown, bytes()?);
                 project.dockerfiles.insert(shown, file);
             } else if name.ends_with(".rs") && !shown.starts_with("xtask/") {

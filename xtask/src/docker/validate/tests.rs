@@ -58,7 +58,7 @@ fn each_case_has_exactly_the_findings_written_at_its_top() {
     let mut wrong = String::new();
     let mut check = |root: &Path, given: &[PathBuf], paths: &[PathBuf]| {
         let project = Project::read(root, given).unwrap();
-        let report = judge(&project, &settings, given.is_empty(), &tools).unwrap();
+        let report = judge(&project, &settings, &tools).unwrap();
         let wanted: BTreeSet<_> = paths.iter().flat_map(|path| expected(root, path)).collect();
         let found = report.findings.into_iter().map(|it| (it.file, it.line, it.rule)).collect();
         for (sign, all, others) in [("-", &wanted, &found), ("+", &found, &wanted)] {
