@@ -173,13 +173,6 @@ impl Dockerfile {
     }
 }
 
-impl Stage {
-    /// As a person calls it.
-    pub fn title(&self) -> String {
-        self.name.clone().unwrap_or_else(|| format!("from {}", self.base))
-    }
-}
-
 /// A path of the build context without `./` and a slash at either end.
 pub fn plain(path: &str) -> &str {
     path.trim_start_matches("./").trim_matches('/')

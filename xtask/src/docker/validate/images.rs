@@ -11,7 +11,7 @@ use super::{
 };
 use crate::docker::{
     context::glob,
-    dockerfile::{Command, Dockerfile, Instruction, expand, plain, reference, variables},
+    dockerfile::{Command, Dockerfile, Instruction, Stage, expand, plain, reference, variables},
 };
 use regex_lite::Regex;
 use std::{
@@ -183,7 +183,8 @@ impl Rules<'_> {
     /// What an image made of a stage must be.
     fn image(&mut self, stage: usize, is_checked_by_service: bool) {
         let file = self.file;
-        let (title, line) = (file.stages[stage].title(), file.stages[stage].line);
+        let Stage { name, base, line, .. } = &file.stages[stage];
+        let (line, title) = (*line, name.clone().unwrap_or_else(|| format!("from {base}")));
         let user = file.last(stage, "USER");
         let id = user.map(Instruction::text).unwrap_or_default();
         let id = expand(id.split(':').next().unwrap_or_default(), |name| default(file, stage, name));

@@ -2,6 +2,10 @@
 
 use super::tables::TABLES;
 use crate::docker::dockerfile::{Command, Dockerfile};
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+};
 
 /// The rule that a command breaks because it cannot start, and why it cannot.
 pub fn missing(file: &Dockerfile, stage: usize, command: &Command) -> Option<(&'static str, String)> {
@@ -36,10 +40,9 @@ fn has_program(file: &Dockerfile, stage: usize, program: &str) -> bool {
     if is_copied(file, stage, program) || runs.any(|run| is_named(&run.written)) {
         return true;
     }
-    let base = file.base(stage);
     let folders = ["/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/"];
     let may_be_of_base = !program.contains('/') || folders.iter().any(|folder| program.starts_with(folder));
-    match base {
+    match file.base(stage) {
         Some("debian" | "ubuntu") => may_be_of_base && !TABLES.often_missed.iter().any(|it| it == name),
         Some("alpine" | "busybox") => may_be_of_base,
         base => !begins_empty(base),
@@ -47,41 +50,28 @@ fn has_program(file: &Dockerfile, stage: usize, program: &str) -> bool {
 }
 
 /// Whether a COPY or ADD puts a file at this path, or a folder over it.
-fn is_copied(file: &Dockerfile, stage: usize, path: &str) -> bool {
-    let mut folder = String::from("/");
-    for instruction in file.history(stage) {
+fn is_copied(file: &Dockerfile, stage: usize, program: &str) -> bool {
+    let (mut folder, path) = (PathBuf::from("/"), Path::new(program));
+    file.history(stage).any(|instruction| {
         if instruction.is("WORKDIR") {
-            folder = absolute(&folder, &instruction.text());
+            folder.push(instruction.text());
         }
-        let Some((target, sources)) = instruction.words.split_last().filter(|_| instruction.is_copy()) else {
-            continue;
+        let Some((written, sources)) = instruction.words.split_last().filter(|_| instruction.is_copy())
+        else {
+            return false;
         };
-        let into_folder = target.ends_with('/') || target == "." || sources.len() > 1;
-        let target = absolute(&folder, target);
-        let target = target.trim_end_matches('/');
-        for source in sources {
-            let name = source.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+        let target = folder.join(written);
+        let into_folder = written.ends_with('/') || written == "." || sources.len() > 1;
+        sources.iter().any(|source| {
+            let name = Path::new(source).file_name().and_then(OsStr::to_str).unwrap_or_default();
             // A source without a dot may be a folder, whose files land in the target.
             let may_be_folder = !into_folder && !name.contains('.');
             let is_pattern = name.contains(['*', '?', '[', '$']) || source == "." || source.ends_with('/');
-            let is_below = path.strip_prefix(target).is_some_and(|rest| rest.starts_with('/'));
-            let is_by_name = !path.contains('/') && (name == path || target.rsplit('/').next() == Some(path));
-            if path == target
-                || path == format!("{target}/{name}")
+            let is_by_name = !program.contains('/') && (name == program || target.ends_with(program));
+            path == target
+                || path == target.join(name)
                 || is_by_name
-                || (is_below && (is_pattern || may_be_folder))
-            {
-                return true;
-            }
-        }
-    }
-    false
-}
-
-fn absolute(folder: &str, path: &str) -> String {
-    match path.strip_prefix("./").unwrap_or(path) {
-        "." | "" => folder.to_owned(),
-        path if path.starts_with('/') => path.to_owned(),
-        path => format!("{}/{path}", folder.trim_end_matches('/')),
-    }
+                || (path.starts_with(&target) && (is_pattern || may_be_folder))
+        })
+    })
 }
