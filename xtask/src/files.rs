@@ -80,7 +80,8 @@ pub fn last_lines(path: &Path, count: usize) -> Vec<String> {
     lines[lines.len().saturating_sub(count)..].iter().map(|line| (*line).to_owned()).collect()
 }
 
-/// A stable name for a text. As in Git, SHA-1 only has to tell contents apart; it also compiles in no time.
+/// A stable name for a text. As in Git, SHA-1 only has to tell contents apart; it also compiles in
+/// no time.
 pub fn fingerprint(text: &str) -> String {
     Sha1::from(text).digest().to_string()
 }

@@ -1,5 +1,7 @@
 //! The images of Squall, and how large each may be.
 
+use clap::builder::PossibleValuesParser;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Image {
     /// Its name, and the target of the Dockerfile that makes it.
@@ -25,6 +27,10 @@ pub const IMAGES: [Image; 7] = [
     Image { name: "ops", dockerfile: RUST, budget: None, usual: true },
     Image { name: "api-test", dockerfile: RUST, budget: None, usual: false },
 ];
+
+pub fn names() -> PossibleValuesParser {
+    PossibleValuesParser::new(IMAGES.map(|image| image.name))
+}
 
 impl Image {
     /// `squall/api:local`, as compose.yaml names it.

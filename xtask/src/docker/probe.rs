@@ -8,7 +8,11 @@
 mod layers;
 mod start;
 
-use super::{build, engine::Engine, images::Naming};
+use super::{
+    build,
+    engine::Engine,
+    images::{self, Naming},
+};
 use crate::{failure::Failure, world::World};
 use anyhow::Result;
 use serde::Serialize;
@@ -16,7 +20,7 @@ use serde::Serialize;
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// Images to probe [default: all that the stack runs]
-    #[arg(value_name = "IMAGE")]
+    #[arg(value_name = "IMAGE", value_parser = images::names())]
     images: Vec<String>,
     /// Print JSON
     #[arg(long)]
@@ -36,7 +40,7 @@ pub struct Defect {
 const TRIED: &str = "probing the images";
 
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
-    let (chosen, naming) = (build::choose(&arguments.images)?, Naming::here());
+    let (chosen, naming) = (build::choose(&arguments.images), Naming::here());
     let engine = Engine::for_step(TRIED)?;
     if let Some(missing) = chosen.iter().find(|image| !engine.has_image(&image.reference(&naming))) {
         let wrong = format!("the image {} does not exist", missing.reference(&naming));
