@@ -3,7 +3,6 @@
 //! folder.
 
 use crate::{
-    build::{self, Binaries},
     failure::Failure,
     postgres::{Postgres, account::Account, given_url},
     stack::{
@@ -11,7 +10,7 @@ use crate::{
         compose::record::Record,
         native::{self, plan::postgres_home},
     },
-    world::{Profile, World},
+    world::World,
 };
 use anyhow::{Context, Result};
 use clap::Subcommand;
@@ -102,24 +101,21 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
 
 const NEXT: &str = "fix the cause shown above, then run the command again";
 
-/// Commands whose result would be lost with the container they run in.
-const NOT_IN_CONTAINERS: [(&str, &str); 2] = [
-    (
-        "recover",
-        "recover into a volume of its own: `docker compose run --rm --no-deps recover --to TIME` (docs/guide/backup-and-restore.md)",
-    ),
-    (
-        "wal",
-        "set COMPOSE_PROFILES=point-in-time in .env, then run `cargo xtask up` again: the service `wal` does it",
-    ),
-];
-
 fn squall_backup(world: &World, command: &str, forwarded: &Forwarded) -> Result<()> {
     let in_containers = given_url().is_none() && Record::load(&forwarded.stack.folder(world)?)?.is_some();
-    let next = NOT_IN_CONTAINERS.iter().find(|(name, _)| *name == command).map(|(_, next)| *next);
-    if let Some(next) = next.filter(|_| in_containers) {
+    let other_way = match command {
+        "recover" => {
+            "recover into a volume of its own: `docker compose run --rm --no-deps recover --to TIME` \
+             (docs/guide/backup-and-restore.md)"
+        }
+        "wal" => {
+            "set COMPOSE_PROFILES=point-in-time in .env, then run `cargo xtask up` again: the service `wal` does it"
+        }
+        _ => "",
+    };
+    if in_containers && !other_way.is_empty() {
         let wrong = "the stack is in containers, and what this command writes would not reach them";
-        return Err(Failure::new(format!("backup {command}"), wrong, next).into());
+        return Err(Failure::new(format!("backup {command}"), wrong, other_way).into());
     }
     let mut words = vec![command.to_owned()];
     if command == "wal" {
@@ -127,14 +123,11 @@ fn squall_backup(world: &World, command: &str, forwarded: &Forwarded) -> Result<
     }
     words.extend(forwarded.arguments.iter().cloned());
     let reads_only_backups = matches!(command, "list" | "verify" | "prune" | "key");
-    let mut environment = Vec::new();
-    if !in_containers {
-        environment.push(("SQUALL_BACKUP_TO", destination(world)?));
+    let environment = match in_containers {
+        true => Vec::new(),
         // For another server its owner chooses the programs: SQUALL_PG_BIN, or the path.
-        if !reads_only_backups && given_url().is_none() {
-            environment.push(("SQUALL_PG_BIN", postgres_programs(world)?));
-        }
-    }
+        false => environment(world, !reads_only_backups && given_url().is_none())?,
+    };
     let needs_database = !reads_only_backups && command != "recover";
     let job = Job { program: "squall-backup", arguments: words, environment, needs_database };
     // A key belongs to the user rather than to a container that is removed.
@@ -145,17 +138,20 @@ fn squall_backup(world: &World, command: &str, forwarded: &Forwarded) -> Result<
     world.run(run, NEXT)
 }
 
-fn postgres_programs(world: &World) -> Result<OsString> {
-    Ok(Postgres::provide(world, &|line| eprintln!("{line}"))?.bin.into())
-}
-
-/// SQUALL_BACKUP_TO, else the setting in xtask.toml, where a folder is one of the repository.
-fn destination(world: &World) -> Result<OsString> {
-    if let Some(given) = env::var_os("SQUALL_BACKUP_TO").filter(|given| !given.is_empty()) {
-        return Ok(given);
+/// Where backups are: SQUALL_BACKUP_TO, else the setting in xtask.toml, where a folder is one of
+/// the repository. And the programs that read and write them.
+fn environment(world: &World, with_programs: bool) -> Result<Vec<(&'static str, OsString)>> {
+    let usual = || match world.settings.backup.to.as_str() {
+        to if to.contains("://") => to.into(),
+        to => world.root.join(to).into(),
+    };
+    let given = env::var_os("SQUALL_BACKUP_TO").filter(|given| !given.is_empty());
+    let mut environment = vec![("SQUALL_BACKUP_TO", given.unwrap_or_else(usual))];
+    if with_programs {
+        let postgres = Postgres::provide(world, &|line| eprintln!("{line}"))?;
+        environment.push(("SQUALL_PG_BIN", postgres.bin.into()));
     }
-    let to = &world.settings.backup.to;
-    Ok(if to.contains("://") { to.into() } else { world.root.join(to).into() })
+    Ok(environment)
 }
 
 /// Take the stopped native stack back to a moment. The current data folder is kept beside it.
@@ -184,15 +180,15 @@ fn go_back(world: &World, moment: &str, forwarded: &Forwarded) -> Result<()> {
     for left in [&aside, &home.join("data.recovered.parts")] {
         let _ = fs::remove_dir_all(left);
     }
-    build::binaries(world, Binaries::ReleaseOne("squall-backup"))?;
-    let (shell, program) = (world.shell()?, world.binary(Profile::Up, "squall-backup")?);
-    let given = &forwarded.arguments;
-    let recover = cmd!(shell, "{program} recover --to {moment} --into {aside} {given...}")
-        .env("SQUALL_BACKUP_TO", destination(world)?)
-        .env("SQUALL_PG_BIN", postgres_programs(world)?);
-    world.run(recover, NEXT)?;
+    let mut arguments: Vec<_> = ["recover", "--to", moment, "--into"].map(str::to_owned).into();
+    arguments.push(aside.display().to_string());
+    arguments.extend(forwarded.arguments.iter().cloned());
+    let environment = environment(world, true)?;
+    let job = Job { program: "squall-backup", arguments, environment, needs_database: false };
+    world.run(native::job(world, &job, None)?, NEXT)?;
     if let Some(account) = Account::for_postgres()? {
         let owner = account.owner();
+        let shell = world.shell()?;
         world.run(cmd!(shell, "chown -R {owner} {aside}"), NEXT)?;
     }
     let kept = exchange(&data, &aside)?;

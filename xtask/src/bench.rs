@@ -11,7 +11,7 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use clap::Subcommand;
-use std::{fs, time::Instant};
+use std::{fs, path::PathBuf, time::Instant};
 use xshell::cmd;
 
 #[derive(Debug, clap::Args)]
@@ -62,9 +62,14 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
 
 const NEXT: &str = "read the output of squall-bench above";
 
-fn grouping(world: &World, arguments: &[String]) -> Result<()> {
+/// A measured program, built.
+fn program(world: &World, name: &str) -> Result<PathBuf> {
     build::binaries(world, Binaries::Benchmarks)?;
-    let (shell, bench) = (world.shell()?, world.binary(Profile::Release, "squall-bench")?);
+    world.binary(Profile::Release, name)
+}
+
+fn grouping(world: &World, arguments: &[String]) -> Result<()> {
+    let (shell, bench) = (world.shell()?, program(world, "squall-bench")?);
     world.run(cmd!(shell, "{bench} grouping {arguments...}"), NEXT)
 }
 
@@ -84,11 +89,10 @@ fn ingest(world: &World, arguments: &[String]) -> Result<()> {
 }
 
 fn backup(world: &World, arguments: &[String]) -> Result<()> {
-    build::binaries(world, Binaries::Benchmarks)?;
+    let (shell, bench) = (world.shell()?, program(world, "squall-bench")?);
     let server = Scratch::start_empty(world)?;
     let folder = world.build_folder().join("squall-bench-backups");
     let _ = fs::remove_dir_all(&folder);
-    let (shell, bench) = (world.shell()?, world.binary(Profile::Release, "squall-bench")?);
     let bench = cmd!(shell, "{bench} backup --folder {folder} {arguments...}").envs(server.environment());
     let measured = world.run(bench, NEXT);
     let _ = fs::remove_dir_all(&folder);
@@ -103,17 +107,15 @@ create index issues_level on issues (level);
 ";
 
 fn generate(world: &World) -> Result<()> {
-    build::binaries(world, Binaries::Benchmarks)?;
+    let (shell, program) = (world.shell()?, program(world, "squall-schema")?);
     let server = Scratch::start_empty(world)?;
     let schema = world.build_folder().join("squall-bench-schema.sql");
     fs::write(&schema, fs::read_to_string(world.root.join("migrations/schema.sql"))? + EDIT)?;
-    let (shell, program) = (world.shell()?, world.binary(Profile::Release, "squall-schema")?);
     let mut seconds = Vec::new();
     for _ in 0..5 {
         let began = Instant::now();
-        let command =
-            cmd!(shell, "{program} generate bench --dry-run --schema {schema}").envs(server.environment());
-        world.capture(command, "read the output of squall-schema above")?;
+        let command = cmd!(shell, "{program} generate bench --dry-run --schema {schema}");
+        world.capture(command.envs(server.environment()), "read the output of squall-schema above")?;
         seconds.push(began.elapsed().as_secs_f64());
     }
     seconds.sort_by(f64::total_cmp);
@@ -125,9 +127,8 @@ fn generate(world: &World) -> Result<()> {
 fn seed(world: &World, stack: &Isolated) -> Result<String> {
     let api = stack.plan.service("api").context("the stack has an api")?;
     let (shell, program) = (world.shell()?, &api.program);
-    let seed = cmd!(shell, "{program} seed --project bench");
-    let printed = world.capture(seed.envs(&api.environment), "read the output of squall-api above")?;
-    let seeded: serde_json::Value =
-        serde_json::from_str(&printed).context("reading what `squall-api seed` printed")?;
+    let seed = cmd!(shell, "{program} seed --project bench").envs(&api.environment);
+    let printed = world.capture(seed, "read the output of squall-api above")?;
+    let seeded: serde_json::Value = serde_json::from_str(&printed).context("reading what it printed")?;
     Ok(seeded["key"].as_str().context("`squall-api seed` printed no key")?.to_owned())
 }

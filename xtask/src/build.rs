@@ -3,10 +3,9 @@
 mod cargo;
 
 use crate::{
-    failure::{Exit, Failure},
     files,
     postgres::{self, Postgres},
-    tools::version_of,
+    tools::require,
     world::{Profile, World, installed_programs},
 };
 use anyhow::{Context, Result};
@@ -24,17 +23,22 @@ pub struct Arguments {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Part {
+pub enum Part {
     Rust,
     Web,
 }
 
+impl Part {
+    pub fn is_wanted(self, only: Option<Self>) -> bool {
+        only.is_none_or(|only| only == self)
+    }
+}
+
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
-    let wanted = |part| arguments.part.is_none_or(|only| only == part);
-    if wanted(Part::Rust) {
+    if Part::Rust.is_wanted(arguments.part) {
         binaries(world, if arguments.release { Binaries::Release } else { Binaries::Tested })?;
     }
-    if wanted(Part::Web) {
+    if Part::Web.is_wanted(arguments.part) {
         web(world, &|line| eprintln!("{line}"))?;
     }
     Ok(())
@@ -42,8 +46,9 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
 
 /// The packages of the programs that the stack runs.
 ///
-/// `up` names them rather than the workspace. Otherwise their dependencies would get the features that other programs
-/// need, such as the TLS of the backup's S3 client, and the first `up` would take twice as long.
+/// `up` names them rather than the workspace. Otherwise their dependencies would get the features
+/// that other programs need, such as the TLS of the backup's S3 client, and the first `up` would
+/// take twice as long.
 pub const STACK: [&str; 4] = ["squall-migrations", "squall-api", "squall-worker", "squall-demo"];
 
 /// The programs that are measured.
@@ -94,24 +99,17 @@ pub fn binaries(world: &World, which: Binaries) -> Result<()> {
     if installed_programs().is_some() {
         return Ok(());
     }
-    let (mut packages, mut options) = (vec!["--workspace"], Vec::new());
-    match which {
-        Binaries::Release => {
-            packages = STACK.into_iter().flat_map(|package| ["--package", package]).collect();
-            options = vec!["--bins", "--profile", "up"];
-        }
-        Binaries::ReleaseOne(package) => {
-            packages = vec!["--package", package];
-            options = vec!["--bins", "--profile", "up"];
-        }
-        Binaries::Benchmarks => {
-            options.push("--release");
-            options.extend(MEASURED.into_iter().flat_map(|program| ["--bin", program]));
-        }
-        Binaries::Dev => options.push("--bins"),
-        Binaries::Tested => options.push("--all-targets"),
-        Binaries::One(program) => options.extend(["--bin", program]),
-    }
+    let each = |flag, names: &[&'static str]| names.iter().flat_map(|name| [flag, *name]).collect();
+    let workspace = vec!["--workspace"];
+    let up = vec!["--bins", "--profile", "up"];
+    let (packages, options) = match which {
+        Binaries::Release => (each("--package", &STACK), up),
+        Binaries::ReleaseOne(package) => (vec!["--package", package], up),
+        Binaries::Benchmarks => (workspace, [vec!["--release"], each("--bin", &MEASURED)].concat()),
+        Binaries::Dev => (workspace, vec!["--bins"]),
+        Binaries::Tested => (workspace, vec!["--all-targets"]),
+        Binaries::One(program) => (workspace, vec!["--bin", program]),
+    };
     cargo::build(world, &packages, &options)
 }
 
@@ -130,23 +128,26 @@ pub fn stack(world: &World, which: Binaries) -> Result<PathBuf> {
     })
 }
 
+/// Runs a script of web/package.json, with the npm packages it needs.
+pub fn npm_run(world: &World, script: &str, arguments: &[String], next: &str) -> Result<()> {
+    node_modules(world, &|line| eprintln!("{line}"))?;
+    let shell = world.web_shell()?;
+    world.run(cmd!(shell, "npm run --silent {script} -- {arguments...}"), next)
+}
+
 /// Installs the npm packages of web/package-lock.json, unless they are installed.
 pub fn node_modules(world: &World, say: &dyn Fn(&str)) -> Result<()> {
     if node_modules_are_fresh(world)? {
         return Ok(());
     }
-    let _lock = files::lock(&folder(world).join("npm.lock"), || {
-        say("another xtask is installing npm packages; waiting for it");
-    })?;
+    let waiting = || say("another xtask is installing npm packages; waiting for it");
+    let _lock = files::lock(&folder(world).join("npm.lock"), waiting)?;
     if node_modules_are_fresh(world)? {
         return Ok(());
     }
-    if version_of("npm", &["--version"]).is_none() {
-        let next = "install Node.js with npm (Debian: apt-get install nodejs npm), in the version that xtask/tools.toml asks for";
-        let failure =
-            Failure::new("installing the npm packages of web/", "npm does not run on this machine", next);
-        return Err(failure.exit(Exit::ToolMissing).into());
-    }
+    let node = "install Node.js with npm (Debian: apt-get install nodejs npm), in the version that \
+                xtask/tools.toml asks for";
+    require("npm", &["--version"], node)?;
     say("installing npm packages");
     let shell = world.web_shell()?;
     // No package needs its install script, and a script may do anything.
@@ -163,20 +164,16 @@ pub fn node_modules_are_fresh(world: &World) -> Result<bool> {
 /// Builds web/dist unless nothing changed since the last time, and returns it.
 pub fn web(world: &World, say: &dyn Fn(&str)) -> Result<PathBuf> {
     node_modules(world, say)?;
-    let dist = world.web().join("dist");
-    let stamp_file = folder(world).join("web.stamp");
-    let _lock = files::lock(&folder(world).join("web.lock"), || {
-        say("another xtask is building the web app; waiting for it");
-    })?;
+    let (dist, stamp_file) = (world.web().join("dist"), folder(world).join("web.stamp"));
+    let waiting = || say("another xtask is building the web app; waiting for it");
+    let _lock = files::lock(&folder(world).join("web.lock"), waiting)?;
     let stamp = files::content_stamp(&world.root, &[world.web()], &GENERATED)?;
-    if files::read_if_there(&stamp_file)?.as_ref() == Some(&stamp) && dist.join("index.html").exists() {
-        return Ok(dist);
+    if files::read_if_there(&stamp_file)?.as_ref() != Some(&stamp) || !dist.join("index.html").exists() {
+        say("building the web app");
+        let (shell, next) = (world.web_shell()?, "fix the errors above, then run the command again");
+        world.capture(cmd!(shell, "npm run --silent build"), next)?;
+        files::replace(&stamp_file, &stamp)?;
     }
-    say("building the web app");
-    let shell = world.web_shell()?;
-    world
-        .capture(cmd!(shell, "npm run --silent build"), "fix the errors above, then run the command again")?;
-    files::replace(&stamp_file, &stamp)?;
     Ok(dist)
 }
 

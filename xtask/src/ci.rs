@@ -3,17 +3,11 @@
 //! A step is a `cargo xtask` command: whatever `ci` runs, a person can run alone and a workflow can
 //! name. The flow: choose steps and what they need ([`graph`]), install what is missing, run each
 //! step once its needs have passed and its resources are free ([`run`]), report ([`report`]).
-//!
-//! Left open for a cache: a step is its command and, one day, the files it reads. A cache keyed by
-//! their content can then answer instead of [`run`], and `--affected` can choose steps by changed
-//! files; neither changes the graph or a step.
 
-pub mod graph;
 pub mod steps;
 pub mod report;
+mod graph;
 mod run;
-#[cfg(test)]
-mod engine;
 
 use crate::{
     doctor,
@@ -22,9 +16,8 @@ use crate::{
     world::World,
 };
 use anyhow::Result;
-use graph::{Graph, Status};
-use std::{collections::BTreeSet, path::PathBuf, time::Duration};
-use steps::{STEPS, Step};
+use std::collections::BTreeSet;
+use steps::STEPS;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -45,20 +38,8 @@ pub struct Arguments {
     json: bool,
 }
 
-/// How a step ended.
-pub struct Outcome {
-    pub step: Step,
-    pub status: Status,
-    pub elapsed: Duration,
-    pub output: PathBuf,
-}
-
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
-    let graph = Graph::new(STEPS).map_err(|mistakes| {
-        let next = "fix xtask/src/ci/steps.rs";
-        Failure::new("reading the graph of steps", mistakes.join("\n"), next)
-    })?;
-    let chosen = graph.choose(&arguments.steps).map_err(|unknown| {
+    let chosen = graph::choose(STEPS, &arguments.steps).map_err(|unknown| {
         let next = "run `cargo xtask ci --list`, which lists the steps";
         Failure::new("choosing steps", format!("{unknown} is not a step"), next).exit(Exit::Usage)
     })?;
@@ -71,6 +52,6 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     for error in doctor::provide(world, &provisions) {
         eprint!("{}", failure::of_command(error, "ci"));
     }
-    let outcomes = run::all(world, &chosen, arguments.keep_going, &*stop_signal()?)?;
-    report::print(&outcomes, arguments.no_skip)
+    let runs = run::all(world, &chosen, arguments.keep_going, &*stop_signal()?)?;
+    report::print(&runs, arguments.no_skip)
 }

@@ -55,12 +55,11 @@ impl Provision {
     }
 
     /// Whether the system has the program; true for what does not come from the system.
-    pub fn is_installed(self) -> bool {
+    pub fn is_installed(self, world: &World) -> bool {
         match self {
             Self::Postgres | Self::NpmPackages => true,
-            Self::Chromium => browser::find().is_some(),
-            // Debian installs it outside an ordinary user's path.
-            Self::Nginx => which::which("nginx").is_ok() || Path::new("/usr/sbin/nginx").exists(),
+            Self::Chromium => browser::find(world).is_some(),
+            Self::Nginx => check::nginx().is_some(),
             Self::Redis => which::which("redis-server").is_ok(),
         }
     }
@@ -70,7 +69,7 @@ impl Provision {
 ///
 /// A system program is installed by root on Debian alone; elsewhere its tests are skipped.
 pub fn provide(world: &World, provisions: &BTreeSet<Provision>) -> Vec<anyhow::Error> {
-    let missing: Vec<_> = provisions.iter().filter(|provision| !provision.is_installed()).collect();
+    let missing: Vec<_> = provisions.iter().filter(|provision| !provision.is_installed(world)).collect();
     let packages: Vec<_> = missing.iter().flat_map(|provision| provision.packages()).copied().collect();
     let mut results = Vec::new();
     if is_root_on_debian() && !packages.is_empty() {
@@ -115,20 +114,16 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
         }
         checks = check::all(world)?;
     }
-    match arguments.json {
-        true => println!("{}", serde_json::to_string_pretty(&checks)?),
-        false => print!("{}", table(&checks)),
-    }
+    let text = if arguments.json { serde_json::to_string_pretty(&checks)? } else { table(&checks) };
+    println!("{}", text.trim_end());
     let missing: Vec<_> = checks.iter().filter(|check| !check.ok && !check.optional).collect();
     if missing.is_empty() {
         return Ok(());
     }
     let names: Vec<_> = missing.iter().map(|check| check.tool).collect();
-    let fixable = missing.iter().any(|check| check.provision.is_some()) && !arguments.fix;
-    let next = match fixable {
-        true => "run `cargo xtask doctor --fix`; install the rest as the table shows",
-        false => "install them as the table shows",
-    };
+    let is_fixable = missing.iter().any(|check| check.provision.is_some()) && !arguments.fix;
+    let fix = if is_fixable { "run `cargo xtask doctor --fix`, then " } else { "" };
+    let next = format!("{fix}install what is missing as the table shows");
     let wrong = format!("missing or too old: {}", names.join(", "));
     Err(Failure::new("checking what Squall needs", wrong, next).exit(Exit::ToolMissing).into())
 }
@@ -136,16 +131,12 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
 fn table(checks: &[Check]) -> String {
     let mut text = format!("  {:<13} {:<22} {:<38} {}\n", "TOOL", "NEEDED", "FOUND", "HOW TO GET IT");
     for check in checks {
-        let mark = match (check.ok, check.optional) {
-            (true, _) => '✓',
-            (false, true) => '–',
-            (false, false) => '✗',
-        };
+        let missing = if check.optional { '–' } else { '✗' };
+        let mark = if check.ok { '✓' } else { missing };
         let found = check.found.as_deref().unwrap_or("not found");
-        let how = if check.ok { "" } else { check.how.as_str() };
+        let how = if check.ok { "" } else { &check.how };
         let line = format!("{mark} {:<13} {:<22} {found:<38} {how}", check.tool, check.needed);
-        text += line.trim_end();
-        text.push('\n');
+        text += &format!("{}\n", line.trim_end());
     }
     text
 }
@@ -156,23 +147,11 @@ mod tests {
 
     #[test]
     fn the_table_explains_only_how_to_get_what_is_missing() {
-        let check = |tool, ok: bool| Check {
-            tool,
-            needed: "≥ 20".into(),
-            found: ok.then(|| "v20.1".into()),
-            ok,
-            optional: false,
-            how: "apt-get install it".into(),
-            provision: None,
-        };
-        let text = table(&[check("node", true), check("npm", false)]);
-        let lines: Vec<_> = text.lines().collect();
-        assert!(lines[1].starts_with("✓ node") && !lines[1].contains("apt-get"), "{text}");
-        assert!(
-            lines[2].starts_with("✗ npm")
-                && lines[2].contains("not found")
-                && lines[2].ends_with("apt-get install it"),
-            "{text}"
-        );
+        let (found, how) = (Some("v20.1".to_owned()), "apt-get install it");
+        let checks = [check::check("node", found, "20", how), check::check("npm", None, "", how)];
+        let text = table(&checks);
+        let lines: Vec<_> =
+            text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        assert_eq!(lines[1..], ["✓ node ≥ 20 v20.1", "✗ npm any not found apt-get install it"]);
     }
 }

@@ -29,16 +29,15 @@ const COVERAGE: &str = "--cfg fuzzing -Cdebug-assertions -Ccodegen-units=1 -Cpas
     -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares";
 
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
-    let targets = targets(world)?;
-    let chosen = match &arguments.target {
-        Some(name) if targets.contains(name) => vec![name.clone()],
-        Some(name) => {
-            let next = format!("choose one of: {}", targets.join(", "));
+    let mut targets = targets(world)?;
+    if let Some(name) = &arguments.target {
+        let next = format!("choose one of: {}", targets.join(", "));
+        targets.retain(|target| target == name);
+        if targets.is_empty() {
             let failure = Failure::new("fuzzing", format!("{name} is not a fuzz target"), next);
             return Err(failure.exit(Exit::Usage).into());
         }
-        None => targets,
-    };
+    }
     require("c++", &["--version"], "install a C++ compiler (Debian: apt-get install g++)")?;
     let nightly = version_of("rustc", &["+nightly", "--version"]).is_some();
     let flags = if nightly { format!("{COVERAGE} -Zsanitizer=address") } else { COVERAGE.to_owned() };
@@ -50,7 +49,7 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     let build = cmd!(shell, "cargo {toolchain...} build {options...}");
     let build = build.args(["--manifest-path", "crates/grouping/fuzz/Cargo.toml"]).env("RUSTFLAGS", flags);
     world.run(build, "fix what the compiler names above")?;
-    for target in chosen {
+    for target in targets {
         let corpus = format!("{FOLDER}/corpus/{target}");
         let failures = format!("{FOLDER}/failures/{target}");
         for folder in [&corpus, &failures] {
@@ -68,10 +67,8 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
 fn targets(world: &World) -> Result<Vec<String>> {
     let folder = world.root.join("crates/grouping/fuzz/fuzz_targets");
     let files = fs::read_dir(&folder).with_context(|| format!("reading {}", folder.display()))?;
-    let mut names: Vec<_> = files
-        .flatten()
-        .filter_map(|file| file.path().file_stem().map(|stem| stem.to_string_lossy().into_owned()))
-        .collect();
+    let stems = files.flatten().filter_map(|file| Some(file.path().file_stem()?.to_owned()));
+    let mut names: Vec<_> = stems.map(|stem| stem.to_string_lossy().into_owned()).collect();
     names.sort();
     Ok(names)
 }

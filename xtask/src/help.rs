@@ -62,65 +62,60 @@ mod tests {
         check("contents", &contents(&command));
     }
 
-    #[test]
-    fn every_command_has_an_example_and_its_help_is_as_reviewed() {
-        fn walk(command: &mut Command, path: &str) {
-            if command.has_subcommands() {
-                let names: Vec<_> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
-                for name in names.iter().filter(|name| *name != "help") {
-                    let sub = command.find_subcommand_mut(name).unwrap();
-                    if !sub.is_hide_set() {
-                        walk(sub, &format!("{path}-{name}"));
-                    }
-                }
-            }
-            if path.is_empty() {
-                return;
-            }
-            let help = command.render_help().to_string();
-            assert!(command.has_subcommands() || help.contains("Example"), "{path} has no example");
-            check(path.trim_start_matches('-'), &help);
+    /// Each command below this one, with its path.
+    fn walk(command: &mut Command, path: &str, visit: &mut dyn FnMut(&mut Command, &str)) {
+        let visible = |sub: &&mut Command| !sub.is_hide_set() && sub.get_name() != "help";
+        for sub in command.get_subcommands_mut().filter(visible) {
+            let path = format!("{path} {}", sub.get_name()).trim_start().to_owned();
+            visit(sub, &path);
+            walk(sub, &path, visit);
         }
+    }
+
+    fn built() -> Command {
         let mut command = Cli::command();
         command.build();
-        walk(&mut command, "");
+        command
     }
 
-    /// A row for each command without subcommands.
-    fn rows(command: &Command, path: &str, rows: &mut String) {
-        for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help") {
-            rows_of(sub, &format!("{path} {}", sub.get_name()), rows);
-        }
+    #[test]
+    fn every_command_has_an_example_and_its_help_is_as_reviewed() {
+        walk(&mut built(), "", &mut |command, path| {
+            let help = command.render_help().to_string();
+            assert!(command.has_subcommands() || help.contains("Example"), "{path} has no example");
+            check(&path.replace(' ', "-"), &help);
+        });
     }
 
-    fn rows_of(command: &Command, path: &str, text: &mut String) {
-        if command.has_subcommands() {
-            return rows(command, path, text);
-        }
+    /// A row of the docs for a command without subcommands.
+    fn row(command: &Command, path: &str) -> String {
         let arguments = command.get_arguments().filter(|argument| argument.get_id() != "help");
-        let options: Vec<_> = arguments
-            .map(|argument| {
-                let values = argument.get_possible_values();
-                let names: Vec<_> = values.iter().map(|value| value.get_name()).collect();
-                let names = if names.len() > 2 { format!(" ({})", names.join(", ")) } else { String::new() };
-                format!("`{argument}`{names}")
-            })
-            .collect();
+        let arguments = arguments.map(|argument| {
+            let values = argument.get_possible_values();
+            let names: Vec<_> = values.iter().map(|value| value.get_name()).collect();
+            let names = if names.len() > 2 { format!(" ({})", names.join(", ")) } else { String::new() };
+            format!("`{argument}`{names}")
+        });
         let about = command.get_about().map(ToString::to_string).unwrap_or_default();
-        *text += &format!("| `{path}` | {about} | {} |\n", options.join(" "));
+        format!("| `{path}` | {about} | {} |\n", arguments.collect::<Vec<_>>().join(" "))
     }
 
     #[test]
     fn the_commands_of_the_docs_are_these() {
         const MARK: &str = "<!-- generated: the commands of xtask -->\n";
-        let mut command = Cli::command();
-        command.build();
+        let mut rows = Vec::new();
+        walk(&mut built(), "", &mut |command, path| {
+            if !command.has_subcommands() {
+                rows.push((path.to_owned(), row(command, path)));
+            }
+        });
         let mut tables = String::new();
         for (title, names) in GROUPS {
             tables +=
                 &format!("\n### {title}\n| command | what it does | arguments |\n| --- | --- | --- |\n");
             for name in names {
-                rows_of(command.find_subcommand(name).unwrap(), name, &mut tables);
+                let rows = rows.iter().filter(|(path, _)| path.split(' ').next() == Some(name));
+                tables.extend(rows.map(|(_, row)| row.as_str()));
             }
         }
         let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference/commands.md");

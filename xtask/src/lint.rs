@@ -35,7 +35,7 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
         match part {
             Rust => rust(world)?,
             Rustdoc => rustdoc(world)?,
-            Web => web(world)?,
+            Web => build::npm_run(world, "lint", &[], "fix what is named above")?,
             Words => words::run(world)?,
             Dependencies => deny(world, &["bans", "licenses", "sources"])?,
             Advisories => deny(world, &["advisories"])?,
@@ -52,10 +52,8 @@ fn rust(world: &World) -> Result<()> {
     for manifest in MANIFESTS {
         // Not in RUSTFLAGS: with `-D warnings` there, cargo would compile all dependencies again.
         let flags = ["--locked", "--workspace", "--all-targets", "--manifest-path", manifest];
-        world.run(
-            cmd!(shell, "cargo clippy {flags...} -- -D warnings"),
-            "fix what clippy names above; `cargo clippy --fix` fixes some of it",
-        )?;
+        let clippy = cmd!(shell, "cargo clippy {flags...} -- -D warnings");
+        world.run(clippy, "fix what clippy names above; `cargo clippy --fix` fixes some of it")?;
     }
     Ok(())
 }
@@ -65,18 +63,10 @@ fn rustdoc(world: &World) -> Result<()> {
     let _deny = shell.push_env("RUSTDOCFLAGS", "-D rustdoc::broken_intra_doc_links");
     for manifest in MANIFESTS {
         let flags = ["--locked", "--workspace", "--no-deps", "--document-private-items", "--quiet"];
-        world.run(
-            cmd!(shell, "cargo doc {flags...} --manifest-path {manifest}"),
-            "fix the links named above",
-        )?;
+        let doc = cmd!(shell, "cargo doc {flags...} --manifest-path {manifest}");
+        world.run(doc, "fix the links named above")?;
     }
     Ok(())
-}
-
-fn web(world: &World) -> Result<()> {
-    build::node_modules(world, &|line| eprintln!("{line}"))?;
-    let shell = world.web_shell()?;
-    world.run(cmd!(shell, "npm run --silent lint"), "fix what is named above")
 }
 
 fn deny(world: &World, checks: &[&str]) -> Result<()> {
@@ -85,10 +75,8 @@ fn deny(world: &World, checks: &[&str]) -> Result<()> {
         let graph = ["--locked", "--manifest-path", manifest, "--config", "deny.toml"];
         // One list serves two lock files: what only one of them has is not a mistake.
         let quiet = ["--hide-inclusion-graph", "-A", "unmatched-skip", "-A", "unmatched-skip-root"];
-        world.run(
-            cmd!(shell, "{deny} {graph...} check {quiet...} {checks...}"),
-            "replace the crate, or allow it in deny.toml with a reason",
-        )?;
+        let check = cmd!(shell, "{deny} {graph...} check {quiet...} {checks...}");
+        world.run(check, "replace the crate, or allow it in deny.toml with a reason")?;
     }
     Ok(())
 }

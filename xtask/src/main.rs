@@ -49,7 +49,7 @@ use world::World;
 #[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
 struct Cli {
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Command,
 }
 
 #[derive(Subcommand)]
@@ -79,7 +79,7 @@ enum Command {
     Ci(ci::Arguments),
     /// Format all code.
     #[command(after_help = "Example:\n  cargo xtask fmt --check")]
-    Fmt(fmt::Arguments),
+    Fmt(generated::Arguments),
     /// Lint code, prose and dependencies.
     #[command(after_help = "Examples:\n  cargo xtask lint\n  cargo xtask lint words")]
     Lint(lint::Arguments),
@@ -109,13 +109,13 @@ enum Command {
     Generated(generated::Arguments),
     /// Renew .sqlx: the SQL queries of the code, described by a migrated database.
     #[command(after_help = "Example:\n  cargo xtask queries --check")]
-    Queries(queries::Arguments),
+    Queries(generated::Arguments),
     /// Renew the API description and the web app's types.
     #[command(after_help = "Example:\n  cargo xtask openapi --check")]
-    Openapi(openapi::Arguments),
+    Openapi(generated::Arguments),
     /// Renew the GitHub workflows, or lint them with --check.
     #[command(after_help = "Example:\n  cargo xtask workflows --check")]
-    Workflows(workflows::Arguments),
+    Workflows(generated::Arguments),
 
     /// Create, verify and restore backups.
     Backup(backup::Arguments),
@@ -144,40 +144,29 @@ fn main() -> ExitCode {
         print!("{}", help::contents(&Cli::command()));
         return ExitCode::SUCCESS;
     }
-    let command = match Cli::try_parse() {
-        Ok(cli) => cli.command,
-        Err(error) => return usage(&error, &words),
+    let failure = match Cli::try_parse() {
+        Ok(cli) => match World::new(root).and_then(|world| run(&world, cli.command)) {
+            Ok(()) => return ExitCode::SUCCESS,
+            Err(error) => failure::of_command(error, &words.join(" ")),
+        },
+        Err(error) if error.use_stderr() => wrong_usage(&error.to_string(), &words),
+        Err(help) => {
+            print!("{help}");
+            return ExitCode::SUCCESS;
+        }
     };
-    let Some(command) = command else { return ExitCode::SUCCESS };
-    match World::new(root).and_then(|world| run(&world, command)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&failure::of_command(error, &words.join(" "))),
-    }
-}
-
-fn fail(failure: &Failure) -> ExitCode {
     if !failure.is_silent() {
         eprint!("{failure}");
     }
     failure.exit.into()
 }
 
-/// Prints requested help; a usage mistake is a failure like any other.
-fn usage(error: &clap::Error, words: &[String]) -> ExitCode {
-    if !error.use_stderr() {
-        print!("{error}");
-        return ExitCode::SUCCESS;
-    }
-    let message = error.to_string();
-    let wrong = message
-        .split("\n\nUsage:")
-        .next()
-        .unwrap_or(&message)
-        .trim_start_matches("error: ")
-        .trim()
-        .replace("\n\n", "\n");
+/// A usage mistake is a failure like any other.
+fn wrong_usage(message: &str, words: &[String]) -> Failure {
+    let wrong = message.split("\n\nUsage:").next().unwrap_or(message).trim_start_matches("error: ");
     let next = "run `cargo xtask` for the list of commands, or add -h to one of them";
-    fail(&Failure::new(format!("cargo xtask {}", words.join(" ")), wrong, next).exit(Exit::Usage))
+    let tried = format!("cargo xtask {}", words.join(" "));
+    Failure::new(tried, wrong.trim().replace("\n\n", "\n"), next).exit(Exit::Usage)
 }
 
 fn run(world: &World, command: Command) -> Result<()> {
@@ -188,7 +177,7 @@ fn run(world: &World, command: Command) -> Result<()> {
         Command::Logs(arguments) => up::logs::run(world, &arguments),
         Command::Restart(arguments) => up::restart::run(world, &arguments),
         Command::Ci(arguments) => ci::run(world, &arguments),
-        Command::Fmt(arguments) => fmt::run(world, &arguments),
+        Command::Fmt(arguments) => fmt::run(world, arguments),
         Command::Lint(arguments) => lint::run(world, &arguments),
         Command::Typecheck(arguments) => typecheck::run(world, &arguments),
         Command::Build(arguments) => build::run(world, &arguments),
@@ -196,10 +185,10 @@ fn run(world: &World, command: Command) -> Result<()> {
         Command::Fuzz(arguments) => fuzz::run(world, &arguments),
         Command::Bench(arguments) => bench::run(world, &arguments),
         Command::Migrate(arguments) => migrate::run(world, &arguments),
-        Command::Generated(arguments) => generated::run(world, &arguments),
-        Command::Queries(arguments) => queries::run(world, &arguments),
-        Command::Openapi(arguments) => openapi::run(world, &arguments),
-        Command::Workflows(arguments) => workflows::run(world, &arguments),
+        Command::Generated(arguments) => generated::run(world, arguments),
+        Command::Queries(arguments) => queries::run(world, arguments),
+        Command::Openapi(arguments) => openapi::run(world, arguments),
+        Command::Workflows(arguments) => workflows::run(world, arguments),
         Command::Backup(arguments) => backup::run(world, &arguments),
         Command::Docker(arguments) => docker::run(world, &arguments),
         Command::Doctor(arguments) => doctor::run(world, &arguments),
@@ -219,15 +208,15 @@ fn repository() -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use std::{path::Path, process::Command};
+    use crate::world::tests::root;
+    use std::process::Command;
 
     #[test]
     fn every_top_level_folder_has_the_alias() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        let git = Command::new("git").args(["ls-files"]).current_dir(root).output().unwrap();
-        let files = String::from_utf8(git.stdout).unwrap();
-        for folder in files.lines().filter_map(|file| Some(file.split_once('/')?.0)) {
-            let config = root.join(folder).join(".cargo/config.toml");
+        let git = Command::new("git").args(["ls-files"]).current_dir(root()).output().unwrap();
+        for file in String::from_utf8(git.stdout).unwrap().lines() {
+            let Some((folder, _)) = file.split_once('/') else { continue };
+            let config = root().join(folder).join(".cargo/config.toml");
             assert!(folder == ".cargo" || config.exists(), "ln -s ../.config/cargo {folder}/.cargo");
         }
     }

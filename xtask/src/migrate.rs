@@ -86,33 +86,31 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
         }
         Action::Fixture => on_scratch(world, &["fixture"]),
         Action::Verify => on_scratch(world, &["verify"]),
-        Action::Run(stack) => on_stack(world, stack, &["run"]),
-        Action::Status { json: true, stack } => on_stack(world, stack, &["status", "--json"]),
-        Action::Status { json: false, stack } => on_stack(world, stack, &["status"]),
+        Action::Run(stack) => squall_migrate(world, stack, &["run"]),
+        Action::Status { json: true, stack } => squall_migrate(world, stack, &["status", "--json"]),
+        Action::Status { json: false, stack } => squall_migrate(world, stack, &["status"]),
     }
 }
 
 /// The job that applies migrations.
-fn on_stack(world: &World, stack: &StackOptions, arguments: &[&str]) -> Result<()> {
+fn squall_migrate(world: &World, stack: &StackOptions, arguments: &[&str]) -> Result<()> {
     world.run(stack::job(world, stack, &job("squall-migrate", arguments, vec![]))?, NEXT)
 }
 
-/// On a server of its own, which lives as long as the command.
+/// The tool that writes and checks migrations.
+fn squall_schema(world: &World, arguments: &[&str], environment: Environment) -> Result<()> {
+    world.run(native::job(world, &job("squall-schema", arguments, environment), None)?, NEXT)
+}
+
+/// The same on a server of its own, which lives as long as the command.
 fn on_scratch(world: &World, arguments: &[&str]) -> Result<()> {
     let server = Scratch::start(world)?;
     squall_schema(world, arguments, server.environment())
 }
 
-/// The tool that writes and checks migrations.
-fn squall_schema(
-    world: &World,
-    arguments: &[&str],
-    environment: Vec<(&'static str, OsString)>,
-) -> Result<()> {
-    world.run(native::job(world, &job("squall-schema", arguments, environment), None)?, NEXT)
-}
+type Environment = Vec<(&'static str, OsString)>;
 
-fn job(program: &'static str, arguments: &[&str], environment: Vec<(&'static str, OsString)>) -> Job {
+fn job(program: &'static str, arguments: &[&str], environment: Environment) -> Job {
     let arguments = arguments.iter().map(|word| (*word).to_owned()).collect();
     Job { program, arguments, environment, needs_database: true }
 }

@@ -21,14 +21,12 @@ use crate::{
 use anyhow::{Context, Result};
 use compose::{ComposeStack, record::Record};
 use native::NativeStack;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use state::{StateFolder, Status};
 use std::{
-    collections::BTreeMap,
     ffi::OsString,
     path::{Path, PathBuf},
     process::Command,
-    time::Duration,
 };
 
 /// The argument by which every command chooses one of several stacks.
@@ -58,10 +56,6 @@ pub trait Stack {
     /// Where this machine reaches the database; none if only other services reach it.
     fn database_url(&self) -> Option<String> {
         None
-    }
-    /// Variables that are remembered from the shell that started the stack.
-    fn remembered(&self) -> BTreeMap<String, String> {
-        BTreeMap::new()
     }
 
     fn status(&mut self) -> Result<Status>;
@@ -95,31 +89,22 @@ pub enum Kind {
     Containers,
 }
 
-impl Kind {
-    /// Between two looks at a stack that is starting. For containers, each look is two calls of the
-    /// client.
-    fn poll_pause(self) -> Duration {
-        Duration::from_millis(if self == Self::Processes { 20 } else { 200 })
-    }
-}
-
 pub enum Starting {
     Waiting,
     Healthy,
     Failed(Failure),
 }
 
+/// From what `squall-api seed` prints.
+#[derive(Deserialize)]
 pub struct SignIn {
     pub email: String,
     pub password: String,
 }
 
 impl SignIn {
-    /// From what `squall-api seed` prints.
     fn parse(printed: &str) -> Option<Self> {
-        let seeded = serde_json::from_str::<serde_json::Value>(printed).ok()?;
-        let text = |name: &str| seeded[name].as_str().map(str::to_owned);
-        Some(Self { email: text("email")?, password: text("password")? })
+        serde_json::from_str(printed).ok()
     }
 }
 

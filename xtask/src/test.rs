@@ -8,12 +8,12 @@ use crate::{
     doctor::{self, Provision},
     postgres::scratch::Scratch,
     stack::{Isolated, Stack, native::Options, state::StateFolder},
-    tools,
+    tools::{self, version_of},
     world::World,
 };
 use anyhow::Result;
 use clap::ValueEnum;
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{collections::BTreeMap, fs, path::PathBuf, process::Command};
 use xshell::cmd;
 
 #[derive(Debug, clap::Args)]
@@ -31,7 +31,7 @@ enum Suite {
     Rust,
     /// The long proofs of the Rust workspace: random schemas, kill loops, point in time.
     Slow,
-    /// xtask itself.
+    /// xtask itself, and the scripts of .ci.
     Xtask,
     /// The components of the web app.
     Web,
@@ -42,16 +42,13 @@ enum Suite {
 }
 
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
-    let suites = match arguments.suite {
-        Some(suite) => vec![suite],
-        None => vec![Suite::Rust, Suite::Xtask, Suite::Web, Suite::Browser],
-    };
-    for suite in suites {
+    let usual = vec![Suite::Rust, Suite::Xtask, Suite::Web, Suite::Browser];
+    for suite in arguments.suite.map_or(usual, |suite| vec![suite]) {
         match suite {
             Suite::Rust => rust(world, &format!("not ({SLOW})"), &arguments.arguments)?,
             Suite::Slow => rust(world, SLOW, &arguments.arguments)?,
             Suite::Xtask => xtask(world, &arguments.arguments)?,
-            Suite::Web => web(world, &arguments.arguments)?,
+            Suite::Web => build::npm_run(world, "test", &arguments.arguments, NEXT)?,
             Suite::Browser => browser(world, &arguments.arguments)?,
             Suite::Containers => containers::run(world, &arguments.arguments)?,
         }
@@ -61,24 +58,35 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
 
 const NEXT: &str = "fix the tests named above; `cargo xtask test SUITE -- NAME` runs one alone";
 
-/// Tests are chosen by the name of their module: `slow` ones take minutes, and integration tests in
-/// `nginx` and `redis` start that program.
+/// Tests are chosen by the name of their module: `slow` ones take minutes.
 const SLOW: &str = "test(/(^|::)slow::/)";
-const SERVERS: [(Provision, &str, &str); 2] = [
-    (Provision::Nginx, "nginx", "(kind(test) and test(/(^|::)nginx::/))"),
-    (Provision::Redis, "redis-server", "(kind(test) and test(/(^|::)redis::/))"),
-];
+
+/// A module of integration tests, the program they run, whether it is here, and its packages.
+type Need = (&'static str, &'static str, bool, String);
+
+fn needs(world: &World) -> [Need; 3] {
+    let server = |module, program, provision: Provision| {
+        (module, program, provision.is_installed(world), provision.packages().join(" "))
+    };
+    let compose = version_of("docker", &["compose", "version"]).is_some();
+    [
+        server("nginx", "nginx", Provision::Nginx),
+        server("redis", "redis-server", Provision::Redis),
+        ("compose", "docker compose", compose, "docker-compose-v2 or docker-compose".into()),
+    ]
+}
 
 fn rust(world: &World, suite: &str, arguments: &[String]) -> Result<()> {
     // The binaries too: acceptance tests run them.
     build::binaries(world, Binaries::Tested)?;
     let nextest = tools::program(world, "cargo-nextest")?;
-    let missing = SERVERS.iter().filter(|(provision, ..)| !provision.is_installed());
     let mut filter = suite.to_owned();
-    for (provision, program, needing) in missing {
-        let selected = format!("({suite}) and {needing}");
-        for (package, count) in count_tests(world, &nextest, &selected)? {
-            let packages = provision.packages().join(" ");
+    for (module, program, is_installed, packages) in needs(world) {
+        if is_installed {
+            continue;
+        }
+        let needing = format!("(kind(test) and test(/(^|::){module}::/))");
+        for (package, count) in count_tests(world, &nextest, &format!("({suite}) and {needing}"))? {
             println!("{SKIPPED}{count} tests of {package}: {program} is missing; apt-get install {packages}");
         }
         filter += &format!(" and not {needing}");
@@ -127,13 +135,8 @@ fn count_tests(world: &World, nextest: &PathBuf, filter: &str) -> Result<BTreeMa
 fn xtask(world: &World, arguments: &[String]) -> Result<()> {
     let (shell, nextest) = (world.shell()?, tools::program(world, "cargo-nextest")?);
     let manifest = ["--manifest-path", "xtask/Cargo.toml", "--config-file", ".config/nextest.toml"];
-    world.run(cmd!(shell, "{nextest} nextest run --locked {manifest...} {arguments...}"), NEXT)
-}
-
-fn web(world: &World, arguments: &[String]) -> Result<()> {
-    build::node_modules(world, &|line| eprintln!("{line}"))?;
-    let shell = world.web_shell()?;
-    world.run(cmd!(shell, "npm run --silent test -- {arguments...}"), NEXT)
+    world.run(cmd!(shell, "{nextest} nextest run --locked {manifest...} {arguments...}"), NEXT)?;
+    world.run(Command::new(world.root.join(".ci/engine-test")), "fix .ci/engine, which it tests")
 }
 
 /// A stack of its own, fresh and on free ports, as a person meets it on the first run.

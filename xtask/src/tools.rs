@@ -1,9 +1,9 @@
 //! tools.toml: which tools Squall needs, in which version, and the pinned programs that are downloaded.
 
 use crate::{
-    failure::{Exit, Failure, OrFail},
+    failure::{Exit, Failure},
     files,
-    world::{World, cache_folder, read_toml},
+    world::{World, cache_folder, capture, read_toml},
 };
 use anyhow::{Context, Result};
 use serde::Deserialize;
@@ -13,6 +13,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
+use xshell::{Shell, cmd};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,7 +23,7 @@ pub struct Tools {
     pub python: Minimum,
     pub postgres: Postgres,
     #[serde(rename = "tool")]
-    pub programs: Vec<Program>,
+    programs: Vec<Program>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -54,11 +55,11 @@ pub struct Wheel {
 /// A Python package that carries one prebuilt program.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Program {
-    pub name: String,
-    pub package: String,
-    pub version: String,
-    pub platform: Vec<Platform>,
+struct Program {
+    name: String,
+    package: String,
+    version: String,
+    platform: Vec<Platform>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -107,9 +108,8 @@ pub fn program(world: &World, name: &str) -> Result<PathBuf> {
     if path.exists() {
         return Ok(path);
     }
-    let _lock = files::lock(&cache.join(format!("{name}.lock")), || {
-        eprintln!("waiting for another xtask that is downloading {name}");
-    })?;
+    let waiting = || eprintln!("waiting for another xtask that is downloading {name}");
+    let _lock = files::lock(&cache.join(format!("{name}.lock")), waiting)?;
     if path.exists() {
         return Ok(path);
     }
@@ -132,34 +132,19 @@ pub fn download(
     options: &[&str],
     into: &Path,
 ) -> Result<PathBuf> {
-    let tried = format!("downloading {package} {version} with pip");
-    if version_of("python3", &["-m", "pip", "--version"]).is_none() {
-        let next = "install Python 3 with pip (Debian: apt-get install python3 python3-pip)";
-        return Err(Failure::new(tried, "`python3 -m pip` does not run", next)
-            .exit(Exit::ToolMissing)
-            .into());
-    }
+    let next = "install Python 3 with pip (Debian: apt-get install python3 python3-pip)";
+    require("python3", &["-m", "pip", "--version"], next)?;
     let _ = fs::remove_dir_all(into);
     fs::create_dir_all(into).with_context(|| format!("creating {}", into.display()))?;
     let requirements = into.join("requirements.txt");
     fs::write(&requirements, format!("{package}=={version} --hash=sha256:{}\n", platform.sha256))?;
-    let mut pip = Command::new("python3");
-    pip.args(["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--require-hashes"])
-        .args(["--platform", &platform.tag])
-        .args(options)
-        .arg("--dest")
-        .arg(into)
-        .arg("--requirement")
-        .arg(&requirements);
-    let output = pip.stdin(Stdio::null()).output().context("running pip")?;
-    let next = "check the network and pip's index or proxy settings, then run the command again";
-    if !output.status.success() {
-        let wrong = format!("pip: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
-        return Err(Failure::new(tried, wrong, next).into());
-    }
+    let (shell, tag) = (Shell::new()?, &platform.tag);
+    let pip = ["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--require-hashes"];
+    let pip = cmd!(shell, "python3 {pip...} --platform {tag} {options...} --dest {into} -r {requirements}");
+    capture(pip, "check the network and pip's index or proxy settings, then run the command again")?;
     let mut files = fs::read_dir(into)?.flatten().map(|entry| entry.path());
     let wheel = files.find(|path| path.extension().is_some_and(|extension| extension == "whl"));
-    wheel.context("pip downloaded no wheel").or_fail(tried, next)
+    wheel.context("pip downloaded no wheel")
 }
 
 /// Wheels keep their programs in `NAME.data/scripts/`. Python is there anyway, and reads zip files.
@@ -172,14 +157,9 @@ open(sys.argv[3], 'wb').write(wheel.read(member))
 
 fn unpack(wheel: &Path, name: &str, into: &Path) -> Result<()> {
     fs::create_dir_all(into).with_context(|| format!("creating {}", into.display()))?;
-    let path = into.join(name);
-    let mut python = Command::new("python3");
-    let output = python.args(["-c", UNPACK]).arg(wheel).arg(name).arg(&path).output()?;
-    if !output.status.success() {
-        let wrong = String::from_utf8_lossy(&output.stderr).into_owned();
-        let next = "check the free space of the cache folder, then run the command again";
-        return Err(Failure::new(format!("unpacking {}", wheel.display()), wrong, next).into());
-    }
+    let (shell, path) = (Shell::new()?, into.join(name));
+    let next = "check the free space of the cache folder, then run the command again";
+    capture(cmd!(shell, "python3 -c {UNPACK} {wheel} {name} {path}"), next)?;
     Ok(fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?)
 }
 
@@ -212,24 +192,24 @@ pub fn require(program: &str, arguments: &[&str], next: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::world::tests::root;
 
     #[test]
     fn versions_are_compared_by_number() {
-        let check = |found, minimum, expected| {
+        for (found, minimum, expected) in [
+            ("v20.20.2", "20", true),
+            ("v20.9.0", "20.10", false),
+            ("rustc 1.95.0 (59807616e 2026-04-14)", "1.95", true),
+            ("Python 3.8.1", "3.9", false),
+            ("no number", "1", false),
+        ] {
             assert_eq!(is_at_least(found, minimum), expected, "{found} ≥ {minimum}");
-        };
-        check("v20.20.2", "20", true);
-        check("v20.9.0", "20.10", false);
-        check("rustc 1.95.0 (59807616e 2026-04-14)", "1.95", true);
-        check("Python 3.8.1", "3.9", false);
-        check("git version 2.39.5", "2", true);
-        check("no number", "1", false);
+        }
     }
 
     #[test]
     fn every_download_is_pinned_by_a_whole_hash() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned();
-        let tools = Tools::read(&World::new(root).unwrap()).unwrap();
+        let tools = Tools::read(&World::new(root()).unwrap()).unwrap();
         let programs = tools.programs.iter().flat_map(|program| &program.platform);
         for platform in tools.postgres.wheel.platform.iter().chain(programs) {
             assert_eq!(platform.sha256.len(), 64, "{}", platform.tag);

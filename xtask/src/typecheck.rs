@@ -1,8 +1,10 @@
 //! `typecheck`: whether the code compiles, without building it.
 
-use crate::{build, world::World};
+use crate::{
+    build::{self, Part},
+    world::World,
+};
 use anyhow::Result;
-use clap::ValueEnum;
 use xshell::cmd;
 
 #[derive(Debug, clap::Args)]
@@ -11,26 +13,15 @@ pub struct Arguments {
     part: Option<Part>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Part {
-    Rust,
-    Web,
-}
-
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
-    let wanted = |part| arguments.part.is_none_or(|only| only == part);
-    if wanted(Part::Rust) {
+    if Part::Rust.is_wanted(arguments.part) {
         let shell = world.shell()?;
         let check = cmd!(shell, "cargo check --locked --workspace --all-targets");
         world.run(check, "fix what the compiler names above")?;
     }
-    if wanted(Part::Web) {
-        build::node_modules(world, &|line| eprintln!("{line}"))?;
-        let shell = world.web_shell()?;
-        world.run(
-            cmd!(shell, "npm run --silent typecheck"),
-            "fix what the compiler names above; after a change of the API run `cargo xtask openapi`",
-        )?;
+    if Part::Web.is_wanted(arguments.part) {
+        let next = "fix what the compiler names above; after a change of the API run `cargo xtask openapi`";
+        build::npm_run(world, "typecheck", &[], next)?;
     }
     Ok(())
 }

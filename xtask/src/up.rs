@@ -50,7 +50,15 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     let kind = choose_kind(arguments, &folder)?;
     let lock = folder.lock()?;
     refuse_other_kind(&folder, kind)?;
-    let mut stack = plan(world, arguments, &folder, kind)?;
+    let Arguments { demo, dev, prod, .. } = *arguments;
+    let binaries = if dev { Binaries::Dev } else { Binaries::Release };
+    let mut stack: Box<dyn Stack> = match kind {
+        Kind::Containers => Box::new(ComposeStack::plan(world, &folder, demo, prod)?),
+        Kind::Processes => {
+            let options = native::Options { demo, dev, binaries, isolated: false, durable: true };
+            Box::new(NativeStack::plan(world, &folder, &options)?)
+        }
+    };
     let stop = stop_signal()?;
     let was_running = stack.is_running()?;
     let started = stack.start(arguments.detach).and_then(|()| wait_until_healthy(&mut *stack, &stop));
@@ -98,27 +106,6 @@ fn choose_kind(arguments: &Arguments, folder: &StateFolder) -> Result<Kind> {
     };
     eprintln!("{why}");
     Ok(kind)
-}
-
-fn plan<'w>(
-    world: &'w World,
-    arguments: &Arguments,
-    folder: &StateFolder,
-    kind: Kind,
-) -> Result<Box<dyn Stack + 'w>> {
-    Ok(match kind {
-        Kind::Containers => Box::new(ComposeStack::plan(world, folder, arguments.demo, arguments.prod)?),
-        Kind::Processes => {
-            let options = native::Options {
-                demo: arguments.demo,
-                dev: arguments.dev,
-                binaries: if arguments.dev { Binaries::Dev } else { Binaries::Release },
-                isolated: false,
-                durable: true,
-            };
-            Box::new(NativeStack::plan(world, folder, &options)?)
-        }
-    })
 }
 
 /// Print where the stack is and how to sign in.

@@ -6,9 +6,7 @@
 use crate::{
     ci::steps::{Job, Resource, STEPS, Step},
     doctor::Provision,
-    failure::Failure,
-    files,
-    openapi::first_difference,
+    generated::{Arguments, renew},
     tools,
     world::World,
 };
@@ -16,31 +14,10 @@ use anyhow::{Context, Result};
 use std::{collections::BTreeSet, fs};
 use xshell::cmd;
 
-#[derive(Debug, clap::Args)]
-pub struct Arguments {
-    /// Change nothing; fail if a workflow would change, or if actionlint or zizmor finds a defect.
-    #[arg(long)]
-    pub check: bool,
-}
-
-pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
-    let folder = world.root.join(".github/workflows");
-    let pins = Pins::read(world)?;
-    for (name, fresh) in [("ci.yml", ci(&pins)?), ("scheduled.yml", scheduled(&pins)?)] {
-        let path = folder.join(name);
-        let committed = files::read_if_there(&path)?.unwrap_or_default();
-        if !arguments.check {
-            fs::create_dir_all(&folder)?;
-            fs::write(&path, fresh).with_context(|| format!("writing {}", path.display()))?;
-        } else if committed != fresh {
-            let difference = first_difference(&committed, &fresh);
-            let wrong =
-                format!("it differs from what the steps generate; the first difference is {difference}");
-            let next = "run `cargo xtask workflows`, and commit .github/workflows";
-            let tried = format!("comparing .github/workflows/{name} with the steps of `ci`");
-            return Err(Failure::new(tried, wrong, next).into());
-        }
-    }
+pub fn run(world: &World, arguments: Arguments) -> Result<()> {
+    let (folder, pins) = (world.root.join(".github/workflows"), Pins::read(world)?);
+    let files = [(folder.join("ci.yml"), ci(&pins)?), (folder.join("scheduled.yml"), scheduled(&pins)?)];
+    renew(world, &files, arguments.check, "workflows")?;
     if arguments.check { lint(world) } else { Ok(()) }
 }
 
@@ -56,22 +33,20 @@ fn lint(world: &World) -> Result<()> {
 }
 
 /// The actions of .github/actions/pins: `actions/cache@COMMIT # VERSION`.
-struct Pins(Vec<String>);
+struct Pins(String);
 
 impl Pins {
     fn read(world: &World) -> Result<Self> {
         let path = world.root.join(".github/actions/pins/action.yml");
-        let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-        Ok(Self(
-            text.lines().filter_map(|line| line.trim().strip_prefix("- uses: ")).map(str::to_owned).collect(),
-        ))
+        Ok(Self(fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?))
     }
 
     fn uses(&self, action: &str, with: &[(&str, &str)]) -> Result<String> {
-        let pin = self.0.iter().find(|pin| pin.starts_with(&format!("actions/{action}@")));
+        let prefix = format!("- uses: actions/{action}@");
+        let pin = self.0.lines().map(str::trim).find(|line| line.starts_with(&prefix));
         let pin = pin.with_context(|| format!(".github/actions/pins/action.yml has no actions/{action}"))?;
         let with: String = with.iter().map(|(name, value)| format!("          {name}: {value}\n")).collect();
-        Ok(format!("      - uses: {pin}\n        with:\n{with}"))
+        Ok(format!("      {pin}\n        with:\n{with}"))
     }
 }
 
@@ -114,12 +89,11 @@ jobs:
 
 fn ci(pins: &Pins) -> Result<String> {
     let mut text = head("CI", "  push:\n    branches: [main]\n  pull_request:\n");
-    for (job, id, title, minutes) in JOBS {
-        let steps: Vec<_> = STEPS.iter().filter(|step| step.job == job).collect();
-        text += &job_head(id, title, minutes);
-        text += &setup(pins, id, &steps)?;
+    for (name, id, title, minutes) in JOBS {
+        let steps: Vec<_> = STEPS.iter().filter(|step| step.job == name).collect();
         let ids: Vec<_> = steps.iter().map(|step| step.id).collect();
-        text += &format!("      - run: cargo xtask ci --keep-going --no-skip {}\n\n", ids.join(" "));
+        let run = format!("cargo xtask ci --keep-going --no-skip {}", ids.join(" "));
+        text += &job(pins, id, title, minutes, &steps, &[&run])?;
     }
     let (ids, results) = (JOBS.map(|(_, id, ..)| id).join(", "), JOBS.map(|_| "success").join(" "));
     text += &format!(
@@ -141,22 +115,20 @@ fn ci(pins: &Pins) -> Result<String> {
 
 /// What depends on the day rather than on the change.
 fn scheduled(pins: &Pins) -> Result<String> {
-    let mut text = head("Scheduled", "  schedule:\n    - cron: '20 4 * * 1'\n  workflow_dispatch:\n");
-    text += &job_head("advisories", "Known vulnerabilities", 15);
-    text += &setup(pins, "advisories", &[])?;
-    text += "      - run: cargo xtask lint advisories\n\n";
-    text += &job_head("fuzz", "Fuzzing", 60);
-    text += &setup(pins, "fuzz", &[])?;
-    text += "      - run: rustup toolchain install nightly --profile minimal\n";
-    text += "      - run: cargo install cargo-fuzz --locked\n";
-    text += "      - run: cargo xtask fuzz --seconds 600\n";
-    Ok(text)
+    let head = head("Scheduled", "  schedule:\n    - cron: '20 4 * * 1'\n  workflow_dispatch:\n");
+    let advisories = ["cargo xtask lint advisories"];
+    let fuzz = ["rustup toolchain install nightly --profile minimal", "cargo xtask fuzz --seconds 600"];
+    let advisories = job(pins, "advisories", "Known vulnerabilities", 15, &[], &advisories)?;
+    let fuzz = job(pins, "fuzz", "Fuzzing", 60, &[], &fuzz)?;
+    Ok(format!("{head}{advisories}{}\n", fuzz.trim_end()))
 }
 
-fn job_head(id: &str, title: &str, minutes: u32) -> String {
-    format!(
-        "  {id}:\n    name: {title}\n    runs-on: ubuntu-24.04\n    timeout-minutes: {minutes}\n    steps:\n"
-    )
+/// A job that installs the tools of these steps, and then runs the commands.
+fn job(pins: &Pins, id: &str, title: &str, minutes: u32, steps: &[&Step], runs: &[&str]) -> Result<String> {
+    let mut text = format!("  {id}:\n    name: {title}\n    runs-on: ubuntu-24.04\n");
+    text += &format!("    timeout-minutes: {minutes}\n    steps:\n{}", setup(pins, id, steps)?);
+    runs.iter().for_each(|run| text += &format!("      - run: {run}\n"));
+    Ok(text + "\n")
 }
 
 /// Tools and caches of a job that runs these steps.
@@ -196,16 +168,11 @@ fn setup(pins: &Pins, id: &str, steps: &[&Step]) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::Path;
-
-    fn text() -> String {
-        let world = World::new(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()).unwrap();
-        ci(&Pins::read(&world).unwrap()).unwrap()
-    }
+    use crate::world::tests::root;
 
     #[test]
-    fn every_step_is_in_exactly_one_job_and_every_job_is_required() {
-        let text = text();
+    fn every_step_is_in_one_required_job_that_installs_the_servers_it_starts() {
+        let text = ci(&Pins::read(&World::new(root()).unwrap()).unwrap()).unwrap();
         let runs: Vec<_> = text.lines().filter(|line| line.contains("cargo xtask ci")).collect();
         for step in STEPS {
             let jobs = runs.iter().filter(|run| run.split(' ').any(|word| word == step.id)).count();
@@ -213,11 +180,6 @@ mod tests {
         }
         let needed = text.lines().find_map(|line| line.trim().strip_prefix("needs: [")).unwrap();
         assert_eq!(needed.split(", ").count(), runs.len());
-    }
-
-    #[test]
-    fn a_job_installs_the_servers_that_its_steps_start() {
-        let text = text();
         let (_, rust) = text.split_once("\n  rust:\n").unwrap();
         let (rust, _) = rust.split_once("\n\n").unwrap();
         assert!(rust.contains(" nginx-light redis-server\n"), "{rust}");

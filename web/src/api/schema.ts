@@ -673,7 +673,8 @@ export interface components {
          */
         KeyScope: "ingest" | "read";
         /**
-         * @description The severity of an event, in order. Its name is the same in the API, and its number in the database.
+         * @description The severity of an event, in order. Its name is the same in the API, and its number in the
+         *     database.
          * @enum {string}
          */
         Level: "trace" | "debug" | "info" | "warning" | "error" | "fatal";
@@ -988,7 +989,8 @@ export interface components {
         };
         /**
          * @description Why a piece of a body was rejected. Its name is the same in the table `rejections`, the metric
-         *     `squall_events_rejected_total`, the API and the dashboard, so a reason is renamed in none of them.
+         *     `squall_events_rejected_total`, the API and the dashboard, so a reason is renamed in none of
+         *     them.
          * @enum {string}
          */
         RejectionReason: "not_json" | "no_message";

@@ -7,21 +7,18 @@ use crate::{
         engine::Engine,
         images::{IMAGES, Naming, named},
     },
-    failure::Failure,
     process::children_cpu_seconds,
     stack::{compose::record::Record, state::StateFolder},
-    world::World,
+    world::{World, capture},
 };
 use anyhow::{Context, Result};
 use std::{
-    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
-use xshell::cmd;
+use xshell::{Cmd, cmd};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -81,7 +78,7 @@ impl Bench<'_> {
                 let _ = fs::remove_dir_all(scratch.join("target"));
                 let manifest = folder.join("Cargo.toml");
                 let cargo = cmd!(shell, "cargo build --quiet --locked --manifest-path {manifest}");
-                seconds.push(cpu(cargo.env("CARGO_TARGET_DIR", scratch.join("target")).into())?);
+                seconds.push(cpu(cargo.env("CARGO_TARGET_DIR", scratch.join("target")))?);
             }
         }
         row("xtask.compile, CPU s", &mut whole, "≤ 1.1 × dependencies");
@@ -93,46 +90,39 @@ impl Bench<'_> {
 
     fn xtask_noop(&self, runs: usize) -> Result<()> {
         let shell = self.world.shell()?;
-        let mut seconds = Vec::new();
-        for _ in 0..runs.max(5) {
-            seconds.push(cpu(cmd!(shell, "cargo xtask").into())?);
-        }
-        row("xtask.noop, CPU s", &mut seconds, "≤ 0.10 s");
+        let noop = (0..runs.max(5)).map(|_| cpu(cmd!(shell, "cargo xtask")));
+        row("xtask.noop, CPU s", &mut noop.collect::<Result<Vec<_>>>()?, "≤ 0.10 s");
         Ok(())
     }
 
     fn stack(&self, runs: usize) -> Result<()> {
-        let compiled = match self.cold_target {
-            Some(_) => self.xtask(&["build", "rust", "--release"])?,
-            None => 0.0,
-        };
-        if self.cold_target.is_some() {
-            row("compilation", &mut [compiled], "most of up.first");
-        }
-        let first = self.xtask(&["up", "--native", "--detach"])?;
+        let up = || self.xtask(&["up", "--native", "--detach"]);
+        let compile = self.cold_target.as_ref().map(|_| self.xtask(&["build", "rust", "--release"]));
+        let compiled = compile.transpose()?;
+        let first = up()?;
         row("up.first, the rest", &mut [first], "≤ 20 s");
-        if self.cold_target.is_some() {
+        if let Some(compiled) = compiled {
+            row("compilation", &mut [compiled], "most of up.first");
             row("up.first", &mut [compiled + first], "≤ 360 s");
         }
-        let mut warm = (0..runs.max(1))
-            .map(|_| self.xtask(&["up", "--native", "--detach"]))
-            .collect::<Result<Vec<_>>>()?;
+        let mut warm = (0..runs.max(1)).map(|_| up()).collect::<Result<Vec<_>>>()?;
         row("up.warm", &mut warm, "≤ 2 s");
         thread::sleep(IDLE);
-        self.memory_of_services()?;
+        let state = StateFolder(self.state.clone()).status()?;
+        let services = state.services.iter();
+        let services = services.filter_map(|it| Some((it.name.clone(), it.process.as_ref()?.pid)));
+        let supervisor = state.supervisor.iter().map(|process| ("supervisor".to_owned(), process.pid));
+        memory("ram.idle, PSS", &services.chain(supervisor).collect::<Vec<_>>());
         row("down", &mut [self.xtask(&["down"])?], "–");
-        row("up, all built", &mut [self.xtask(&["up", "--native", "--detach"])?], "–");
+        row("up, all built", &mut [up()?], "–");
         Ok(())
     }
 
     /// The same stack in containers, where a Docker engine answers.
     fn containers(&self, runs: usize) -> Result<()> {
-        let engine = match Engine::find() {
-            Ok(engine) => engine,
-            Err(_) => {
-                println!("{:<24} not measured: no Docker engine answers", "image.*, up.docker");
-                return Ok(());
-            }
+        let Ok(engine) = Engine::find() else {
+            println!("{:<24} not measured: no Docker engine answers", "image.*, up.docker");
+            return Ok(());
         };
         // Builds what changed and creates the volume; neither is part of the figure.
         self.xtask(&["up", "--docker", "--detach"])?;
@@ -143,7 +133,7 @@ impl Bench<'_> {
         }
         row("up.docker", &mut again, "≤ 10 s");
         thread::sleep(IDLE);
-        self.memory_of_containers(&engine)?;
+        memory("ram.docker, PSS", &self.containers_of_stack(&engine)?);
         self.xtask(&["down"])?;
         for image in IMAGES.iter().filter(|image| image.usual) {
             let Ok(weighed) = weigh(&engine, image, &Naming::here()) else { continue };
@@ -152,73 +142,51 @@ impl Bench<'_> {
             let above = if is_above { ", above its base" } else { "" };
             megabytes(&format!("image.{}{above}", image.name), weighed.counted_bytes as f64 / 1e6, &goal);
         }
-        for name in ["api", "ops", "edge"] {
-            let Some(image) = named(name) else { continue };
+        for image in ["api", "ops", "edge"].into_iter().filter_map(named) {
             let files = files_of(&self.world.root, &image)?;
             let size = |file| fs::metadata(self.world.root.join(file)).map_or(0, |metadata| metadata.len());
             let bytes: u64 = files.iter().map(size).sum();
-            megabytes(&format!("image.context, {name}"), bytes as f64 / 1e6, "≤ 3 MB");
+            megabytes(&format!("image.context, {}", image.name), bytes as f64 / 1e6, "≤ 3 MB");
         }
         row("docker.probe", &mut [self.xtask(&["docker", "probe"])?], "–");
         Ok(())
     }
 
-    fn memory_of_containers(&self, engine: &Engine) -> Result<()> {
+    /// Each service with the first process of its container.
+    fn containers_of_stack(&self, engine: &Engine) -> Result<Vec<(String, u32)>> {
         let record = Record::load(&StateFolder(self.state.clone()))?;
         let project = record.map(|record| record.project).unwrap_or_default();
         let filter = format!("label=com.docker.compose.project={project}");
-        let ids = engine.ask(&["ps", "--quiet", "--filter", &filter])?;
         let format = "{{index .Config.Labels \"com.docker.compose.service\"}} {{.State.Pid}}";
-        let mut roots = Vec::new();
-        for id in ids.lines() {
+        let ids = engine.ask(&["ps", "--quiet", "--filter", &filter])?;
+        let inspected = ids.lines().map(|id| {
             let answer = engine.ask(&["inspect", "--format", format, id])?;
             let (name, pid) = answer.trim().split_once(' ').context("docker inspect named no process")?;
-            roots.push((name.to_owned(), pid.parse()?));
-        }
-        memory("ram.docker, PSS", &roots);
-        Ok(())
-    }
-
-    fn memory_of_services(&self) -> Result<()> {
-        let state = StateFolder(self.state.clone()).status()?;
-        let services = state
-            .services
-            .iter()
-            .filter_map(|service| Some((service.name.clone(), service.process.as_ref()?.pid)));
-        let supervisor = state.supervisor.iter().map(|process| ("supervisor".to_owned(), process.pid));
-        memory("ram.idle, PSS", &services.chain(supervisor).collect::<Vec<_>>());
-        Ok(())
+            Ok((name.to_owned(), pid.parse()?))
+        });
+        inspected.collect()
     }
 
     /// Wall seconds of one `cargo xtask` command on the bench's own stack.
     fn xtask(&self, arguments: &[&str]) -> Result<f64> {
         let shell = self.world.shell()?;
-        let cargo = cmd!(shell, "cargo xtask {arguments...}")
-            .env("SQUALL_STATE", &self.state)
-            .env_remove("DATABASE_URL");
+        let cargo = cmd!(shell, "cargo xtask {arguments...}");
+        let cargo = cargo.env("SQUALL_STATE", &self.state).env_remove("DATABASE_URL");
         let cargo = cargo.envs(self.cold_target.iter().map(|target| ("CARGO_TARGET_DIR", target)));
         let start = Instant::now();
-        finish(cargo.into())?;
+        capture(cargo, NEXT)?;
         Ok(start.elapsed().as_secs_f64())
     }
 }
 
 /// CPU seconds of a command and all it runs.
-fn cpu(command: Command) -> Result<f64> {
+fn cpu(command: Cmd) -> Result<f64> {
     let before = children_cpu_seconds();
-    finish(command)?;
+    capture(command, NEXT)?;
     Ok(children_cpu_seconds() - before)
 }
 
-fn finish(mut command: Command) -> Result<()> {
-    let output = command.stdin(Stdio::null()).output()?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let wrong = String::from_utf8_lossy(&output.stderr).into_owned();
-    let next = "fix what the message names, then measure again";
-    Err(Failure::new(crate::world::show(&command), wrong, next).into())
-}
+const NEXT: &str = "fix what the message names, then measure again";
 
 fn row(what: &str, seconds: &mut [f64], goal: &str) {
     seconds.sort_by(f64::total_cmp);
@@ -234,57 +202,27 @@ fn megabytes(what: &str, megabytes: f64, goal: &str) {
     println!("{what:<24} {megabytes:>9.1} MB {:>19}  {goal}", "");
 }
 
-/// The memory of these processes and all below them. PSS divides shared pages, so that the sum is
-/// what the stack takes from the machine.
+/// The memory of these processes and all below them.
 fn memory(what: &str, roots: &[(String, u32)]) {
-    let parents = parents();
     let mut total = 0.0;
     for (name, root) in roots {
-        let others = |pid: &u32| roots.iter().any(|(_, other)| other == pid && other != root);
-        let members = parents.keys().filter(|pid| descends(**pid, *root, &parents, &others));
-        let kilobytes: u64 = members.filter_map(|pid| pss_kilobytes(*pid)).sum();
+        let kilobytes = pss_kilobytes(*root, roots);
         megabytes(&format!("  {name}"), kilobytes as f64 / 1024.0, "");
         total += kilobytes as f64 / 1024.0;
     }
     megabytes(what, total, "≤ 180 MB");
 }
 
-/// Each process of the machine, with its parent.
-fn parents() -> BTreeMap<u32, u32> {
-    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    let parent = |pid: u32| {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        stat.get(stat.rfind(')')? + 2..)?.split(' ').nth(1)?.parse().ok()
-    };
-    pids.filter_map(|pid| Some((pid, parent(pid)?))).collect()
-}
-
-/// Whether `root` is above `pid`, with none of `others` between them.
-fn descends(pid: u32, root: u32, parents: &BTreeMap<u32, u32>, others: &impl Fn(&u32) -> bool) -> bool {
-    match pid {
-        _ if pid == root => true,
-        _ if others(&pid) => false,
-        _ => parents.get(&pid).is_some_and(|parent| *parent > 1 && descends(*parent, root, parents, others)),
-    }
-}
-
-fn pss_kilobytes(pid: u32) -> Option<u64> {
-    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
-    rollup.lines().find_map(|line| line.strip_prefix("Pss:"))?.trim().trim_end_matches(" kB").parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_process_belongs_to_the_nearest_service_above_it() {
-        let parents = BTreeMap::from([(10, 1), (20, 10), (30, 20), (40, 10)]);
-        let roots = [10, 20];
-        let belongs =
-            |pid, root| descends(pid, root, &parents, &|other: &u32| roots.contains(other) && *other != root);
-        assert!(belongs(30, 20) && belongs(40, 10) && belongs(10, 10));
-        assert!(!belongs(30, 10) && !belongs(40, 20));
-    }
+/// Of a process and its descendants, without other roots. PSS divides shared pages, so that the sum
+/// is what the stack takes from the machine.
+fn pss_kilobytes(pid: u32, roots: &[(String, u32)]) -> u64 {
+    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+    let own =
+        rollup.lines().find_map(|line| line.strip_prefix("Pss:")?.trim().strip_suffix(" kB")?.parse().ok());
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let children = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    let children = children.collect::<String>();
+    let below = children.split_whitespace().filter_map(|pid| pid.parse().ok());
+    let below = below.filter(|pid| roots.iter().all(|(_, root)| root != pid));
+    own.unwrap_or(0u64) + below.map(|pid| pss_kilobytes(pid, roots)).sum::<u64>()
 }

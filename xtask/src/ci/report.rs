@@ -1,95 +1,70 @@
 //! What a person sees of a run: a line per running step, then failures in full, then the table.
 
-use super::{Outcome, graph::Status, steps::Step};
+use super::{
+    graph::{Run, Status},
+    steps::Step,
+};
 use crate::failure::{Exit, Failure};
 use anyhow::Result;
 use std::{
     fs,
-    io::{IsTerminal, Write},
-    time::Duration,
+    io::{IsTerminal, stderr},
 };
 
-/// Running steps: redrawn in place on a terminal; elsewhere one line per start and end.
-pub struct Live {
-    terminal: bool,
-    drawn: usize,
-}
-
-impl Live {
-    pub fn new() -> Self {
-        Self { terminal: std::io::stderr().is_terminal(), drawn: 0 }
-    }
-
-    pub fn started(&mut self, step: &Step) {
-        if !self.terminal {
-            eprintln!("start   {:<15} cargo xtask {}", step.id, step.command.join(" "));
-        }
-    }
-
-    pub fn ended(&mut self, step: &Step, status: Status, elapsed: Duration) {
-        self.clear();
-        eprintln!("{:<7} {:<15} {}", word(status), step.id, seconds(elapsed));
-    }
-
-    pub fn show<'a>(&mut self, running: impl Iterator<Item = (&'a Step, Duration)>) {
-        if !self.terminal {
-            return;
-        }
-        self.clear();
-        for (step, elapsed) in running {
-            eprintln!("  {:<15} {:>7}  {}", step.id, format!("{} s", elapsed.as_secs()), step.title);
-            self.drawn += 1;
-        }
-    }
-
-    pub fn clear(&mut self) {
-        if self.drawn > 0 {
-            let mut screen = std::io::stderr().lock();
-            let _ = write!(screen, "\x1b[{}A\x1b[J", self.drawn);
-            let _ = screen.flush();
-            self.drawn = 0;
-        }
+pub fn started(step: &Step) {
+    if !stderr().is_terminal() {
+        eprintln!("start   {:<15} cargo xtask {}", step.id, step.command.join(" "));
     }
 }
+
+/// Draws one line over the last one. The terminal cuts it instead of wrapping it.
+pub fn running<'a>(runs: impl Iterator<Item = &'a Run>) {
+    if stderr().is_terminal() {
+        let steps = runs.map(|run| format!("{} {} s", run.step.id, run.elapsed.as_secs()));
+        eprint!("{CLEAR}\x1b[?7l{}\x1b[?7h", steps.collect::<Vec<_>>().join(" · "));
+    }
+}
+
+pub fn ended(run: &Run) {
+    let clear = if stderr().is_terminal() { CLEAR } else { "" };
+    eprintln!("{clear}{:<7} {:<15} {}", word(run.status), run.step.id, seconds(run));
+}
+
+const CLEAR: &str = "\r\x1b[2K";
 
 /// Starts a line of a step's output that names tests it left out, and why.
 pub const SKIPPED: &str = "skipped: ";
 
 /// Failures in full, the table, what was skipped and why, then the count on the last line.
-pub fn print(outcomes: &[Outcome], no_skip: bool) -> Result<()> {
-    for Outcome { step, output, .. } in outcomes.iter().filter(|outcome| outcome.status == Status::Failed) {
+pub fn print(runs: &[Run], no_skip: bool) -> Result<()> {
+    let with = |status| runs.iter().filter(move |run| run.status == status);
+    for Run { step, output, .. } in with(Status::Failed) {
         let output = fs::read(output).unwrap_or_default();
         println!("\n── {} failed; run it alone with: cargo xtask {}", step.id, step.command.join(" "));
         println!("{}", String::from_utf8_lossy(&output).trim_end());
     }
-    println!("\n{}", table(outcomes));
-    let skipped: Vec<_> = outcomes.iter().flat_map(skips).collect();
-    skipped.iter().for_each(|line| println!("{line}"));
-    let count = |status| outcomes.iter().filter(|outcome| outcome.status == status).count();
-    let steps_skipped = match count(Status::Skipped) {
-        0 => String::new(),
-        count => format!(", {count} skipped"),
-    };
-    println!("{} passed, {} failed{steps_skipped}", count(Status::Passed), count(Status::Failed));
-    if no_skip && !skipped.is_empty() {
+    println!("\n{}", table(runs));
+    let left_out: Vec<_> = runs.iter().flat_map(skips).collect();
+    left_out.iter().for_each(|line| println!("{line}"));
+    let [passed, failed, skipped, waiting] =
+        [Status::Passed, Status::Failed, Status::Skipped, Status::Waiting].map(|status| with(status).count());
+    let skipped = if skipped > 0 { format!(", {skipped} skipped") } else { String::new() };
+    println!("{passed} passed, {failed} failed{skipped}");
+    if no_skip && !left_out.is_empty() {
         let next = "install what is missing, or leave out --no-skip";
-        return Err(Failure::new("running every test", skipped.join("\n"), next).into());
+        return Err(Failure::new("running every test", left_out.join("\n"), next).into());
     }
-    match outcomes.iter().all(|outcome| matches!(outcome.status, Status::Passed | Status::Skipped)) {
-        true => Ok(()),
-        // The failures above name what was tried, what went wrong and how to run it alone.
-        false => Err(Failure::silent(Exit::Failed).into()),
-    }
+    // The failures above name what was tried, what went wrong and how to run it alone.
+    if failed + waiting > 0 { Err(Failure::silent(Exit::Failed).into()) } else { Ok(()) }
 }
 
 /// What a step left out, a line each: itself, or some of its tests.
-fn skips(outcome: &Outcome) -> Vec<String> {
-    let output = fs::read_to_string(&outcome.output).unwrap_or_default();
+fn skips(run: &Run) -> Vec<String> {
+    let output = fs::read_to_string(&run.output).unwrap_or_default();
     let tests = output.lines().filter_map(|line| line.strip_prefix(SKIPPED));
-    let tests = tests.map(|line| format!("{}: skipped {line}", outcome.step.id));
-    match outcome.status {
-        Status::Skipped => vec![format!("{}: skipped; {}", outcome.step.id, reason(&output))],
-        Status::Passed => tests.collect(),
+    match run.status {
+        Status::Skipped => vec![format!("{}: skipped; {}", run.step.id, reason(&output))],
+        Status::Passed => tests.map(|line| format!("{}: skipped {line}", run.step.id)).collect(),
         _ => Vec::new(),
     }
 }
@@ -103,11 +78,11 @@ fn reason(output: &str) -> String {
     }
 }
 
-fn table(outcomes: &[Outcome]) -> String {
+fn table(runs: &[Run]) -> String {
     let mut text = format!("{:<15} {:<8} {:>9}  WHAT\n", "STEP", "RESULT", "TIME");
-    for Outcome { step, status, elapsed, .. } in outcomes {
-        let elapsed = if *status == Status::Waiting { String::new() } else { seconds(*elapsed) };
-        text += &format!("{:<15} {:<8} {elapsed:>9}  {}\n", step.id, word(*status), step.title);
+    for run in runs {
+        let elapsed = if run.status == Status::Waiting { String::new() } else { seconds(run) };
+        text += &format!("{:<15} {:<8} {elapsed:>9}  {}\n", run.step.id, word(run.status), run.step.title);
     }
     text
 }
@@ -135,24 +110,25 @@ fn word(status: Status) -> &'static str {
     }
 }
 
-fn seconds(time: Duration) -> String {
-    format!("{:.1} s", time.as_secs_f64())
+fn seconds(run: &Run) -> String {
+    format!("{:.1} s", run.elapsed.as_secs_f64())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::ci::steps::STEPS;
+    use std::{path::Path, time::Duration};
 
-    fn outcome(index: usize, status: Status) -> Outcome {
-        Outcome { step: STEPS[index], status, elapsed: Duration::from_millis(1500), output: "/none".into() }
+    fn run(index: usize, status: Status) -> Run {
+        let elapsed = Duration::from_millis(1500);
+        Run { status, elapsed, ..Run::new(STEPS[index], Path::new("/none")) }
     }
 
     #[test]
     fn a_skipped_step_gives_its_reason_and_the_way_out() {
-        let output =
-            "building\nTried:  building images\nFailed: no docker client on the path\nNext:   install it\n";
-        assert_eq!(reason(output), "no docker client on the path (install it)");
+        let output = "building\nTried:  building images\nFailed: no docker client\nNext:   install it\n";
+        assert_eq!(reason(output), "no docker client (install it)");
         assert_eq!(reason(""), "it gave no reason");
     }
 
@@ -160,20 +136,21 @@ mod tests {
     fn tests_that_a_passed_step_left_out_are_reported() {
         let output = std::env::temp_dir().join(format!("squall-skips-{}", std::process::id()));
         fs::write(&output, "ran\nskipped: 41 tests of squall-edge: nginx is missing\n").unwrap();
-        let lines = skips(&Outcome { output: output.clone(), ..outcome(0, Status::Passed) });
+        let lines = skips(&Run { output: output.clone(), ..run(0, Status::Passed) });
         fs::remove_file(&output).unwrap();
         assert_eq!(lines, ["fmt: skipped 41 tests of squall-edge: nginx is missing"]);
     }
 
     #[test]
     fn a_run_that_may_not_skip_fails_when_a_step_was_skipped() {
-        assert!(print(&[outcome(0, Status::Skipped)], false).is_ok());
-        assert!(print(&[outcome(0, Status::Skipped)], true).is_err());
+        assert!(print(&[run(0, Status::Skipped)], false).is_ok());
+        assert!(print(&[run(0, Status::Skipped)], true).is_err());
+        assert!(print(&[run(0, Status::Waiting)], false).is_err());
     }
 
     #[test]
     fn the_table_includes_steps_that_did_not_run() {
-        let text = table(&[outcome(0, Status::Failed), outcome(1, Status::Waiting)]);
+        let text = table(&[run(0, Status::Failed), run(1, Status::Waiting)]);
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines[1], "fmt             failed       1.5 s  formatting");
         assert_eq!(lines[2], "words           not run             spelling and banned words");

@@ -1,9 +1,8 @@
 //! Runs the chosen steps, each as a process of its own with its output in a file.
 
 use super::{
-    Outcome,
-    graph::{Status, startable},
-    report::Live,
+    graph::{Run, Status, startable},
+    report,
     steps::Step,
 };
 use crate::{
@@ -13,8 +12,10 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use std::{
+    collections::BTreeMap,
+    env,
     fs::{self, File},
-    os::unix::process::CommandExt,
+    process::Command,
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
@@ -22,58 +23,41 @@ use std::{
 
 const PAUSE: Duration = Duration::from_millis(50);
 
-struct Child {
-    index: usize,
-    handle: duct::Handle,
-    started: Instant,
-}
-
 /// Runs until no step is running and none can start.
 ///
 /// One thread starts and waits for all of them: a step is signalled when the thread that started
 /// it ends.
-pub fn all(world: &World, steps: &[Step], keep_going: bool, stop: &AtomicBool) -> Result<Vec<Outcome>> {
+pub fn all(world: &World, steps: &[Step], keep_going: bool, stop: &AtomicBool) -> Result<Vec<Run>> {
     let folder = world.build_folder().join("squall-ci");
     fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
-    let output = |step: &Step| folder.join(format!("{}.log", step.id));
-    let mut statuses = vec![Status::Waiting; steps.len()];
-    let mut times = vec![Duration::ZERO; steps.len()];
-    let mut running: Vec<Child> = Vec::new();
-    let mut live = Live::new();
+    let mut runs: Vec<_> = steps.iter().map(|step| Run::new(*step, &folder)).collect();
+    let mut children = BTreeMap::new();
     loop {
-        for index in startable(steps, &statuses, keep_going) {
-            live.started(&steps[index]);
-            let handle = start(world, &steps[index], File::create(output(&steps[index]))?)?;
-            running.push(Child { index, handle, started: Instant::now() });
-            statuses[index] = Status::Running;
+        for index in startable(&runs, keep_going) {
+            report::started(&runs[index].step);
+            children.insert(index, (start(world, &runs[index])?, Instant::now()));
+            runs[index].status = Status::Running;
         }
-        if running.is_empty() {
-            break;
+        if children.is_empty() {
+            return Ok(runs);
         }
         thread::sleep(PAUSE);
         if stop.load(Ordering::Relaxed) {
-            live.clear();
-            end(running);
+            eprintln!();
+            end(children.values().map(|(child, _)| child));
             return Err(Failure::silent(Exit::Interrupted).into());
         }
-        let mut still = Vec::new();
-        for child in running {
-            let Some(ended) = child.handle.try_wait()? else {
-                still.push(child);
-                continue;
-            };
-            statuses[child.index] = status(ended.status.code());
-            times[child.index] = child.started.elapsed();
-            live.ended(&steps[child.index], statuses[child.index], times[child.index]);
+        for (index, (child, started)) in &children {
+            let run = &mut runs[*index];
+            run.elapsed = started.elapsed();
+            if let Some(ended) = child.try_wait()? {
+                run.status = status(ended.status.code());
+                report::ended(run);
+            }
         }
-        running = still;
-        live.show(running.iter().map(|child| (&steps[child.index], child.started.elapsed())));
+        children.retain(|index, _| runs[*index].status == Status::Running);
+        report::running(children.keys().map(|index| &runs[*index]));
     }
-    live.clear();
-    let outcomes = steps.iter().zip(statuses).zip(times);
-    Ok(outcomes
-        .map(|((step, status), elapsed)| Outcome { step: *step, status, elapsed, output: output(step) })
-        .collect())
 }
 
 /// A program that this machine does not have is a reason to skip, not a defect of the change.
@@ -86,31 +70,19 @@ fn status(code: Option<i32>) -> Status {
 }
 
 /// A step gets its own process group, so that all of it can be ended, and no terminal.
-fn start(world: &World, step: &Step, output: File) -> Result<duct::Handle> {
-    let xtask = std::env::current_exe().context("finding xtask itself")?;
-    duct::cmd(xtask, step.command)
-        .dir(&world.root)
-        // Names the repository, as `cargo run` does.
-        .env("CARGO_MANIFEST_DIR", world.root.join("xtask"))
-        .stdin_null()
-        .stderr_to_stdout()
-        .stdout_file(output)
-        .unchecked()
-        .before_spawn(|command| {
-            command.process_group(0);
-            process::die_with_parent(command, SIGTERM);
-            Ok(())
-        })
-        .start()
-        .with_context(|| format!("starting the step {}", step.id))
+fn start(world: &World, run: &Run) -> Result<duct::Handle> {
+    let mut command = Command::new(env::current_exe().context("finding xtask itself")?);
+    // The variable names the repository, as `cargo run` does.
+    command.args(run.step.command).env("CARGO_MANIFEST_DIR", world.root.join("xtask"));
+    let step = process::watched(command.current_dir(&world.root), SIGTERM);
+    let step = step.stderr_to_stdout().stdout_file(File::create(&run.output)?);
+    step.start().with_context(|| format!("starting the step {}", run.step.id))
 }
 
-fn end(running: Vec<Child>) {
-    for child in &running {
-        child.handle.pids().into_iter().for_each(|pid| process::end_group(pid, SIGTERM));
-    }
-    for child in running {
-        let _ = child.handle.wait_timeout(Duration::from_secs(20));
-        let _ = child.handle.kill();
+fn end<'a>(children: impl Iterator<Item = &'a duct::Handle> + Clone) {
+    children.clone().flat_map(duct::Handle::pids).for_each(|pid| process::end_group(pid, SIGTERM));
+    for child in children {
+        let _ = child.wait_timeout(Duration::from_secs(20));
+        let _ = child.kill();
     }
 }

@@ -3,7 +3,6 @@
 use crate::doctor::Provision;
 use serde::Serialize;
 
-/// One node of the graph.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Step {
     pub id: &'static str,

@@ -13,16 +13,16 @@ use xshell::cmd;
 const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
 /// The browser that CHROMIUM_PATH names, one on the path, or the one that Playwright downloaded.
-pub fn find() -> Option<PathBuf> {
+pub fn find(world: &World) -> Option<PathBuf> {
     if let Some(path) = env::var_os("CHROMIUM_PATH").filter(|path| !path.is_empty()) {
         return Some(PathBuf::from(path)).filter(|path| path.is_file());
     }
-    NAMES.iter().find_map(|name| which::which(name).ok()).or_else(playwrights_own)
+    NAMES.iter().find_map(|name| which::which(name).ok()).or_else(|| playwrights_own(world))
 }
 
 /// The browser, installed if necessary.
 pub fn chromium(world: &World, print: &dyn Fn(&str)) -> Result<PathBuf> {
-    if let Some(found) = find() {
+    if let Some(found) = find(world) {
         return Ok(found);
     }
     let missing = |wrong: &str| {
@@ -43,22 +43,13 @@ pub fn chromium(world: &World, print: &dyn Fn(&str)) -> Result<PathBuf> {
             return Err(missing("Chromium is missing, and Playwright could not download it").into());
         }
     }
-    find().ok_or_else(|| missing("Chromium is missing after its installation").into())
+    find(world).ok_or_else(|| missing("Chromium is missing after its installation").into())
 }
 
-/// `<cache>/ms-playwright/chromium-1234/chrome-linux/chrome`, the newest of several.
-fn playwrights_own() -> Option<PathBuf> {
-    let home = PathBuf::from(env::var_os("HOME")?);
-    let caches = if cfg!(target_os = "macos") { "Library/Caches" } else { ".cache" };
-    let usual = home.join(caches).join("ms-playwright");
-    let folder = env::var_os("PLAYWRIGHT_BROWSERS_PATH").map_or(usual, PathBuf::from);
-    let mut builds: Vec<_> = folder.read_dir().ok()?.flatten().map(|entry| entry.path()).collect();
-    builds.sort();
-    let programs =
-        ["chrome-linux/chrome", "chrome-linux64/chrome", "chrome-mac/Chromium.app/Contents/MacOS/Chromium"];
-    let chromium = |path: &&PathBuf| {
-        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("chromium-"))
-    };
-    let builds = builds.iter().rev().filter(chromium);
-    builds.flat_map(|build| programs.map(|program| build.join(program))).find(|program| program.is_file())
+/// Playwright knows where it downloads the build of its version to.
+fn playwrights_own(world: &World) -> Option<PathBuf> {
+    let shell = world.web_shell().ok()?;
+    let script = "console.log(require('@playwright/test').chromium.executablePath())";
+    let path = cmd!(shell, "node --eval {script}").ignore_stderr().read().ok()?;
+    Some(PathBuf::from(path)).filter(|path| path.is_file())
 }

@@ -1,4 +1,4 @@
-//! The checks of `doctor`: one line of the table per tool.
+//! The checks of `doctor`: one row of the table per tool.
 
 use super::{Provision, browser};
 use crate::{
@@ -29,101 +29,85 @@ pub struct Check {
 
 pub fn all(world: &World) -> Result<Vec<Check>> {
     let tools = Tools::read(world)?;
-    let rustup = format!("rustup update stable (rust-version {} or newer)", tools.rust.minimum);
-    let component = |name: &str| format!("rustup component add {name}");
+    let (rust, node, python) = (&tools.rust.minimum, &tools.node.minimum, &tools.python.minimum);
+    let rustup = format!("rustup update stable (rust-version {rust} or newer)");
+    let nodejs = "the Node.js site, or Debian: apt-get install nodejs";
+    let redis = "only for tests of shared limits and live updates; Debian: apt-get install redis-server";
+    let chromium = browser::find(world).map(|path| path.display().to_string());
     Ok(vec![
-        tool("rustc", &["--version"], &tools.rust.minimum, &rustup),
-        tool("cargo", &["--version"], &tools.rust.minimum, &rustup),
-        Check { tool: "rustfmt", ..tool("cargo", &["fmt", "--version"], "", &component("rustfmt")) },
-        Check { tool: "clippy", ..tool("cargo", &["clippy", "--version"], "", &component("clippy")) },
-        Check {
-            tool: "C compiler",
-            ..tool("cc", &["--version"], "", "Debian: apt-get install gcc libc6-dev")
-        },
-        tool(
-            "node",
-            &["--version"],
-            &tools.node.minimum,
-            "the Node.js site, or Debian: apt-get install nodejs",
-        ),
-        tool("npm", &["--version"], "", "comes with Node.js; Debian: apt-get install npm"),
-        tool("python3", &["--version"], &tools.python.minimum, "Debian: apt-get install python3"),
-        Check {
-            tool: "pip",
-            ..tool("python3", &["-m", "pip", "--version"], "", "Debian: apt-get install python3-pip")
-        },
-        tool("git", &["--version"], "", "Debian: apt-get install git"),
+        check("rustc", version("rustc --version"), rust, &rustup),
+        check("cargo", version("cargo --version"), rust, &rustup),
+        check("rustfmt", version("cargo fmt --version"), "", "rustup component add rustfmt"),
+        check("clippy", version("cargo clippy --version"), "", "rustup component add clippy"),
+        check("C compiler", version("cc --version"), "", "Debian: apt-get install gcc libc6-dev"),
+        check("node", version("node --version"), node, nodejs),
+        check("npm", version("npm --version"), "", "comes with Node.js; Debian: apt-get install npm"),
+        check("python3", version("python3 --version"), python, "Debian: apt-get install python3"),
+        check("pip", version("python3 -m pip --version"), "", "Debian: apt-get install python3-pip"),
+        check("git", version("git --version"), "", "Debian: apt-get install git"),
         postgres(world, &tools),
         npm_packages(world),
-        chromium(),
-        redis(),
-        nginx(),
+        Check {
+            needed: "for browser tests".into(),
+            provision: Some(Provision::Chromium),
+            ..check("chromium", chromium, "", "cargo xtask doctor --fix (or set CHROMIUM_PATH)")
+        },
+        Check {
+            optional: true,
+            provision: Some(Provision::Redis),
+            ..check("redis-server", version("redis-server --version"), "", redis)
+        },
+        Check {
+            needed: "≥ 1.22, for tests".into(),
+            optional: true,
+            provision: Some(Provision::Nginx),
+            ..check("nginx", nginx(), "1.22", "Debian: apt-get install nginx-light")
+        },
         docker(),
     ])
 }
 
-fn tool(program: &'static str, arguments: &[&str], minimum: &str, how: &str) -> Check {
-    let found = version_of(program, arguments);
+pub fn check(tool: &'static str, found: Option<String>, minimum: &str, how: &str) -> Check {
     let ok = found.as_deref().is_some_and(|found| minimum.is_empty() || is_at_least(found, minimum));
     let needed = if minimum.is_empty() { "any".into() } else { format!("≥ {minimum}") };
-    // `pip 23.2.1 from /a/long/path`: the version is enough.
-    let found = found.map(|found| found.split(" from ").next().unwrap_or(&found).to_owned());
-    Check { tool: program, needed, found, ok, optional: false, how: how.into(), provision: None }
+    Check { tool, needed, found, ok, optional: false, how: how.into(), provision: None }
 }
 
-fn provided(tool: &'static str, needed: &str, found: Option<String>, provision: Provision) -> Check {
-    let how = "cargo xtask doctor --fix".into();
-    let (ok, needed, provision) = (found.is_some(), needed.into(), Some(provision));
-    Check { tool, needed, found, ok, optional: false, how, provision }
+fn version(command: &str) -> Option<String> {
+    let words: Vec<_> = command.split(' ').collect();
+    // `pip 23.2.1 from /a/long/path`: the version is enough.
+    version_of(words[0], &words[1..])?.split(" from ").next().map(str::to_owned)
 }
 
 fn postgres(world: &World, tools: &Tools) -> Check {
+    let mut how = "cargo xtask doctor --fix (or set SQUALL_PG_BIN or DATABASE_URL)".to_owned();
+    let found = match Postgres::find(world) {
+        _ if postgres::given_url().is_some() => Some("the server named by DATABASE_URL".into()),
+        Ok(found) => found.map(|it| format!("{} in {}", it.version, it.bin.display())),
+        Err(error) => {
+            how = failure::of_command(error, "doctor").next;
+            None
+        }
+    };
     let needed = format!("≥ {} with pgvector", tools.postgres.minimum);
-    let check = |found| provided("postgresql", &needed, found, Provision::Postgres);
-    if postgres::given_url().is_some() {
-        return check(Some("the server named by DATABASE_URL".into()));
-    }
-    match Postgres::find(world) {
-        Ok(Some(postgres)) => check(Some(format!("{} in {}", postgres.version, postgres.bin.display()))),
-        Ok(None) => Check {
-            how: "cargo xtask doctor --fix (or set SQUALL_PG_BIN or DATABASE_URL)".into(),
-            ..check(None)
-        },
-        Err(error) => Check { how: failure::of_command(error, "doctor").next, ..check(None) },
-    }
+    Check { needed, provision: Some(Provision::Postgres), ..check("postgresql", found, "", &how) }
 }
 
 fn npm_packages(world: &World) -> Check {
+    let ok = build::node_modules_are_fresh(world).unwrap_or(false);
+    let outdated = if ok { "" } else { ", out of date" };
     let is_there = world.web().join("node_modules").exists();
-    let found = is_there.then(|| "web/node_modules".to_owned());
-    let check = provided("npm packages", "web/package-lock.json", found, Provision::NpmPackages);
-    match build::node_modules_are_fresh(world) {
-        Ok(true) => check,
-        _ => Check { ok: false, found: check.found.map(|found| found + ", out of date"), ..check },
-    }
+    let found = is_there.then(|| format!("web/node_modules{outdated}"));
+    let needed = "web/package-lock.json".into();
+    let provision = Some(Provision::NpmPackages);
+    Check { ok, needed, provision, ..check("npm packages", found, "", "cargo xtask doctor --fix") }
 }
 
-fn chromium() -> Check {
-    let found = browser::find().map(|path| path.display().to_string());
-    let how = "cargo xtask doctor --fix (or set CHROMIUM_PATH)".into();
-    Check { how, ..provided("chromium", "for browser tests", found, Provision::Chromium) }
-}
-
-fn redis() -> Check {
-    let how = "only for tests of shared limits and live updates; Debian: apt-get install redis-server";
-    let provision = Some(Provision::Redis);
-    Check { optional: true, provision, ..tool("redis-server", &["--version"], "", how) }
-}
-
-/// It prints its version to standard error, and is outside an ordinary user's path on Debian.
-fn nginx() -> Check {
+/// nginx prints its version to standard error, and is outside an ordinary user's path on Debian.
+pub fn nginx() -> Option<String> {
     let ask = |program| Command::new(program).arg("-v").output().ok();
-    let output = ask("nginx").or_else(|| ask("/usr/sbin/nginx"));
-    let printed = output.map(|output| String::from_utf8_lossy(&output.stderr).trim().to_owned());
-    let found = printed.and_then(|line| line.strip_prefix("nginx version: nginx/").map(str::to_owned));
-    let ok = found.as_deref().is_some_and(|found| is_at_least(found, "1.22"));
-    let how = "Debian: apt-get install nginx-light".into();
-    Check { ok, optional: true, how, ..provided("nginx", "≥ 1.22, for tests", found, Provision::Nginx) }
+    let output = ask("nginx").or_else(|| ask("/usr/sbin/nginx"))?;
+    Some(String::from_utf8_lossy(&output.stderr).trim().strip_prefix("nginx version: nginx/")?.to_owned())
 }
 
 fn docker() -> Check {
@@ -134,13 +118,6 @@ fn docker() -> Check {
         Err(Unavailable::NotResponding(_)) => (Some("a client whose engine does not answer"), false),
     };
     let how = "Debian: apt-get install docker.io docker-compose; optional (docs/guide/containers.md)";
-    Check {
-        tool: "docker",
-        needed: "any, with Compose".into(),
-        found: found.map(str::to_owned),
-        ok,
-        optional: true,
-        how: how.into(),
-        provision: None,
-    }
+    let needed = "any, with Compose".into();
+    Check { ok, needed, optional: true, ..check("docker", found.map(str::to_owned), "", how) }
 }

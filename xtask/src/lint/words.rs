@@ -28,20 +28,20 @@ pub fn run(world: &World) -> Result<()> {
     let rules: Rules = read_toml(&world.root.join(".config/words.toml"))?;
     let listed =
         world.capture(cmd!(shell, "git ls-files --cached --others --exclude-standard"), "fix git")?;
-    let mut hits = Vec::new();
+    let mut hits = 0;
     for path in listed.lines().filter(|path| !rules.skip.iter().any(|skip| path.starts_with(skip))) {
         // A deleted file is still listed; a picture is not text.
         let Ok(text) = fs::read_to_string(world.root.join(path)) else { continue };
         for (line, word, better) in find(&text, &rules.banned) {
-            hits.push(format!("{path}:{line}: {word} — write {better}"));
+            println!("{path}:{line}: {word} — write {better}");
+            hits += 1;
         }
     }
-    if hits.is_empty() {
+    if hits == 0 {
         return spelling;
     }
-    hits.iter().for_each(|hit| println!("{hit}"));
-    let wrong = format!("{} banned words; each is named above", hits.len());
     let next = "write what stands beside each; quoted files are listed in .config/words.toml";
+    let wrong = format!("{hits} banned words; each is named above");
     Err(Failure::new("looking for banned words", wrong, next).into())
 }
 
@@ -60,20 +60,20 @@ fn find<'a>(text: &str, banned: &'a BTreeMap<String, String>) -> Vec<(usize, &'a
         }
     }
     let mut hits = Vec::new();
-    for (phrase, better) in banned {
-        let wanted: Vec<_> = phrase.split(' ').collect();
-        let matching = words
-            .windows(wanted.len())
-            .filter(|window| window.iter().zip(&wanted).all(|((_, word), wanted)| word == wanted));
-        hits.extend(matching.map(|window| (window[0].0, phrase.as_str(), better.as_str())));
+    for (index, (line, first)) in words.iter().enumerate().filter(|(_, (_, word))| !word.is_empty()) {
+        let rest = || words[index..].iter().map(|(_, word)| word.as_str());
+        let phrases = banned.range(first.clone()..).take_while(|(phrase, _)| phrase.starts_with(first));
+        let matching =
+            phrases.filter(|(phrase, _)| rest().take(phrase.split(' ').count()).eq(phrase.split(' ')));
+        hits.extend(matching.map(|(phrase, better)| (*line, phrase.as_str(), better.as_str())));
     }
-    hits.sort_unstable();
     hits
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::world::tests::root;
 
     #[test]
     fn a_banned_word_is_found_whole_and_a_phrase_across_lines() {
@@ -88,8 +88,7 @@ mod tests {
 
     #[test]
     fn the_committed_rules_are_valid() {
-        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        let rules: Rules = read_toml(&root.join(".config/words.toml")).unwrap();
+        let rules: Rules = read_toml(&root().join(".config/words.toml")).unwrap();
         assert!(rules.banned.keys().all(|word| *word == word.to_lowercase()));
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     stack::{
         self, StackOptions,
-        compose::{self, record::Record},
+        compose::{data, record::Record},
         native,
     },
     world::World,
@@ -33,7 +33,7 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
         (false, Some(original)) => println!("{}", stack::describe_copy(&original)),
     }
     if arguments.delete_data {
-        compose::delete_data(&folder, in_containers)?;
+        data::delete(&folder, in_containers)?;
         // The secrets in the folder go last: the database needs them as long as it exists.
         native::delete_data(&folder)?;
         println!("deleted the data of the stack in {}", folder.0.display());

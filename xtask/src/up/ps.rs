@@ -2,7 +2,9 @@
 
 use crate::{
     stack::{
-        Kind, StackOptions, copied_from, describe_copy, open,
+        Kind, StackOptions,
+        compose::record::Record,
+        copied_from, describe_copy, open,
         state::{ServiceStatus, Status},
     },
     world::World,
@@ -24,6 +26,7 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     let folder = arguments.stack.folder(world)?;
     let copied_from = copied_from(&folder)?;
     let mut stack = open(world, &folder)?;
+    let remembered = Record::load(&folder)?.map(|record| record.remembered).unwrap_or_default();
     let (is_running, mut status) = (stack.is_running()?, stack.status()?);
     if copied_from.is_some() {
         // That of the original.
@@ -47,12 +50,12 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
         let report = json!({
             "state": state, "runs_in": stack.kind(), "url": is_running.then(|| stack.url()),
             "supervisor": status.supervisor.as_ref().filter(|_| is_running).map(|process| process.pid),
-            "folder": folder.0, "copied_from": copied_from, "remembered": stack.remembered(),
+            "folder": folder.0, "copied_from": copied_from, "remembered": remembered,
             "services": status.services.iter().map(service).collect::<Vec<_>>(),
         });
         println!("{report:#}");
     } else if is_running {
-        println!("{}{}", table(&status, &stack.remembered()), stack.url());
+        println!("{}{}", table(&status, &remembered), stack.url());
     } else {
         let message = "no stack is running; `cargo xtask up` starts one".to_owned();
         println!("{}", copied_from.map_or(message, |original| describe_copy(&original)));

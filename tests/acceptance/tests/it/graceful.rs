@@ -119,7 +119,7 @@ async fn a_process_whose_database_is_down_keeps_running_reports_it_once_and_reco
     let body: Value = refused.json().await?;
     assert_eq!(
         (&body["code"], &body["message"]),
-        (&"not_ready".into(), &"The database cannot be reached.".into())
+        (&"not_ready".into(), &"The database is unreachable.".into())
     );
     assert_eq!(client.get(stack.url("/healthz")).send().await?.status(), 200);
     stack.postgres.restart().await?;

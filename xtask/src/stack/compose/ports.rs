@@ -10,13 +10,10 @@ use crate::{
     ports,
 };
 use anyhow::Result;
+use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr};
 
-/// The same defaults are in infra/compose.tls.yaml.
-const HTTP: u16 = 80;
-const HTTPS: u16 = 443;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Published {
     pub plain: u16,
     pub tls: Option<u16>,
@@ -37,7 +34,7 @@ impl Published {
     /// The address to open, unless the user set another.
     pub fn url(self) -> String {
         match self.tls {
-            Some(HTTPS) => "https://127.0.0.1".into(),
+            Some(443) => "https://127.0.0.1".into(),
             Some(port) => format!("https://127.0.0.1:{port}"),
             None => format!("http://127.0.0.1:{}", self.plain),
         }
@@ -48,52 +45,49 @@ impl Published {
         self.tls.unwrap_or(self.plain)
     }
 
-    fn has(self, port: u16) -> bool {
-        self.plain == port || self.tls == Some(port)
+    fn all(self) -> impl Iterator<Item = u16> {
+        self.tls.into_iter().chain([self.plain])
     }
 
     /// The port that a message of the engine names.
     pub fn named_in(self, message: &str) -> u16 {
-        let names = |port: &u16| {
-            let written = format!(":{port}");
-            message
-                .match_indices(&written)
-                .any(|(at, _)| !message[at + written.len()..].starts_with(|c: char| c.is_ascii_digit()))
-        };
-        [self.tls, Some(self.plain)].into_iter().flatten().find(names).unwrap_or(self.front())
+        let numbers: Vec<_> = message.split(|c: char| !c.is_ascii_digit()).collect();
+        let is_named = |port: &u16| numbers.contains(&port.to_string().as_str());
+        self.all().find(is_named).unwrap_or(self.front())
     }
 }
 
 /// The ports, with a remark if another one than usual is used.
 pub fn choose(variables: &Variables, wanted: Wanted) -> Result<(Published, Option<String>)> {
     let named = number(variables, "SQUALL_PORT")?;
-    if wanted.tls {
-        let plain = named.unwrap_or(HTTP);
-        let tls = number(variables, "SQUALL_TLS_PORT")?.unwrap_or(HTTPS);
-        if plain == tls {
-            let wrong = format!("http and https would both be at port {tls}");
-            let next = "set SQUALL_PORT (http) and SQUALL_TLS_PORT (https) to different ports, or unset them for 80 and 443";
-            return Err(Failure::new(TRIED, wrong, next).exit(Exit::Usage).into());
-        }
-        let published = Published { plain, tls: Some(tls) };
-        for port in [tls, plain] {
-            refuse_taken(variables, wanted, published, port)?;
-        }
-        return Ok((published, None));
-    }
     // A running stack keeps its port unless it is set now.
-    let running =
-        wanted.running.filter(|running| running.tls.is_none() && variables.now("SQUALL_PORT").is_none());
-    if let Some(running) = running {
-        return Ok((running, None));
+    let is_kept = |running: &Published| running.tls.is_none() && variables.now("SQUALL_PORT").is_none();
+    let published = if wanted.tls {
+        // The same defaults are in infra/compose.tls.yaml.
+        let tls = number(variables, "SQUALL_TLS_PORT")?.unwrap_or(443);
+        Published { plain: named.unwrap_or(80), tls: Some(tls) }
+    } else if let Some(running) = wanted.running.filter(is_kept) {
+        running
+    } else if let Some(plain) = named.or(wanted.prod.then_some(wanted.usual)) {
+        Published { plain, tls: None }
+    } else {
+        let (plain, remark) = ports::take("the stack", wanted.usual, &[])?;
+        return Ok((Published { plain, tls: None }, remark));
+    };
+    if published.tls == Some(published.plain) {
+        let wrong = format!("http and https would both be at port {}", published.plain);
+        let next = "set SQUALL_PORT (http) and SQUALL_TLS_PORT (https) to different ports, or unset them for 80 and 443";
+        return Err(Failure::new(TRIED, wrong, next).exit(Exit::Usage).into());
     }
-    if let Some(plain) = named.or(wanted.prod.then_some(wanted.usual)) {
-        let published = Published { plain, tls: None };
-        refuse_taken(variables, wanted, published, plain)?;
-        return Ok((published, None));
+    // compose.yaml binds to the loopback alone, infra/compose.tls.yaml to all addresses.
+    let usual = if wanted.tls { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
+    let bind = variables.get("SQUALL_BIND").and_then(|text| text.trim_matches(['[', ']']).parse().ok());
+    let bind: IpAddr = bind.unwrap_or(usual.into());
+    let is_own = |port| wanted.running.is_some_and(|running| running.all().any(|own| own == port));
+    match published.all().find(|port| !is_own(*port) && ports::is_taken(bind, *port)) {
+        Some(port) => Err(taken(published, port, !wanted.prod).into()),
+        None => Ok((published, None)),
     }
-    let (plain, remark) = ports::take("the stack", wanted.usual, &[])?;
-    Ok((Published { plain, tls: None }, remark))
 }
 
 const TRIED: &str = "choosing the ports of the stack";
@@ -106,18 +100,6 @@ fn number(variables: &Variables, name: &str) -> Result<Option<u16>> {
         let next = "set it to a number from 1 to 65535, or unset it";
         Failure::new(TRIED, wrong, next).exit(Exit::Usage).into()
     })
-}
-
-fn refuse_taken(variables: &Variables, wanted: Wanted, published: Published, port: u16) -> Result<()> {
-    // compose.yaml binds to the loopback alone, infra/compose.tls.yaml to all addresses.
-    let usual = if wanted.tls { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
-    let bind =
-        variables.get("SQUALL_BIND").and_then(|text| text.trim_matches(['[', ']']).parse::<IpAddr>().ok());
-    let is_own = wanted.running.is_some_and(|running| running.has(port));
-    if is_own || !ports::is_taken(bind.unwrap_or(usual.into()), port) {
-        return Ok(());
-    }
-    Err(taken(published, port, !wanted.prod).into())
 }
 
 /// Which process has a port of the edge, and what to do about it.
@@ -134,10 +116,7 @@ pub fn taken(published: Published, port: u16, any_will_do: bool) -> Failure {
         Some(owner) if owner.name != "docker-proxy" => "end that process".to_owned(),
         _ => format!("stop what has it (`docker ps --filter publish={port}` lists the container)"),
     };
-    let more = match any_will_do {
-        true => "; if it is unset, `cargo xtask up` uses a free one",
-        false => "",
-    };
+    let more = if any_will_do { "; if it is unset, `cargo xtask up` uses a free one" } else { "" };
     let wrong = format!("{by} has the port {port}, which the edge needs for {what}");
     Failure::new(TRIED, wrong, format!("{end}, or set {variable} to another port{more}"))
 }
@@ -145,44 +124,47 @@ pub fn taken(published: Published, port: u16, any_will_do: bool) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{collections::BTreeMap, net::TcpListener};
+    use std::net::TcpListener;
 
     const DEV: Wanted = Wanted { prod: false, tls: false, usual: 8642, running: None };
     const PROD: Wanted = Wanted { prod: true, ..DEV };
+    const TLS: Wanted = Wanted { tls: true, ..PROD };
     const BOTH: Published = Published { plain: 80, tls: Some(443) };
 
-    fn chosen(wanted: Wanted, set: &[(&str, u16)]) -> Result<(Published, Option<String>)> {
-        let set: Vec<_> = set.iter().map(|(name, port)| (*name, port.to_string())).collect();
-        let set: Vec<_> = set.iter().map(|(name, port)| (*name, port.as_str())).collect();
-        choose(&Variables::of(&set, &BTreeMap::new()), wanted)
-    }
-
-    fn free() -> u16 {
-        ports::any().unwrap()
+    fn chosen(wanted: Wanted, set: &[(&str, &str)]) -> Result<(Published, Option<String>)> {
+        choose(&Variables::of(set, &[], &[]), wanted)
     }
 
     #[test]
-    fn with_tls_the_edge_is_at_80_and_443_unless_others_are_set() {
-        // The ports of a running stack, whichever process has them on this machine.
-        let wanted = Wanted { tls: true, running: Some(BOTH), ..PROD };
-        assert_eq!(chosen(wanted, &[]).unwrap(), (BOTH, None));
-        assert_eq!(BOTH.url(), "https://127.0.0.1");
-        let (plain, tls) = (free(), free());
-        let (published, _) = chosen(wanted, &[("SQUALL_PORT", plain), ("SQUALL_TLS_PORT", tls)]).unwrap();
-        assert_eq!(published, Published { plain, tls: Some(tls) });
-        assert_eq!(published.url(), format!("https://127.0.0.1:{tls}"));
+    fn a_running_stack_keeps_its_ports_unless_others_are_set_or_tls_moves_it() {
+        let (plain, tls) = (ports::any().unwrap(), ports::any().unwrap());
+        let (http, https) = (plain.to_string(), tls.to_string());
+        let set = [("SQUALL_PORT", http.as_str()), ("SQUALL_TLS_PORT", https.as_str())];
+        let (before, both) = (Published { plain: 8652, tls: None }, Published { plain, tls: Some(tls) });
+        for (wanted, running, set, expected) in [
+            (TLS, BOTH, &[][..], BOTH),
+            (TLS, BOTH, &set[..], both),
+            (TLS, before, &set, both),
+            (DEV, before, &[], before),
+            (DEV, before, &set, Published { plain, tls: None }),
+        ] {
+            let wanted = Wanted { running: Some(running), ..wanted };
+            assert_eq!(chosen(wanted, set).unwrap(), (expected, None), "{wanted:?} {set:?}");
+        }
+        let urls = [BOTH, both, before].map(Published::url);
+        assert_eq!(urls, ["https://127.0.0.1", &format!("https://127.0.0.1:{tls}"), "http://127.0.0.1:8652"]);
     }
 
     #[test]
     fn a_taken_port_of_production_is_refused_with_its_owner() {
         let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let (port, other) = (taken.local_addr().unwrap().port(), free());
-        let tls = Wanted { tls: true, ..PROD };
+        let port = taken.local_addr().unwrap().port();
+        let (mine, other) = (port.to_string(), ports::any().unwrap().to_string());
         for (wanted, set, variable) in [
-            (tls, &[("SQUALL_TLS_PORT", port), ("SQUALL_PORT", other)][..], "SQUALL_TLS_PORT"),
-            (tls, &[("SQUALL_TLS_PORT", other), ("SQUALL_PORT", port)], "SQUALL_PORT"),
+            (TLS, &[("SQUALL_TLS_PORT", mine.as_str()), ("SQUALL_PORT", &other)][..], "SQUALL_TLS_PORT"),
+            (TLS, &[("SQUALL_TLS_PORT", &other), ("SQUALL_PORT", &mine)], "SQUALL_PORT"),
             (Wanted { usual: port, ..PROD }, &[], "SQUALL_PORT"),
-            (DEV, &[("SQUALL_PORT", port)], "SQUALL_PORT"),
+            (DEV, &[("SQUALL_PORT", &mine)], "SQUALL_PORT"),
         ] {
             let error = chosen(wanted, set).unwrap_err().to_string();
             assert!(error.contains(&format!("has the port {port}")), "{error}");
@@ -197,24 +179,13 @@ mod tests {
     }
 
     #[test]
-    fn a_running_stack_keeps_its_port_and_moves_to_those_of_tls() {
-        let running = Published { plain: 8652, tls: None };
-        let wanted = Wanted { running: Some(running), ..DEV };
-        assert_eq!(chosen(wanted, &[]).unwrap().0, running);
-        let (plain, tls) = (free(), free());
-        let set = [("SQUALL_PORT", plain), ("SQUALL_TLS_PORT", tls)];
-        assert_eq!(chosen(Wanted { tls: true, ..wanted }, &set).unwrap().0.front(), tls);
-    }
-
-    #[test]
     fn a_value_that_is_not_a_port_is_refused() {
-        let tls = Wanted { tls: true, ..PROD };
         for (wanted, name, value, why) in [
             (DEV, "SQUALL_PORT", "0", "not a port"),
-            (tls, "SQUALL_TLS_PORT", "https", "SQUALL_TLS_PORT is \"https\""),
-            (tls, "SQUALL_PORT", "443", "both be at port 443"),
+            (TLS, "SQUALL_TLS_PORT", "https", "SQUALL_TLS_PORT is \"https\""),
+            (TLS, "SQUALL_PORT", "443", "both be at port 443"),
         ] {
-            let error = choose(&Variables::of(&[(name, value)], &BTreeMap::new()), wanted).unwrap_err();
+            let error = chosen(wanted, &[(name, value)]).unwrap_err();
             assert_eq!(error.downcast_ref::<Failure>().unwrap().exit, Exit::Usage);
             assert!(error.to_string().contains(why), "{error}");
         }

@@ -5,63 +5,52 @@
 //! While only volumes are left, compose.json stays, without the variables.
 
 use super::{
-    ports::{Published, Wanted, choose},
+    ports::{self, Published, Wanted},
     secrets,
     services::ComposeService,
     variables::{PROFILES, Variables},
 };
 use crate::{
-    docker::images::Naming,
     env_file,
     failure::{Exit, Failure},
     files,
     stack::state::StateFolder,
     world::World,
 };
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     io::ErrorKind,
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Record {
     /// The state folder it was written for.
-    #[serde(default)]
     pub folder: Option<PathBuf>,
-    #[serde(default)]
     pub lifecycle: Lifecycle,
     /// Compose's name of the stack, which its containers carry as a label.
     pub project: String,
     pub root: PathBuf,
-    pub files: Vec<PathBuf>,
-    pub profiles: Vec<String>,
-    /// Variables that the decisions set, whatever the shell has.
+    /// Variables that the decisions set, whatever the shell has; COMPOSE_FILE and others that
+    /// Compose itself reads are among them.
     pub environment: BTreeMap<String, String>,
     pub url: String,
-    /// For http; with TLS it only redirects to https.
-    pub port: u16,
-    #[serde(default)]
-    pub tls_port: Option<u16>,
+    pub ports: Published,
     pub secrets: PathBuf,
     pub services: Vec<ComposeService>,
-    pub start_seconds: u64,
     pub demo: bool,
     pub prod: bool,
     /// Variables of the shell that started the stack; kept in stack.env.
     #[serde(skip)]
     pub remembered: BTreeMap<String, String>,
-    #[serde(skip)]
-    pub remarks: Vec<String>,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Lifecycle {
-    #[default]
     Started,
     /// `down` removed the containers; the volumes are left.
     Stopped,
@@ -72,12 +61,13 @@ pub enum Lifecycle {
 
 /// What decides besides the variables that the user set.
 #[derive(Debug, Clone, Copy)]
-pub struct Request {
+pub struct Request<'a> {
     pub demo: bool,
     pub prod: bool,
     pub processors: u32,
-    /// The ports of this stack, if it is running.
-    pub running: Option<Published>,
+    /// The last stack of this folder.
+    pub before: Option<&'a Record>,
+    pub is_running: bool,
 }
 
 impl Record {
@@ -102,7 +92,7 @@ impl Record {
         Ok(Self::own(folder)?.filter(|record| record.lifecycle != Lifecycle::Started))
     }
 
-    fn own(folder: &StateFolder) -> Result<Option<Self>> {
+    pub fn own(folder: &StateFolder) -> Result<Option<Self>> {
         Ok(Self::read(folder)?.filter(|record| folder.is_own(record.folder.as_deref())))
     }
 
@@ -110,15 +100,14 @@ impl Record {
         files::replace(&record_file(folder), &serde_json::to_string_pretty(self)?)?;
         match self.lifecycle {
             Lifecycle::Started => env_file::write(&env_file_of(folder), &self.remembered),
-            _ => unless_missing(fs::remove_file(env_file_of(folder))),
+            _ => remove(&env_file_of(folder)),
         }
     }
 
     /// Keep where the volumes and secrets are, and nothing that a shell has set.
     pub fn mark_stopped(folder: &StateFolder) -> Result<()> {
         let Some(record) = Self::load(folder)? else { return Ok(()) };
-        let remembered = BTreeMap::new();
-        Self { lifecycle: Lifecycle::Stopped, remembered, profiles: Vec::new(), ..record }.save(folder)
+        Self { lifecycle: Lifecycle::Stopped, environment: BTreeMap::new(), ..record }.save(folder)
     }
 
     /// A native stack is started in the same folder.
@@ -129,16 +118,17 @@ impl Record {
 
     /// Its volumes are gone.
     pub fn forget(folder: &StateFolder) -> Result<()> {
-        unless_missing(fs::remove_file(record_file(folder)))
+        remove(&record_file(folder))
     }
 
     /// For a command that exchanges the data folder of the native stack: the data of containers is
     /// elsewhere.
     pub fn refuse_if_last_in_containers(folder: &StateFolder, tried: &str) -> Result<()> {
-        let (state, record) = match Self::own(folder)? {
-            Some(record) if record.lifecycle == Lifecycle::Started => ("is running", record),
-            Some(record) if record.lifecycle == Lifecycle::Stopped => ("last ran", record),
-            _ => return Ok(()),
+        let Some(record) = Self::own(folder)? else { return Ok(()) };
+        let state = match record.lifecycle {
+            Lifecycle::Started => "is running",
+            Lifecycle::Stopped => "last ran",
+            Lifecycle::Superseded => return Ok(()),
         };
         let wrong = format!(
             "the stack of this folder {state} in containers (Compose project {}), with its data in a volume; this \
@@ -156,74 +146,93 @@ impl Record {
     pub fn decide(
         world: &World,
         folder: &StateFolder,
-        request: Request,
         variables: &Variables,
-        before: Option<&Self>,
+        request: &Request,
     ) -> Result<Self> {
+        let Request { before, is_running, .. } = *request;
         // A running stack stays what it is: its database was created with that password.
-        let running = before.filter(|_| request.running.is_some());
+        let running = before.filter(|_| is_running);
         let demo = request.demo || running.is_some_and(|running| running.demo);
         let prod = request.prod || running.is_some_and(|running| running.prod);
         let tls = prod && variables.get("SQUALL_TLS_CERTIFICATE").is_some();
-        let mut files = vec![world.root.join("compose.yaml")];
-        files.extend(prod.then(|| world.root.join("infra/compose.prod.yaml")));
-        files.extend(tls.then(|| world.root.join("infra/compose.tls.yaml")));
-        let project = project(world, folder, variables, before);
+        let of_prod = prod.then_some("infra/compose.prod.yaml");
+        let of_tls = tls.then_some("infra/compose.tls.yaml");
+        let files: Vec<_> = ["compose.yaml"].into_iter().chain(of_prod).chain(of_tls).collect();
+
+        // `squall` for the default folder, so that plain `docker compose` means the same stack.
+        let project = match (variables.now("COMPOSE_PROJECT_NAME"), before) {
+            (Some(name), _) => name.to_owned(),
+            (None, Some(before)) => before.project.clone(),
+            (None, None) if folder.0 == world.root.join("target/squall") => "squall".into(),
+            (None, None) => format!("squall-{}", &files::fingerprint(&folder.0.to_string_lossy())[..8]),
+        };
         // A stack that is down may have been moved: its secrets are where they were, or where they
         // belong.
-        let created = before.filter(|it| it.prod && (running.is_some() || secrets::are_in(&it.secrets)));
-        let (secrets, remark_on_secrets) = match (variables.now("SQUALL_SECRETS"), created) {
-            (Some(folder), _) => (std::path::absolute(folder)?, None),
-            (None, Some(before)) => (before.secrets.clone(), None),
+        let created = before.filter(|it| it.prod && (is_running || secrets::are_in(&it.secrets)));
+        let secrets = match (variables.now("SQUALL_SECRETS"), created) {
+            (Some(folder), _) => std::path::absolute(folder)?,
+            (None, Some(before)) => before.secrets.clone(),
             (None, None) => secrets::locate(world, folder, &project),
         };
-        let usual = world.settings.ports.api;
-        let (published, remark) = choose(variables, Wanted { prod, tls, usual, running: request.running })?;
-        let url = variables.get("SQUALL_PUBLIC_URL").map(str::to_owned);
-        if let Some(url) = url.as_ref().filter(|url| tls && !url.starts_with("https://")) {
+
+        let running = running.map(|running| running.ports);
+        let wanted = Wanted { prod, tls, usual: world.settings.ports.api, running };
+        let (ports, remark) = ports::choose(variables, wanted)?;
+        if let Some(remark) = remark {
+            eprintln!("{remark}");
+        }
+        let url = variables.get("SQUALL_PUBLIC_URL").map_or_else(|| ports.url(), str::to_owned);
+        if tls && !url.starts_with("https://") {
             let wrong = format!("SQUALL_PUBLIC_URL is {url:?}, but the edge terminates TLS");
             let next = "set it to the https address that people open";
             let failure = Failure::new("reading the address of the stack", wrong, next);
             return Err(failure.exit(Exit::Usage).into());
         }
-        let mut environment = BTreeMap::from([
-            ("SQUALL_PORT".to_owned(), published.plain.to_string()),
-            ("SQUALL_SECRETS".to_owned(), secrets.display().to_string()),
-        ]);
-        environment.extend(published.tls.map(|port| ("SQUALL_TLS_PORT".to_owned(), port.to_string())));
-        if variables.get("SQUALL_CPUS").is_none() {
-            environment.insert("SQUALL_CPUS".into(), request.processors.to_string());
+
+        let mut environment = BTreeMap::new();
+        let mut set = |name: &str, value: String| environment.insert(name.to_owned(), value);
+        set("COMPOSE_PROJECT_NAME", project.clone());
+        set("COMPOSE_FILE", files.join(":"));
+        set("COMPOSE_PATH_SEPARATOR", ":".into());
+        set("SQUALL_PORT", ports.plain.to_string());
+        set("SQUALL_SECRETS", secrets.display().to_string());
+        if let Some(port) = ports.tls {
+            set("SQUALL_TLS_PORT", port.to_string());
         }
-        let texts: Vec<_> = files.iter().map(|file| fs::read_to_string(file).unwrap_or_default()).collect();
-        let (remembered, not_kept) = variables.to_remember(&texts);
-        let named = variables.get(PROFILES).into_iter().flat_map(|names| names.split(',')).map(str::trim);
+        if variables.get("SQUALL_CPUS").is_none() {
+            set("SQUALL_CPUS", request.processors.to_string());
+        }
+        let profiles = variables.get(PROFILES).unwrap_or_default().split(',').map(str::trim);
         let profiles: BTreeSet<_> =
-            named.filter(|name| !name.is_empty()).chain(demo.then_some("demo")).collect();
-        let remarks = [remark, remark_on_secrets.filter(|_| prod), remark_on_not_kept(&not_kept)];
+            profiles.chain(demo.then_some("demo")).filter(|name| !name.is_empty()).collect();
+        set(PROFILES, profiles.into_iter().collect::<Vec<_>>().join(","));
+
+        let read = |file: &&str| {
+            fs::read_to_string(world.root.join(file)).with_context(|| format!("reading {file}"))
+        };
+        let texts = files.iter().map(read).collect::<Result<Vec<_>>>()?;
+        let (remembered, not_kept) = variables.to_remember(&texts.join("\n"));
+        if !not_kept.is_empty() {
+            eprintln!(
+                "not kept for later commands, since they are secrets: {}; put them into .env, or set them in each \
+                 shell that starts, restarts or backs up the stack",
+                not_kept.join(", ")
+            );
+        }
         Ok(Self {
             folder: Some(folder.path()),
             lifecycle: Lifecycle::Started,
             project,
             root: world.root.clone(),
-            files,
-            profiles: profiles.into_iter().map(str::to_owned).collect(),
             environment,
-            url: url.unwrap_or_else(|| published.url()),
-            port: published.plain,
-            tls_port: published.tls,
+            url,
+            ports,
             secrets,
             services: Vec::new(),
-            start_seconds: world.settings.stack.start_seconds,
             demo,
             prod,
             remembered,
-            remarks: remarks.into_iter().flatten().collect(),
         })
-    }
-
-    /// The ports of the edge.
-    pub fn published(&self) -> Published {
-        Published { plain: self.port, tls: self.tls_port }
     }
 
     pub fn service(&self, name: &str) -> Option<&ComposeService> {
@@ -235,11 +244,6 @@ impl Record {
     }
 }
 
-/// The prefix and tag of Squall's own images.
-pub fn naming(variables: &Variables) -> Naming {
-    Naming::of(|name| variables.get(name).map(str::to_owned))
-}
-
 fn record_file(folder: &StateFolder) -> PathBuf {
     folder.0.join("compose.json")
 }
@@ -248,33 +252,12 @@ fn env_file_of(folder: &StateFolder) -> PathBuf {
     folder.0.join("stack.env")
 }
 
-fn unless_missing(done: std::io::Result<()>) -> Result<()> {
-    match done {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
+fn remove(file: &Path) -> Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("deleting {}", file.display()))
+        }
         _ => Ok(()),
-    }
-}
-
-fn remark_on_not_kept(names: &[String]) -> Option<String> {
-    let (are, them) = match names {
-        [] => return None,
-        [_] => ("is a secret: it is", "it"),
-        _ => ("are secrets: they are", "them"),
-    };
-    let names = names.join(", ");
-    Some(format!(
-        "{names} {are} not kept for later commands; put {them} into .env, or set {them} in each shell that starts, \
-         restarts or backs up the stack"
-    ))
-}
-
-/// `squall` for the default folder, so that plain `docker compose` means the same stack.
-fn project(world: &World, folder: &StateFolder, variables: &Variables, before: Option<&Record>) -> String {
-    match (variables.now("COMPOSE_PROJECT_NAME"), before) {
-        (Some(name), _) => name.to_owned(),
-        (None, Some(before)) => before.project.clone(),
-        (None, None) if folder.0 == world.root.join("target/squall") => "squall".into(),
-        (None, None) => format!("squall-{}", &files::fingerprint(&folder.0.to_string_lossy())[..8]),
     }
 }
 
@@ -283,14 +266,22 @@ pub mod tests {
     use super::*;
     use crate::world::tests::root;
 
-    /// A record of this project without services, as an older xtask may have written it.
+    /// A started stack of this project without services.
     pub fn record(project: &str) -> Record {
-        let written = serde_json::json!({
-            "project": project, "root": "/", "files": [], "profiles": [], "environment": {}, "services": [],
-            "url": "http://127.0.0.1:8642", "port": 8642, "secrets": "/secrets", "start_seconds": 1, "demo": false,
-            "prod": false,
-        });
-        serde_json::from_value(written).unwrap()
+        Record {
+            folder: None,
+            lifecycle: Lifecycle::Started,
+            project: project.into(),
+            root: "/".into(),
+            environment: BTreeMap::new(),
+            url: "http://127.0.0.1:8642".into(),
+            ports: Published { plain: 80, tls: Some(443) },
+            secrets: "/secrets".into(),
+            services: Vec::new(),
+            demo: false,
+            prod: false,
+            remembered: BTreeMap::new(),
+        }
     }
 
     pub fn folder(name: &str) -> StateFolder {
@@ -300,83 +291,69 @@ pub mod tests {
         StateFolder(folder)
     }
 
-    const TLS: Option<Published> = Some(Published { plain: 80, tls: Some(443) });
+    const SHELL: [(&str, &str); 8] = [
+        ("COMPOSE_PROFILES", "storage, dev"),
+        ("COMPOSE_PROJECT_NAME", "mine"),
+        ("SQUALL_CPUS", "1"),
+        ("SQUALL_IMAGES", "registry.example/squall"),
+        ("SQUALL_PUBLIC_URL", "https://squall.example"),
+        ("SQUALL_SECRETS", "/etc/squall-of-nobody"),
+        ("SQUALL_TLS_CERTIFICATE", "/etc/squall/tls.pem"),
+        ("SQUALL_VERSION", "1.4.0"),
+    ];
 
-    fn decide(request: Request, variables: &Variables, before: Option<&Record>) -> Result<Record> {
-        let world = World::new(root()).unwrap();
-        Record::decide(&world, &StateFolder(root().join("target/nowhere")), request, variables, before)
+    /// Ports of a running stack are not asked for, whichever process has them on this machine.
+    fn decide(shell: &[(&str, &str)], prod: bool, before: &Record, is_running: bool) -> Result<Record> {
+        let (world, folder) = (World::new(root()).unwrap(), StateFolder(root().join("target/nowhere")));
+        let remembered: Vec<_> =
+            before.remembered.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let variables = Variables::of(shell, &[], &remembered);
+        let request = Request { demo: prod, prod, processors: 4, before: Some(before), is_running };
+        Record::decide(&world, &folder, &variables, &request)
     }
 
     #[test]
-    fn a_second_shell_with_fewer_variables_decides_as_the_first_one_did() {
-        // Its ports are those of a running stack, whichever process has them on this machine.
-        let request = Request { demo: false, prod: true, processors: 4, running: TLS };
-        let shell = [
+    fn a_second_shell_decides_as_the_first_one_did_until_the_stack_is_down() {
+        let folder = folder("down");
+        let first = decide(&SHELL, true, &record("other"), true).unwrap();
+        let first = Record { folder: Some(folder.path()), ..first };
+        first.save(&folder).unwrap();
+        let loaded = Record::load(&folder).unwrap().unwrap();
+        assert_eq!(loaded.remembered, first.remembered);
+        let second = decide(&[], false, &loaded, true).unwrap();
+        let expected = [
+            ("COMPOSE_FILE", "compose.yaml:infra/compose.prod.yaml:infra/compose.tls.yaml"),
+            ("COMPOSE_PATH_SEPARATOR", ":"),
+            ("COMPOSE_PROFILES", "demo,dev,storage"),
             ("COMPOSE_PROJECT_NAME", "mine"),
-            ("SQUALL_CPUS", "1"),
-            ("SQUALL_IMAGES", "registry.example/squall"),
-            ("SQUALL_PUBLIC_URL", "https://squall.example"),
-            ("SQUALL_SECRETS", "/etc/squall"),
-            ("SQUALL_TLS_CERTIFICATE", "/etc/squall/tls.pem"),
-            ("SQUALL_VERSION", "1.4.0"),
-        ];
-        let first = decide(request, &Variables::of(&shell, &BTreeMap::new()), None).unwrap();
-        // The second one has neither --prod nor any variable.
-        let bare = Request { prod: false, ..request };
-        let remembered = Variables::of(&[], &first.remembered);
-        let second = decide(bare, &remembered, Some(&first)).unwrap();
-        assert_eq!(serde_json::to_value(&second).unwrap(), serde_json::to_value(&first).unwrap());
-        assert_eq!(second.remembered, first.remembered);
-        assert_eq!(Some(second.published()), TLS);
-        let set = |name: &str| second.environment.get(name).map(String::as_str);
-        let expected = [Some("80"), Some("443"), None];
-        assert_eq!(["SQUALL_PORT", "SQUALL_TLS_PORT", "SQUALL_CPUS"].map(set), expected);
-        assert_eq!(second.url, "https://squall.example");
-        assert!(second.files.contains(&root().join("infra/compose.tls.yaml")));
-        assert_eq!(second.secrets, std::path::Path::new("/etc/squall"));
-        let named = naming(&remembered);
-        assert_eq!((named.prefix.as_str(), named.tag.as_str()), ("registry.example/squall", "1.4.0"));
-        // A variable that it does set is new.
-        let newer = Variables::of(&[("SQUALL_VERSION", "1.5.0")], &first.remembered);
-        assert_eq!(decide(bare, &newer, Some(&first)).unwrap().project, "mine");
-        assert_eq!(naming(&newer).tag, "1.5.0");
-    }
-
-    #[test]
-    fn of_a_stack_that_is_down_only_its_name_is_remembered() {
-        let running = Some(Published { plain: 80, tls: None });
-        let request = Request { demo: true, prod: true, processors: 4, running };
-        let shell = [
-            ("COMPOSE_PROJECT_NAME", "mine"),
-            ("COMPOSE_PROFILES", "storage, dev"),
-            ("SQUALL_PUBLIC_URL", "https://squall.example"),
+            ("SQUALL_PORT", "80"),
             ("SQUALL_SECRETS", "/etc/squall-of-nobody"),
+            ("SQUALL_TLS_PORT", "443"),
         ];
-        let first = decide(request, &Variables::of(&shell, &BTreeMap::new()), None).unwrap();
-        assert_eq!(first.profiles, ["demo", "dev", "storage"]);
-        let (folder, env_file) = (folder("down"), |folder: &StateFolder| folder.0.join("stack.env"));
-        Record { folder: Some(folder.path()), ..first.clone() }.save(&folder).unwrap();
-        assert_eq!(Record::load(&folder).unwrap().unwrap().remembered, first.remembered);
-        assert!(fs::read_to_string(env_file(&folder)).unwrap().contains("SQUALL_SECRETS=\"/etc/squall"));
+        assert_eq!(second.environment, expected.map(|(name, value)| (name.into(), value.into())).into());
+        assert_eq!((&second.environment, &second.remembered), (&first.environment, &first.remembered));
+        assert_eq!((second.project.as_str(), second.url.as_str()), ("mine", "https://squall.example"));
+        // A variable that it does set is new.
+        let newer = decide(&[("SQUALL_VERSION", "1.5.0")], false, &loaded, true).unwrap();
+        let remembered = ["SQUALL_IMAGES", "SQUALL_VERSION"].map(|name| newer.remembered[name].as_str());
+        assert_eq!(remembered, ["registry.example/squall", "1.5.0"]);
+
         Record::mark_stopped(&folder).unwrap();
-        assert!(Record::load(&folder).unwrap().is_none() && !env_file(&folder).exists());
+        assert!(Record::load(&folder).unwrap().is_none() && !env_file_of(&folder).exists());
         // Another shell starts it from nothing, on the same volumes.
         let stopped = Record::stopped(&folder).unwrap().unwrap();
-        let bare = Request { demo: false, prod: false, processors: 4, running: None };
-        let variables = Variables::of(&[("SQUALL_PORT", "18642")], &stopped.remembered);
-        let second = decide(bare, &variables, Some(&stopped)).unwrap();
-        assert_eq!((second.project.as_str(), second.prod, second.demo), ("mine", false, false));
-        assert!(second.profiles.is_empty());
-        assert_eq!(second.remembered.into_keys().collect::<Vec<_>>(), ["SQUALL_PORT"]);
-        assert_ne!(second.secrets, first.secrets);
+        let third = decide(&[("SQUALL_PORT", "18642")], false, &stopped, false).unwrap();
+        assert_eq!((third.project.as_str(), third.prod, third.demo), ("mine", false, false));
+        assert_eq!(third.environment["COMPOSE_PROFILES"], "");
+        assert_eq!(third.remembered.into_keys().collect::<Vec<_>>(), ["SQUALL_PORT"]);
+        assert_ne!(third.secrets, first.secrets);
         fs::remove_dir_all(&folder.0).unwrap();
     }
 
     #[test]
     fn a_plain_address_is_refused_where_the_edge_terminates_tls() {
-        let request = Request { demo: false, prod: true, processors: 4, running: TLS };
         let shell = [("SQUALL_TLS_CERTIFICATE", "/tls.pem"), ("SQUALL_PUBLIC_URL", "http://squall.example")];
-        let error = decide(request, &Variables::of(&shell, &BTreeMap::new()), None).unwrap_err().to_string();
+        let error = decide(&shell, true, &record("squall"), true).unwrap_err().to_string();
         assert!(error.contains("the edge terminates TLS") && error.contains("https address"), "{error}");
     }
 

@@ -9,87 +9,62 @@ use crate::{failure::Failure, stack::state::StateFolder, world::World};
 use anyhow::{Context, Result};
 use squall_base::random;
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions, Permissions},
+    fs::{self, DirBuilder, OpenOptions, Permissions},
     io::{ErrorKind, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
-/// Every secret, as infra/compose.prod.yaml names its file.
-const SECRETS: [&str; 1] = ["database_password"];
+/// The only secret, as infra/compose.prod.yaml names its file.
+const PASSWORD: &str = "database_password";
 
-/// The folder unless the user named one, with a remark if it is not the usual one.
-pub fn locate(world: &World, folder: &StateFolder, project: &str) -> (PathBuf, Option<String>) {
-    let (usual, old) = (usual(world, folder, project), folder.secret(""));
-    if usual == old || !are_in(&old) {
-        return (usual, None);
+/// `./secrets`, as infra/compose.prod.yaml has it. A stack whose folder was named has its own.
+pub fn locate(world: &World, folder: &StateFolder, project: &str) -> PathBuf {
+    let secrets = world.root.join("secrets");
+    if folder.0 == world.root.join("target/squall") {
+        secrets
+    } else if folder.0.starts_with(world.build_folder()) {
+        secrets.join(project)
+    } else {
+        folder.secret("")
     }
-    let (old_path, usual_path) = (old.display(), usual.display());
-    if are_in(&usual) {
-        let remark = format!("using the secrets in {usual_path}, not those in {old_path}");
-        return (usual, Some(remark));
-    }
-    let moved: Vec<_> = SECRETS.iter().map(|name| old.join(name).display().to_string()).collect();
-    let remark = format!(
-        "the secrets are in {old_path}, which goes with the build folder; to keep them safe: `cargo xtask down`, \
-         `mkdir -p -m 700 {usual_path} && mv {} {usual_path}`, and start again",
-        moved.join(" ")
-    );
-    (old, Some(remark))
 }
 
 pub fn are_in(folder: &Path) -> bool {
-    SECRETS.iter().any(|name| folder.join(name).exists())
+    folder.join(PASSWORD).exists()
 }
 
-/// `./secrets`, as infra/compose.prod.yaml has it. A stack whose folder was named has its own.
-fn usual(world: &World, folder: &StateFolder, project: &str) -> PathBuf {
-    let secrets = world.root.join("secrets");
-    if folder.0 == world.root.join("target/squall") {
-        return secrets;
-    }
-    if folder.0.starts_with(world.build_folder()) { secrets.join(project) } else { folder.secret("") }
-}
-
-/// Create what is missing. Existing secrets stay, since the database was created with them.
+/// Create what is missing. An existing password stays, since the database was created with it, and
+/// so do existing modes, which are the user's choice.
 pub fn create(folder: &Path) -> Result<()> {
-    create_folder(folder)?;
-    for name in SECRETS {
-        let path = folder.join(name);
-        match fs::read_to_string(&path) {
-            Ok(text) if text.trim().is_empty() => return Err(unusable(&path, "is empty")),
-            Ok(_) if mode(&path)? & 0o004 == 0 => {
-                let path = path.display();
+    let (path, shown) = (folder.join(PASSWORD), folder.display());
+    if !folder.is_dir() {
+        let created = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        created.with_context(|| format!("creating {shown}"))?;
+    } else if mode(folder)? & 0o077 != 0 {
+        eprintln!("other users can enter {shown}, which holds secrets; `chmod 700 {shown}` keeps them out");
+    }
+    let shown = path.display();
+    let why = match fs::read_to_string(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            write_new(&path, &random::token()).with_context(|| format!("writing {shown}"))?;
+            eprintln!("created the secret {shown}; keep it: the database is created with it");
+            return Ok(());
+        }
+        Ok(text) if !text.trim().is_empty() => {
+            if mode(&path)? & 0o004 == 0 {
                 eprintln!(
-                    "containers cannot read {path}; run `chmod 444 {path}`: its folder keeps others out"
+                    "containers cannot read {shown}; run `chmod 444 {shown}`: its folder keeps others out"
                 );
             }
-            Ok(_) => {}
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                write_new(&path, &random::token())?;
-                eprintln!("created the secret {}; keep it: the database is created with it", path.display());
-            }
-            Err(error) => return Err(unusable(&path, &format!("cannot be read: {error}"))),
+            return Ok(());
         }
-    }
-    Ok(())
-}
-
-/// The mode of an existing folder is the user's choice and is not changed.
-fn create_folder(folder: &Path) -> Result<()> {
-    if folder.is_dir() {
-        if mode(folder)? & 0o077 != 0 {
-            let folder = folder.display();
-            eprintln!(
-                "other users can enter {folder}, which holds secrets; `chmod 700 {folder}` keeps them out"
-            );
-        }
-        return Ok(());
-    }
-    let created = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-    created.with_context(|| format!("creating {}", folder.display()))?;
-    // The umask may have removed permissions.
-    Ok(fs::set_permissions(folder, Permissions::from_mode(0o700))?)
+        Ok(_) => "is empty".to_owned(),
+        Err(error) => format!("cannot be read: {error}"),
+    };
+    let next = "restore the password that the database was created with; if there is no database yet, delete the \
+                file, and `cargo xtask up --prod` creates a new one";
+    Err(Failure::new("reading the secrets of the stack", format!("{shown} {why}"), next).into())
 }
 
 fn mode(path: &Path) -> Result<u32> {
@@ -97,115 +72,56 @@ fn mode(path: &Path) -> Result<u32> {
     Ok(metadata.permissions().mode() & 0o777)
 }
 
-/// Whole or not at all: a part of a secret would be taken for one.
-fn write_new(path: &Path, text: &str) -> Result<()> {
-    let folder = path.parent().context("a file has a folder")?;
-    let aside = path.with_extension(format!("{}.new", std::process::id()));
-    let written = write_aside(&aside, text).and_then(|()| {
-        // Unlike a rename, a link does not replace a file that another process has created
-        // meanwhile.
-        match fs::hard_link(&aside, path) {
-            Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
-            _ => File::open(folder)?.sync_all(),
-        }
-    });
-    let _ = fs::remove_file(&aside);
-    written.with_context(|| format!("writing {}", path.display()))
-}
-
-fn write_aside(aside: &Path, text: &str) -> std::io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(aside)?;
+/// Never over a file that another process has created meanwhile. One that was cut short is empty,
+/// which is refused.
+fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut file = match OpenOptions::new().write(true).create_new(true).open(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
+        file => file?,
+    };
     file.write_all(text.as_bytes())?;
     // Whatever the umask.
     file.set_permissions(Permissions::from_mode(0o444))?;
     file.sync_all()
 }
 
-fn unusable(path: &Path, why: &str) -> anyhow::Error {
-    let next = "restore the password that the database was created with; if there is no database yet, delete the \
-                file, and `cargo xtask up --prod` creates a new one";
-    Failure::new("reading the secrets of the stack", format!("{} {why}", path.display()), next).into()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::record::tests::folder, *};
     use crate::world::tests::root;
-    use std::process::Command;
-
-    fn missing_folder(name: &str) -> PathBuf {
-        let folder = std::env::temp_dir().join(format!("squall-secrets-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
-        folder
-    }
 
     #[test]
     fn secrets_are_created_once_in_a_folder_that_only_its_owner_enters() {
-        let folder = missing_folder("once");
-        create(&folder).unwrap();
-        let path = folder.join("database_password");
+        let state = folder("secrets");
+        let secrets = state.secret("");
+        create(&secrets).unwrap();
+        let path = secrets.join("database_password");
         let first = fs::read_to_string(&path).unwrap();
-        assert_eq!((first.len(), mode(&folder).unwrap(), mode(&path).unwrap()), (64, 0o700, 0o444));
-        create(&folder).unwrap();
+        assert_eq!((first.len(), mode(&secrets).unwrap(), mode(&path).unwrap()), (64, 0o700, 0o444));
+        create(&secrets).unwrap();
         // Nor is one replaced that another process has created meanwhile.
         write_new(&path, "another").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), first);
-        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "nothing is left beside it");
-        fs::remove_dir_all(&folder).unwrap();
-    }
-
-    #[test]
-    fn a_strict_umask_changes_nothing() {
-        let again = concat!(
-            "stack::compose::secrets::tests::",
-            "secrets_are_created_once_in_a_folder_that_only_its_owner_enters"
-        );
-        let ran = Command::new("sh")
-            .args(["-c", "umask 077 && exec \"$0\" --exact \"$1\""])
-            .arg(std::env::current_exe().unwrap())
-            .arg(again)
-            .output()
-            .unwrap();
-        let printed = String::from_utf8_lossy(&ran.stdout);
-        assert!(ran.status.success() && printed.contains("1 passed"), "{printed}");
-    }
-
-    #[test]
-    fn an_empty_secret_is_refused() {
-        let folder = missing_folder("empty");
-        fs::create_dir_all(&folder).unwrap();
+        assert_eq!(fs::read_dir(&secrets).unwrap().count(), 1, "nothing is left beside it");
         for text in ["", " \n"] {
-            fs::write(folder.join("database_password"), text).unwrap();
-            let error = create(&folder).unwrap_err().to_string();
+            fs::remove_file(&path).unwrap();
+            fs::write(&path, text).unwrap();
+            let error = create(&secrets).unwrap_err().to_string();
             assert!(error.contains("is empty") && error.contains("restore the password"), "{error}");
         }
-        fs::remove_dir_all(&folder).unwrap();
+        fs::remove_dir_all(&state.0).unwrap();
     }
 
     #[test]
-    fn secrets_outlive_the_build_folder_and_old_ones_are_still_used() {
-        let clone = missing_folder("clone");
-        let mut world = World::new(root()).unwrap();
-        world.root.clone_from(&clone);
-        let usual = StateFolder(clone.join("target/squall"));
-        assert_eq!(locate(&world, &usual, "squall"), (clone.join("secrets"), None));
-        let other = StateFolder(clone.join("target/other"));
-        assert_eq!(locate(&world, &other, "squall-1").0, clone.join("secrets/squall-1"));
-        let named = StateFolder("/var/lib/squall".into());
-        assert_eq!(locate(&world, &named, "squall-2").0, Path::new("/var/lib/squall/secrets"));
-
-        let check = |secrets: &Path, remark: &str| {
-            let (found, remarked) = locate(&world, &usual, "squall");
-            assert_eq!(found, secrets);
-            assert!(remarked.unwrap().contains(remark));
-        };
-        create(&usual.secret("")).unwrap();
-        check(&usual.secret(""), "goes with the build folder");
-        create(&clone.join("secrets")).unwrap();
-        check(&clone.join("secrets"), "not those in");
-        fs::remove_dir_all(&clone).unwrap();
-
-        // Neither a commit nor an image gets them.
+    fn secrets_outlive_the_build_folder_and_get_into_neither_a_commit_nor_an_image() {
+        let world = World::new(root()).unwrap();
+        for (folder, expected) in [
+            (root().join("target/squall"), root().join("secrets")),
+            (root().join("target/other"), root().join("secrets/project")),
+            ("/var/lib/squall".into(), "/var/lib/squall/secrets".into()),
+        ] {
+            assert_eq!(locate(&world, &StateFolder(folder), "project"), expected);
+        }
         let read = |name| fs::read_to_string(root().join(name)).unwrap();
         assert!(read(".gitignore").lines().any(|line| line == "/secrets"));
         let ignored = read(".dockerignore");

@@ -6,11 +6,8 @@
 
 use crate::{docker::validate, env_file};
 use anyhow::Result;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    env,
-    path::Path,
-};
+use regex_lite::Regex;
+use std::{collections::BTreeMap, env, path::Path};
 
 /// Read by Compose itself, without a file asking for it.
 pub const PROFILES: &str = "COMPOSE_PROFILES";
@@ -50,38 +47,26 @@ impl Variables {
     /// names of secrets among it, which are not written down.
     ///
     /// What a file cannot be read without is kept in any case: `down` has to read it.
-    pub fn to_remember(&self, files: &[String]) -> (BTreeMap<String, String>, Vec<String>) {
-        let required: BTreeSet<_> = files.iter().flat_map(|file| required(file)).collect();
-        let asked = files.iter().flat_map(|file| names(file)).chain([PROFILES.to_owned()]);
-        let set = asked.filter_map(|name| Some((name.clone(), self.get(&name)?.to_owned())));
-        let is_in_dotenv = |name: &String, value: &String| self.dotenv.get(name) == Some(value);
-        let (secret, open): (BTreeMap<_, _>, BTreeMap<_, _>) =
-            set.partition(|(name, value)| is_secret(name, value));
-        let kept = open
-            .into_iter()
-            .filter(|(name, value)| required.contains(name) || !is_in_dotenv(name, value))
-            .collect();
-        let not_kept = secret.into_iter().filter(|(name, value)| !is_in_dotenv(name, value));
-        (kept, not_kept.map(|(name, _)| name).collect())
+    pub fn to_remember(&self, files: &str) -> (BTreeMap<String, String>, Vec<String>) {
+        let (mut kept, mut secrets) = (BTreeMap::new(), Vec::new());
+        for (name, is_required) in asked(files) {
+            let Some(value) = self.get(&name).map(str::to_owned) else { continue };
+            match (is_secret(&name, &value), self.dotenv.get(&name) == Some(&value)) {
+                (true, false) => secrets.push(name),
+                (false, is_in_dotenv) if is_required || !is_in_dotenv => drop(kept.insert(name, value)),
+                _ => {}
+            }
+        }
+        (kept, secrets)
     }
 
     #[cfg(test)]
-    pub fn of(shell: &[(&str, &str)], remembered: &BTreeMap<String, String>) -> Self {
-        Self::with_dotenv(shell, &[], remembered)
-    }
-
-    #[cfg(test)]
-    pub fn with_dotenv(
-        shell: &[(&str, &str)],
-        dotenv: &[(&str, &str)],
-        remembered: &BTreeMap<String, String>,
-    ) -> Self {
+    pub fn of(shell: &[(&str, &str)], dotenv: &[(&str, &str)], remembered: &[(&str, &str)]) -> Self {
         let owned = |list: &[(&str, &str)]| -> BTreeMap<String, String> {
             list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
         };
-        let dotenv = owned(dotenv);
-        let now = dotenv.clone().into_iter().chain(owned(shell)).collect();
-        Self { now, dotenv, remembered: remembered.clone() }
+        let now = owned(&[dotenv, shell].concat());
+        Self { now, dotenv: owned(dotenv), remembered: owned(remembered) }
     }
 }
 
@@ -93,66 +78,54 @@ fn is_secret(name: &str, value: &str) -> bool {
         && (validate::is_secret(name) || name.ends_with("_HEADERS") || validate::holds_password(value))
 }
 
-/// The names that a file cannot be read without: `${NAME:?why}`.
-fn required(compose: &str) -> BTreeSet<String> {
-    let is_required =
-        |name: &String| ["?", ":?"].iter().any(|sign| compose.contains(&format!("${{{name}{sign}")));
-    names(compose).into_iter().filter(is_required).collect()
-}
-
-/// The names of `${NAME…}`, and those that are handed on unchanged: `NAME:` alone on a line.
-fn names(compose: &str) -> BTreeSet<String> {
-    let starts = compose.match_indices("${").map(|(start, _)| &compose[start + 2..]);
-    let name =
-        |rest: &str| rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect::<String>();
-    let is_name =
-        |text: &&str| text.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
-    let bare = compose.lines().filter_map(|line| line.trim().strip_suffix(':')).filter(is_name);
-    starts.map(name).chain(bare.map(str::to_owned)).filter(|name| !name.is_empty()).collect()
+/// The names of `${NAME…}` and those that are handed on unchanged (`NAME:` alone on a line), and
+/// whether a file cannot be read without them: `${NAME:?why}`.
+fn asked(files: &str) -> BTreeMap<String, bool> {
+    let mut names = BTreeMap::from([(PROFILES.to_owned(), false)]);
+    let Ok(pattern) = Regex::new(r"\$\{(\w+)(:?\?)?|(?m:^\s*([A-Z0-9_]+):\s*$)") else { return names };
+    for found in pattern.captures_iter(files) {
+        let name = found.get(1).or(found.get(3)).map_or("", |name| name.as_str());
+        *names.entry(name.to_owned()).or_default() |= found.get(2).is_some();
+    }
+    names
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn kept(variables: &Variables, file: &str) -> BTreeMap<String, String> {
-        variables.to_remember(&[file.to_owned()]).0
-    }
+    const URL: (&str, &str) = ("URL", "https://a");
 
     #[test]
     fn the_variables_of_a_file_are_found_inside_of_defaults_and_without_a_value_too() {
-        let text = "a: ${SQUALL_PUBLIC_URL:-http://127.0.0.1:${SQUALL_PORT:-8642}}\nb: ${A_1:?why}\n  AWS_REGION:\n  api:\n";
-        let found = ["AWS_REGION", "A_1", "SQUALL_PORT", "SQUALL_PUBLIC_URL"];
-        assert_eq!(names(text).into_iter().collect::<Vec<_>>(), found);
-        assert_eq!(required(text).into_iter().collect::<Vec<_>>(), ["A_1"]);
+        let text = "a: ${URL:-http://127.0.0.1:${PORT:-8642}}\nb: ${A_1:?why}\n  AWS_REGION:\n  api:\n";
+        let found: Vec<_> = asked(text).into_iter().collect();
+        let expected =
+            [("AWS_REGION", false), ("A_1", true), (PROFILES, false), ("PORT", false), ("URL", false)];
+        assert_eq!(found, expected.map(|(name, is_required)| (name.to_owned(), is_required)));
     }
 
     #[test]
-    fn the_shell_wins_and_the_rest_is_remembered() {
-        let first = Variables::of(&[("A", "1"), ("B", "2"), ("OTHER", "3")], &BTreeMap::new());
-        let remembered = kept(&first, "${A}${B:-x}${C:-y}");
-        assert_eq!(remembered.len(), 2, "{remembered:?}");
-        let second = Variables::of(&[("B", "new")], &remembered);
-        assert_eq!([second.get("A"), second.get("B"), second.now("A")], [Some("1"), Some("new"), None]);
-        assert_eq!(second.added().map(|(name, _)| name).collect::<Vec<_>>(), ["A"]);
-        assert_eq!(kept(&second, "${A}${B}")["B"], "new");
-    }
-
-    #[test]
-    fn a_variable_can_be_taken_back() {
+    fn the_shell_wins_the_rest_is_remembered_and_each_can_be_taken_back() {
         let file = "${VOLUME:-postgres} ${CPUS:-1} ${URL:?which}";
-        let names = |variables: &Variables| kept(variables, file).into_keys().collect::<Vec<_>>();
-        let dotenv = [("VOLUME", "recovered"), ("URL", "https://a"), ("CPUS", "4")];
-        let first = Variables::with_dotenv(&[("CPUS", "2")], &dotenv, &BTreeMap::new());
-        assert_eq!(names(&first), ["CPUS", "URL"], "the next command finds the others in .env");
-        // Removed from .env, or empty in the shell.
-        let remembered = kept(&first, file);
-        let second = Variables::of(&[("CPUS", "")], &remembered);
-        assert_eq!([second.get("VOLUME"), second.get("CPUS")], [None, None]);
-        assert_eq!(names(&second), ["URL"], "the files cannot be read without it");
-        // Added to .env since: no need to remember it any more.
-        let third = Variables::with_dotenv(&[], &[("CPUS", "3")], &remembered);
-        assert_eq!((third.get("CPUS"), names(&third)), (Some("3"), vec!["URL".to_owned()]));
+        let dotenv = [("VOLUME", "recovered"), URL, ("CPUS", "4")];
+        for (shell, dotenv, remembered, expected) in [
+            (&[("CPUS", "1"), ("OTHER", "3")][..], &[][..], &[][..], &[("CPUS", "1")][..]),
+            (&[("CPUS", "2")], &[], &[("CPUS", "1"), ("VOLUME", "v")], &[("CPUS", "2"), ("VOLUME", "v")]),
+            // The next command finds the others in .env.
+            (&[("CPUS", "2")], &dotenv, &[], &[("CPUS", "2"), URL]),
+            // Removed from .env, or empty in the shell; the files cannot be read without the URL.
+            (&[("CPUS", "")], &[], &[("CPUS", "2"), URL], &[URL]),
+            // Added to .env since: no need to remember it any more.
+            (&[], &[("CPUS", "3")], &[("CPUS", "2"), URL], &[URL]),
+        ] {
+            let (kept, _) = Variables::of(shell, dotenv, remembered).to_remember(file);
+            let kept: Vec<_> = kept.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            assert_eq!(kept, expected, "{shell:?} {dotenv:?} {remembered:?}");
+        }
+        let second = Variables::of(&[("CPUS", "")], &[], &[("CPUS", "2"), URL]);
+        assert_eq!([second.get("CPUS"), second.get("URL"), second.now("URL")], [None, Some(URL.1), None]);
+        assert_eq!(second.added().map(|(name, _)| name).collect::<Vec<_>>(), ["URL"]);
     }
 
     #[test]
@@ -169,14 +142,11 @@ mod tests {
             ("SQUALL_EDGE_KEY_RATE", "10", false),
             ("SQUALL_SECRETS", "/etc/squall", false),
         ] {
-            assert_eq!(is_secret(name, value), expected, "{name}");
+            let file = format!("  {name}:\n");
+            let (kept, not_kept) = Variables::of(&[(name, value)], &[], &[]).to_remember(&file);
+            assert_eq!((not_kept == [name], kept.is_empty()), (expected, expected), "{name}");
+            // The next command finds it in .env.
+            assert!(Variables::of(&[], &[(name, value)], &[]).to_remember(&file).1.is_empty());
         }
-        let file = ["  AWS_SECRET_ACCESS_KEY:\n  AWS_REGION:\n".to_owned()];
-        let pair = [("AWS_SECRET_ACCESS_KEY", "hidden"), ("AWS_REGION", "here")];
-        let (remembered, not_kept) = Variables::of(&pair, &BTreeMap::new()).to_remember(&file);
-        assert_eq!(remembered.into_keys().collect::<Vec<_>>(), ["AWS_REGION"]);
-        assert_eq!(not_kept, ["AWS_SECRET_ACCESS_KEY"]);
-        // The next command finds this one in .env.
-        assert!(Variables::with_dotenv(&[], &pair, &BTreeMap::new()).to_remember(&file).1.is_empty());
     }
 }
