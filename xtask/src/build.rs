@@ -167,7 +167,7 @@ pub fn web(world: &World, say: &dyn Fn(&str)) -> Result<PathBuf> {
     let (dist, stamp_file) = (world.web().join("dist"), folder(world).join("web.stamp"));
     let waiting = || say("another xtask is building the web app; waiting for it");
     let _lock = files::lock(&folder(world).join("web.lock"), waiting)?;
-    let stamp = files::content_stamp(&[world.web()], &GENERATED)?;
+    let stamp = files::content_stamp(&world.root, &[world.web()], &GENERATED)?;
     if files::read_if_there(&stamp_file)?.as_ref() != Some(&stamp) || !dist.join("index.html").exists() {
         say("building the web app");
         let (shell, next) = (world.web_shell()?, "fix the errors above, then run the command again");
@@ -194,5 +194,6 @@ fn stamp_of_modules(world: &World) -> PathBuf {
 
 fn lock_stamp(world: &World) -> Result<String> {
     let web = world.web();
-    files::content_stamp(&[web.join("package.json"), web.join("package-lock.json"), web.join(".npmrc")], &[])
+    let files = ["package.json", "package-lock.json", ".npmrc"].map(|name| web.join(name));
+    files::content_stamp(&world.root, &files, &[])
 }

@@ -113,8 +113,8 @@ pub fn fingerprint(text: &str) -> String {
 
 /// What a set of files holds: names, contents, modes and link targets; `skip` is left out by name.
 ///
-/// Names count from the folder that each path is in, so that two clones of one commit agree.
-pub fn content_stamp(paths: &[PathBuf], skip: &[&str]) -> Result<String> {
+/// Names count from `root`, so that two clones of one commit agree and a moved file is noticed.
+pub fn content_stamp(root: &Path, paths: &[PathBuf], skip: &[&str]) -> Result<String> {
     let mut hasher = Sha1::new();
     // Each part with its length, so that no two sets of files look alike.
     let mut add = |part: &[u8]| {
@@ -122,11 +122,10 @@ pub fn content_stamp(paths: &[PathBuf], skip: &[&str]) -> Result<String> {
         hasher.update(part);
     };
     for path in paths {
-        let folder = path.parent().unwrap_or(path);
         walk(path, skip, &mut |file| {
             let reading = || format!("reading {}", file.display());
             let metadata = fs::symlink_metadata(file).with_context(reading)?;
-            add(file.strip_prefix(folder)?.as_os_str().as_bytes());
+            add(file.strip_prefix(root)?.as_os_str().as_bytes());
             if metadata.is_symlink() {
                 add(b"link");
                 add(fs::read_link(file).with_context(reading)?.as_os_str().as_bytes());
@@ -191,7 +190,7 @@ mod tests {
 
     fn stamp(root: &TempDir) -> String {
         let paths = ["src", "missing"].map(|name| root.path().join(name));
-        content_stamp(&paths, &["target"]).unwrap()
+        content_stamp(root.path(), &paths, &["target"]).unwrap()
     }
 
     #[test]
@@ -220,5 +219,15 @@ mod tests {
             change(&root.path().join("src"));
             assert_ne!(stamp(&root), before, "{name}");
         }
+    }
+
+    #[test]
+    fn a_file_that_is_moved_alone_changes_the_stamp() {
+        let root = clone();
+        let [before, after] = ["src/main.rs", "main.rs"].map(|name| root.path().join(name));
+        let stamp = |file: &PathBuf| content_stamp(root.path(), std::slice::from_ref(file), &[]).unwrap();
+        let first = stamp(&before);
+        fs::rename(&before, &after).unwrap();
+        assert_ne!(stamp(&after), first);
     }
 }

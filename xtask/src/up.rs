@@ -7,7 +7,7 @@ pub mod restart;
 
 use crate::{
     build::Binaries,
-    docker::engine::{Absent, Engine},
+    docker::engine::{Engine, Unavailable},
     process::stop_signal,
     stack::{
         Kind, Stack, StackOptions,
@@ -99,7 +99,7 @@ fn choose_kind(arguments: &Arguments, folder: &StateFolder) -> Result<Kind> {
             Kind::Containers,
             "a Docker engine answers: running in containers; --native runs processes instead",
         ),
-        Err(Absent::Silent(_)) => {
+        Err(Unavailable::NotResponding(_)) => {
             (Kind::Processes, "no Docker engine answers: running as processes of this machine")
         }
         _ => return Ok(Kind::Processes),

@@ -5,23 +5,19 @@
 
 use super::{
     context,
-    dockerfile::Dockerfile,
-    engine::{Engine, capture},
+    engine::Engine,
     images::{self, IMAGES, Image, Naming},
 };
-use crate::{
-    failure::{Exit, Failure},
-    files, process,
-    world::World,
-};
+use crate::{failure::Failure, files, world::World};
 use anyhow::{Context, Result};
 use serde::Serialize;
-use std::{collections::BTreeSet, env, fs::File, path::PathBuf, process::Command, time::Instant};
+use std::{env, fs::File, process::Command, time::Instant};
+use xshell::cmd;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// Images to build [default: all that the stack runs]
-    #[arg(value_name = "IMAGE")]
+    #[arg(value_name = "IMAGE", value_parser = images::names())]
     images: Vec<String>,
     /// Tag of the images [default: SQUALL_VERSION, else local]
     #[arg(long)]
@@ -45,8 +41,9 @@ pub struct ImageSize {
 }
 
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
-    let naming = Naming::here().tagged(arguments.tag.clone());
-    let chosen = choose(&arguments.images)?;
+    let mut naming = Naming::here();
+    naming.tag = arguments.tag.clone().unwrap_or(naming.tag);
+    let chosen = choose(&arguments.images);
     let engine = Engine::for_step("building images")?;
     if !arguments.list {
         images(world, &engine, &chosen, &naming)?;
@@ -85,11 +82,9 @@ fn command(world: &World, builder: &Engine, image: &Image, reference: &str) -> R
     docker.args(["--progress", if env::var_os("CI").is_some() { "plain" } else { "auto" }]);
     docker.arg("--label").arg(format!("{SOURCE}={}", source_stamp(world, image)?));
     // The only label that the Dockerfiles cannot hold.
-    let mut git = Command::new("git");
-    git.args(["rev-parse", "HEAD"]).current_dir(&world.root);
-    process::die_with_parent(&mut git, process::SIGTERM);
-    if let Ok(revision) = capture(git) {
-        docker.arg("--label").arg(format!("org.opencontainers.image.revision={}", revision.trim()));
+    let shell = world.shell()?;
+    if let Ok(revision) = cmd!(shell, "git rev-parse HEAD").quiet().ignore_stderr().read() {
+        docker.arg("--label").arg(format!("org.opencontainers.image.revision={revision}"));
     }
     // Builders reach the registries as this machine does. These arguments leave no trace in the
     // image.
@@ -98,9 +93,8 @@ fn command(world: &World, builder: &Engine, image: &Image, reference: &str) -> R
             docker.args(["--build-arg", name]);
         }
     }
-    let context = context::pack(world, image)?;
-    docker.arg("-").current_dir(&world.root).env("DOCKER_BUILDKIT", "1");
-    docker.stdin(File::open(context)?);
+    docker.arg("-").stdin(File::open(context::pack(world, image)?)?);
+    docker.current_dir(&world.root).env("DOCKER_BUILDKIT", "1");
     Ok(docker)
 }
 
@@ -109,7 +103,8 @@ const SOURCE: &str = "org.squall.source";
 
 fn source_stamp(world: &World, image: &Image) -> Result<String> {
     let files = context::files_of(&world.root, image)?;
-    files::content_stamp(&files.iter().map(|path| world.root.join(path)).collect::<Vec<PathBuf>>(), &[])
+    let paths: Vec<_> = files.iter().map(|path| world.root.join(path)).collect();
+    files::content_stamp(&world.root, &paths, &[])
 }
 
 /// The images that do not exist or were made from other sources.
@@ -125,26 +120,12 @@ pub fn stale(world: &World, engine: &Engine, images: &[Image], naming: &Naming) 
     Ok(stale)
 }
 
-/// The public images that these are made from.
-pub fn bases(world: &World, images: &[Image]) -> Result<BTreeSet<String>> {
-    let mut bases = BTreeSet::new();
-    for image in images {
-        let dockerfile = Dockerfile::read(&world.root, image.dockerfile)?;
-        bases.extend(dockerfile.target(image.name).map(|stage| dockerfile.bases(stage)).unwrap_or_default());
-    }
-    Ok(bases)
-}
-
-pub fn choose(names: &[String]) -> Result<Vec<Image>> {
-    if names.is_empty() {
-        return Ok(IMAGES.into_iter().filter(|image| image.usual).collect());
-    }
-    let unknown = |name: &str| {
-        let known = IMAGES.map(|image| image.name).join(", ");
-        let wrong = format!("{name} is not an image of Squall");
-        Failure::new("choosing images", wrong, format!("choose from {known}")).exit(Exit::Usage)
+/// The named images, or all that the stack runs.
+pub fn choose(names: &[String]) -> Vec<Image> {
+    let is_chosen = |image: &Image| {
+        if names.is_empty() { image.usual } else { names.iter().any(|name| name == image.name) }
     };
-    names.iter().map(|name| Ok(images::named(name).ok_or_else(|| unknown(name))?)).collect()
+    IMAGES.into_iter().filter(is_chosen).collect()
 }
 
 pub fn weigh(engine: &Engine, image: &Image, naming: &Naming) -> Result<ImageSize> {
@@ -154,16 +135,13 @@ pub fn weigh(engine: &Engine, image: &Image, naming: &Naming) -> Result<ImageSiz
         text.trim().parse().with_context(|| format!("reading the size of {name}"))
     };
     let bytes = size(&reference)?;
-    let base = match image.budget.and_then(|budget| budget.above) {
-        Some(base) => size(base).unwrap_or(0),
-        None => 0,
-    };
+    let base = image.budget.and_then(|(_, base)| size(base?).ok()).unwrap_or(0);
     Ok(ImageSize {
         image: image.name,
         reference,
         bytes,
         counted_bytes: bytes.saturating_sub(base),
-        budget_megabytes: image.budget.map(|budget| budget.megabytes),
+        budget_megabytes: image.budget.map(|(megabytes, _)| megabytes),
     })
 }
 
@@ -194,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_image_is_a_target_with_sources_and_public_bases() {
+    fn every_image_is_a_target_with_sources_and_without_secrets() {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         for image in IMAGES {
             let files = context::files_of(root, &image).unwrap();

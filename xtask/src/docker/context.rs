@@ -1,25 +1,34 @@
-//! What a build sends to the engine: the files that COPY lines name and .dockerignore leaves,
-//! packed.
+//! What a build sends to the engine: the files that COPY lines name and .dockerignore leaves, packed.
 //!
-//! Those two are the only definition of the build context. `docker compose build` sends the same
-//! files. Patterns mean what they mean to Docker: the last one that matches decides, `!` takes
-//! back, `**` matches any number of folders, and a pattern that matches a folder matches everything
-//! in it.
+//! `docker compose build` sends the same files. Patterns mean what they mean to Docker: the last one
+//! that matches decides, `!` takes back, `**` matches any number of folders, and a pattern that
+//! matches a folder matches everything in it.
 
 use super::{
     dockerfile::{Dockerfile, plain},
     images::Image,
 };
-use crate::{failure::OrFail, files, world::World};
+use crate::{files, world::World};
 use anyhow::{Context as _, Result};
 use regex_lite::Regex;
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
 };
+use xshell::cmd;
 
 pub const IGNORE: &str = ".dockerignore";
+
+/// Packs the context of an image, which is a quarter of its size, and returns the archive.
+pub fn pack(world: &World, image: &Image) -> Result<PathBuf> {
+    let archive = world.build_folder().join(format!("squall-build/context-{}.tar.gz", image.name));
+    let list = archive.with_extension("list");
+    files::replace(&list, &files_of(&world.root, image)?.join("\n"))?;
+    let shell = world.shell()?;
+    let tar = cmd!(shell, "tar --create --gzip --file {archive} --files-from {list}");
+    world.capture(tar, "check that the disk has room and that target/ is writable")?;
+    Ok(archive)
+}
 
 #[derive(Debug, Default, Clone)]
 pub struct Ignore {
@@ -104,21 +113,6 @@ pub fn files_of(root: &Path, image: &Image) -> Result<Vec<String>> {
     files.sort();
     files.dedup();
     Ok(files)
-}
-
-/// Packs the context of an image and returns the archive.
-pub fn pack(world: &World, image: &Image) -> Result<PathBuf> {
-    let next = "check that the folder target is writable and that the disk has room";
-    let folder = world.build_folder().join("squall-build");
-    fs::create_dir_all(&folder)?;
-    let file = |end: &str| folder.join(format!("context-{}.{end}", image.name));
-    let (archive, list) = (file("tar.gz"), file("list"));
-    fs::write(&list, files_of(&world.root, image)?.join("\n"))?;
-    let mut tar = Command::new("tar");
-    tar.args(["--create", "--gzip", "--file"]).arg(&archive);
-    tar.arg("--directory").arg(&world.root).arg("--files-from").arg(&list);
-    super::engine::capture(tar).or_fail(format!("packing the sources of {}", image.name), next)?;
-    Ok(archive)
 }
 
 #[cfg(test)]

@@ -110,78 +110,66 @@ impl Dockerfile {
         &self.instructions[self.stages[stage].instructions.clone()]
     }
 
-    /// A stage and those it is built from, the first one first.
-    fn lineage(&self, stage: usize) -> Vec<usize> {
-        let mut lineage: Vec<_> = iter::successors(Some(stage), |stage| self.stages[*stage].parent).collect();
-        lineage.reverse();
-        lineage
-    }
-
     /// All that an image made of this stage went through, oldest first.
     pub fn history(&self, stage: usize) -> impl DoubleEndedIterator<Item = &Instruction> {
-        self.lineage(stage).into_iter().flat_map(|stage| self.own(stage))
+        self.lineage(stage).collect::<Vec<_>>().into_iter().rev().flat_map(|stage| self.own(stage))
+    }
+
+    /// A stage and those it is built from, the first one last.
+    fn lineage(&self, stage: usize) -> impl Iterator<Item = usize> {
+        iter::successors(Some(stage), |stage| self.stages[*stage].parent)
     }
 
     pub fn last(&self, stage: usize, keyword: &str) -> Option<&Instruction> {
         self.history(stage).rfind(|instruction| instruction.is(keyword))
     }
 
+    pub fn health_check(&self, stage: usize) -> Option<&Command> {
+        self.last(stage, "HEALTHCHECK")?.command.as_ref()
+    }
+
+    /// The ports that an image opens.
+    pub fn exposed(&self, stage: usize) -> Vec<String> {
+        let words = self.history(stage).filter(|it| it.is("EXPOSE")).flat_map(|expose| &expose.words);
+        words.map(|word| word.split('/').next().unwrap_or_default().to_owned()).collect()
+    }
+
     /// The public image at the bottom; nothing if a variable hides it.
     pub fn base_image(&self, stage: usize) -> Option<&str> {
-        self.stages[self.lineage(stage)[0]].image.as_deref()
+        self.stages[self.lineage(stage).last()?].image.as_deref()
     }
 
     /// Its name without registry and tag.
     pub fn base(&self, stage: usize) -> Option<&str> {
-        self.base_image(stage).map(|image| reference(image).0)
+        Some(reference(self.base_image(stage)?).0)
     }
 
     /// A stage and all others that a build of it runs.
     pub fn needed(&self, stage: usize) -> BTreeSet<usize> {
-        let mut needed = BTreeSet::from([stage]);
+        let flags = self.own(stage).iter().flat_map(|instruction| &instruction.flags);
+        let named = flags.filter_map(|(name, value)| match &**name {
+            "from" => Some(value.as_str()),
+            "mount" => value.split(',').find_map(|field| field.strip_prefix("from=")),
+            _ => None,
+        });
+        let direct = named.filter_map(|name| self.target(name)).chain(self.stages[stage].parent);
         // A stage takes only from those above it.
-        for at in (0..=stage).rev() {
-            if needed.contains(&at) {
-                let flags = self.own(at).iter().flat_map(|instruction| &instruction.flags);
-                let sources = flags.filter_map(|(name, value)| match &**name {
-                    "from" => Some(value.as_str()),
-                    "mount" => value.split(',').find_map(|field| field.strip_prefix("from=")),
-                    _ => None,
-                });
-                needed.extend(sources.filter_map(|name| self.target(name)).chain(self.stages[at].parent));
-            }
-        }
-        needed
+        let above = direct.filter(|other| *other < stage).flat_map(|other| self.needed(other));
+        above.chain([stage]).collect()
     }
 
     /// Stages that no other one needs: what the file is for.
     pub fn ends(&self) -> Vec<usize> {
         let all = 0..self.stages.len();
-        let is_needed =
-            |stage| all.clone().any(|other| other != stage && self.needed(other).contains(&stage));
-        all.clone().filter(|stage| !is_needed(*stage)).collect()
+        let is_end = |stage: &usize| (stage + 1..all.end).all(|later| !self.needed(later).contains(stage));
+        all.clone().filter(is_end).collect()
     }
 
     /// The paths of the build context that a build of this stage copies.
     pub fn sources(&self, stage: usize) -> BTreeSet<String> {
-        let needed = self.needed(stage);
-        let copies = needed.iter().flat_map(|stage| self.own(*stage)).filter(|copy| copy.is_copy());
-        let local = copies.filter(|copy| copy.flag("from").is_none()).flat_map(|copy| copy.sources());
+        let all = self.needed(stage).into_iter().flat_map(|stage| self.own(stage));
+        let local = all.filter(|it| it.is_copy() && it.flag("from").is_none()).flat_map(Instruction::sources);
         local.filter(|source| !source.contains("://")).map(|source| plain(source).to_owned()).collect()
-    }
-
-    /// The public images that a build of this stage begins with.
-    pub fn bases(&self, stage: usize) -> BTreeSet<String> {
-        let needed = self.needed(stage).into_iter().map(|stage| &self.stages[stage]);
-        let public = needed.filter(|stage| stage.parent.is_none() && stage.base != "scratch");
-        public.filter_map(|stage| stage.image.clone()).collect()
-    }
-}
-
-impl Stage {
-    /// As a person calls it.
-    pub fn title(&self) -> String {
-        self.name.clone().unwrap_or_else(|| format!("from {}", self.base))
     }
 }
 
@@ -236,6 +224,10 @@ impl Instruction {
 
     pub fn is_copy(&self) -> bool {
         self.is("COPY") || self.is("ADD")
+    }
+
+    pub fn sets_variables(&self) -> bool {
+        self.is("ARG") || self.is("ENV")
     }
 
     pub fn flag(&self, name: &str) -> Option<&str> {
@@ -310,15 +302,12 @@ mod tests {
     }
 
     #[test]
-    fn a_build_needs_the_sources_and_bases_of_all_stages_it_runs() {
+    fn a_build_needs_the_sources_of_all_stages_it_runs() {
         let text = "FROM a:1 AS x\nCOPY ./src /src/\nFROM b:2 AS y\nCOPY web ./\nFROM scratch AS z\n\
                     COPY --from=x /src /src\nRUN --mount=type=bind,from=y,target=/y true\nCOPY c d e/\nFROM c:3\nCOPY f .\n";
         let file = Dockerfile::parse(text).unwrap();
         let listed = |paths: BTreeSet<String>| paths.into_iter().collect::<Vec<_>>().join(" ");
-        assert_eq!(
-            (listed(file.sources(2)), listed(file.bases(2))),
-            ("c d src web".into(), "a:1 b:2".into())
-        );
+        assert_eq!(listed(file.sources(2)), "c d src web");
         assert_eq!(file.ends(), [2, 3]);
     }
 

@@ -9,11 +9,11 @@ use crate::{
     tools::{is_at_least, version_of},
     world::show,
 };
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 use std::{
     ffi::OsStr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Duration,
 };
@@ -35,62 +35,47 @@ pub struct Engine {
 
 /// Why no engine answers.
 #[derive(Debug)]
-pub enum Absent {
+pub enum Unavailable {
     NoClient,
     /// What the client printed, or that the engine did not answer in time.
-    Silent(String),
+    NotResponding(String),
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
 struct Info {
-    #[serde(default)]
     server_version: String,
     #[serde(rename = "NCPU")]
-    processors: Option<u32>,
+    processors: u32,
     server_errors: Option<Vec<String>>,
 }
 
 impl Engine {
     /// The engine that the `docker` client of the path reaches.
-    pub fn find() -> Result<Self, Absent> {
-        let client = which::which("docker").map_err(|_| Absent::NoClient)?;
-        let silent = |message: &str| Absent::Silent(message.trim().to_owned());
-        let info = duct::cmd(&client, ["info", "--format", "{{json .}}"]);
-        let info = info.stdin_null().stdout_capture().stderr_capture().unchecked().start();
-        let info = info.map_err(|error| silent(&error.to_string()))?;
-        let Some(output) = info.wait_timeout(ANSWERS_WITHIN).map_err(|error| silent(&error.to_string()))?
-        else {
-            let _ = info.kill();
-            return Err(Absent::Silent(format!("no answer within {} s", ANSWERS_WITHIN.as_secs())));
-        };
-        match serde_json::from_slice(&output.stdout) {
-            Ok(Info { server_errors: Some(errors), .. }) if !errors.is_empty() => {
-                Err(silent(&errors.join("\n")))
-            }
-            Ok(Info { server_version, processors, .. }) if !server_version.is_empty() => {
-                Ok(Self { client, processors: processors.unwrap_or(1).max(1) })
-            }
-            _ => Err(silent(&String::from_utf8_lossy(&output.stderr))),
+    pub fn find() -> Result<Self, Unavailable> {
+        let client = which::which("docker").map_err(|_| Unavailable::NoClient)?;
+        match count_processors(&client) {
+            Ok(processors) => Ok(Self { client, processors }),
+            Err(error) => Err(Unavailable::NotResponding(format!("{error:#}"))),
         }
     }
 
     /// One whose client is this script.
     #[cfg(test)]
-    pub fn pretended(client: PathBuf) -> Self {
+    pub fn fake(client: PathBuf) -> Self {
         Self { client, processors: 2 }
     }
 
     /// The engine, or a failure that names what is missing.
     pub fn need(tried: &str) -> Result<Self> {
-        Self::find().map_err(|absent| absent.failure(tried).into())
+        Self::find().map_err(|error| error.failure(tried).into())
     }
 
     /// The engine for a step of CI, which is skipped without one unless SQUALL_DOCKER=required.
     pub fn for_step(tried: &str) -> Result<Self> {
         let is_required = std::env::var("SQUALL_DOCKER").is_ok_and(|value| value == "required");
         let exit = if is_required { Exit::ToolMissing } else { Exit::NotRun };
-        Self::find().map_err(|absent| absent.failure(tried).exit(exit).into())
+        Self::find().map_err(|error| error.failure(tried).exit(exit).into())
     }
 
     /// `docker` with these arguments. It ends when this process does.
@@ -110,22 +95,18 @@ impl Engine {
     /// `docker compose`, else `docker-compose`, if it is new enough.
     pub fn compose(&self) -> Result<Compose> {
         let plugin = Compose { program: self.client.clone(), first: Some("compose") };
-        let alone = which::which("docker-compose").map(|program| Compose { program, first: None });
-        let mut found = [Some(plugin), alone.ok()].into_iter().flatten().filter_map(|compose| {
-            let arguments: Vec<_> = compose.first.into_iter().chain(["version", "--short"]).collect();
-            let version = version_of(&compose.program.to_string_lossy(), &arguments)?;
-            version.contains(|letter: char| letter.is_ascii_digit()).then_some((version, compose))
-        });
-        let wrong = match found.next() {
-            Some((version, compose)) if is_at_least(&version, OLDEST_COMPOSE) => return Ok(compose),
-            Some((version, _)) => format!("Compose {version} cannot read the files of Squall"),
-            None => "neither `docker compose` nor `docker-compose` runs".to_owned(),
+        let alone = Compose { program: "docker-compose".into(), first: None };
+        let is_new_enough = |compose: &Compose| {
+            let words: Vec<_> = compose.first.into_iter().chain(["version", "--short"]).collect();
+            let version = version_of(&compose.program.to_string_lossy(), &words);
+            version.is_some_and(|version| is_at_least(&version, OLDEST_COMPOSE))
         };
-        let next = format!(
-            "install the Compose plugin, {OLDEST_COMPOSE} or newer (Debian 13 and Ubuntu: docker-compose-v2 or \
-             docker-compose; Debian 12: see the guide to containers), or run `cargo xtask up --native`"
-        );
-        Err(Failure::new("finding Docker Compose", wrong, next).exit(Exit::ToolMissing).into())
+        [plugin, alone].into_iter().find(is_new_enough).ok_or_else(|| {
+            let wrong = format!("neither `docker compose` nor `docker-compose` is {OLDEST_COMPOSE} or newer");
+            let next = "install the Compose plugin (Debian 13 and Ubuntu: docker-compose-v2 or docker-compose; \
+                        Debian 12: see the guide to containers), or run `cargo xtask up --native`";
+            Failure::new("finding Docker Compose", wrong, next).exit(Exit::ToolMissing).into()
+        })
     }
 
     /// A client that builds with BuildKit: one with the plugin buildx, or one old enough not to
@@ -147,7 +128,26 @@ impl Engine {
     }
 }
 
-impl Absent {
+/// What a container may use, if the engine answers in time.
+fn count_processors(client: &Path) -> Result<u32> {
+    let info = duct::cmd(client, ["info", "--format", "{{json .}}"]).stdin_null();
+    let info = info.stdout_capture().stderr_capture().unchecked().start()?;
+    let Some(output) = info.wait_timeout(ANSWERS_WITHIN)? else {
+        info.kill()?;
+        bail!("no answer within {} s", ANSWERS_WITHIN.as_secs());
+    };
+    let found: Info = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    let errors = found.server_errors.unwrap_or_default().join("\n");
+    let printed = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        errors.is_empty() && !found.server_version.is_empty(),
+        "{}",
+        format!("{errors}\n{printed}").trim()
+    );
+    Ok(found.processors.max(1))
+}
+
+impl Unavailable {
     pub fn failure(&self, tried: &str) -> Failure {
         let (wrong, next) = match self {
             Self::NoClient => (
@@ -155,7 +155,7 @@ impl Absent {
                 "install Docker (Debian: apt-get install docker.io docker-compose), or run the stack with \
                  `cargo xtask up --native`",
             ),
-            Self::Silent(message) => (
+            Self::NotResponding(message) => (
                 format!("the docker client is installed, but its engine does not answer: {message}"),
                 "start the engine (`systemctl start docker`, or `dockerd` as root), or join the group docker; \
                  `cargo xtask up --native` runs the same services without it",
@@ -192,5 +192,5 @@ pub fn capture(mut command: Command) -> Result<String> {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    anyhow::bail!("{} ended with {}: {message}", show(&command), output.status)
+    bail!("{} ended with {}: {message}", show(&command), output.status)
 }

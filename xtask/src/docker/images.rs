@@ -1,47 +1,36 @@
 //! The images of Squall, and how large each may be.
 
-use serde::Serialize;
+use clap::builder::PossibleValuesParser;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Image {
     /// Its name, and the target of the Dockerfile that makes it.
     pub name: &'static str,
     /// From the root of the repository.
     pub dockerfile: &'static str,
-    /// The size that is promised.
-    pub budget: Option<Budget>,
+    /// The most megabytes it may have, above the image named beside it.
+    pub budget: Option<(u64, Option<&'static str>)>,
     /// Part of every build; the others are built when they are named.
     pub usual: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Budget {
-    pub megabytes: u64,
-    /// The image whose own size does not count.
-    pub above: Option<&'static str>,
 }
 
 const RUST: &str = "infra/docker/rust.Dockerfile";
 const EDGE: &str = "infra/docker/edge.Dockerfile";
 
-const fn whole(megabytes: u64) -> Option<Budget> {
-    Some(Budget { megabytes, above: None })
-}
-
-const fn above(base: &'static str, megabytes: u64) -> Option<Budget> {
-    Some(Budget { megabytes, above: Some(base) })
-}
-
 #[rustfmt::skip]
 pub const IMAGES: [Image; 7] = [
-    Image { name: "migrate", dockerfile: RUST, budget: whole(12), usual: true },
-    Image { name: "api", dockerfile: RUST, budget: whole(12), usual: true },
-    Image { name: "worker", dockerfile: RUST, budget: whole(75), usual: true },
-    Image { name: "edge", dockerfile: EDGE, budget: above("nginx:1.28-alpine-slim", 15), usual: true },
-    Image { name: "demo", dockerfile: RUST, budget: whole(12), usual: true },
+    Image { name: "migrate", dockerfile: RUST, budget: Some((12, None)), usual: true },
+    Image { name: "api", dockerfile: RUST, budget: Some((12, None)), usual: true },
+    Image { name: "worker", dockerfile: RUST, budget: Some((75, None)), usual: true },
+    Image { name: "edge", dockerfile: EDGE, budget: Some((15, Some("nginx:1.28-alpine-slim"))), usual: true },
+    Image { name: "demo", dockerfile: RUST, budget: Some((12, None)), usual: true },
     Image { name: "ops", dockerfile: RUST, budget: None, usual: true },
     Image { name: "api-test", dockerfile: RUST, budget: None, usual: false },
 ];
+
+pub fn names() -> PossibleValuesParser {
+    PossibleValuesParser::new(IMAGES.map(|image| image.name))
+}
 
 impl Image {
     /// `squall/api:local`, as compose.yaml names it.
@@ -71,9 +60,5 @@ impl Naming {
     /// By this process's environment.
     pub fn here() -> Self {
         Self::of(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
-    }
-
-    pub fn tagged(self, tag: Option<String>) -> Self {
-        Self { tag: tag.unwrap_or(self.tag), ..self }
     }
 }

@@ -8,7 +8,11 @@
 mod layers;
 mod start;
 
-use super::{build, engine::Engine, images::Naming};
+use super::{
+    build,
+    engine::Engine,
+    images::{self, Naming},
+};
 use crate::{failure::Failure, world::World};
 use anyhow::Result;
 use serde::Serialize;
@@ -16,7 +20,7 @@ use serde::Serialize;
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// Images to probe [default: all that the stack runs]
-    #[arg(value_name = "IMAGE")]
+    #[arg(value_name = "IMAGE", value_parser = images::names())]
     images: Vec<String>,
     /// Print JSON
     #[arg(long)]
@@ -27,8 +31,7 @@ pub struct Arguments {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Defect {
     pub image: &'static str,
-    /// A stable name: `size`, `layers`, `secret`, `user`, `labels`, `start`, `health`, `answer`,
-    /// `stop`.
+    /// A stable name: `size`, `layers`, `secret`, `user`, `labels`, `start`, `answer`, `stop`.
     pub rule: &'static str,
     pub what: String,
     pub fix: &'static str,
@@ -37,7 +40,7 @@ pub struct Defect {
 const TRIED: &str = "probing the images";
 
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
-    let (chosen, naming) = (build::choose(&arguments.images)?, Naming::here());
+    let (chosen, naming) = (build::choose(&arguments.images), Naming::here());
     let engine = Engine::for_step(TRIED)?;
     if let Some(missing) = chosen.iter().find(|image| !engine.has_image(&image.reference(&naming))) {
         let wrong = format!("the image {} does not exist", missing.reference(&naming));
@@ -48,7 +51,7 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
         eprintln!("inspecting {}", image.reference(&naming));
         defects.extend(layers::check(world, &engine, image, &naming)?);
     }
-    defects.extend(start::check(&engine, &chosen, &naming)?);
+    defects.extend(start::check(world, &engine, &chosen, &naming)?);
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&defects)?);
     } else {

@@ -2,17 +2,21 @@
 //! engine is needed.
 //!
 //! The flow: read the files ([`project`]) → hadolint judges the Dockerfiles, and Compose reads its
-//! files with all that is laid over them ([`compose`]) → our own rules join both ([`rules`]) →
-//! report. hadolint and Compose run side by side.
+//! files with all that is laid over them ([`compose`]) → our own rules join both ([`images`],
+//! [`services`], [`wiring`]) → report. hadolint and Compose run side by side.
 
-mod finding;
 mod project;
 mod compose;
-mod rules;
+mod images;
+mod services;
+mod wiring;
+mod programs;
+mod secrets;
+mod tables;
 #[cfg(test)]
 mod tests;
 
-pub use rules::secrets::{holds_password, is_secret, is_secret_file};
+pub use secrets::{holds_password, is_secret, is_secret_file};
 
 use super::context;
 use crate::{
@@ -22,17 +26,13 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use compose::{Model, Source};
-use finding::Finding;
 use project::Project;
-use rules::{images, services};
-use serde::Serialize;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeSet,
     env,
     io::Write,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
     thread,
 };
 
@@ -44,6 +44,36 @@ pub struct Arguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Finding {
+    /// From the root of the repository.
+    file: String,
+    line: usize,
+    #[serde(alias = "code")]
+    rule: String,
+    #[serde(alias = "message")]
+    why: String,
+    #[serde(default)]
+    fix: String,
+}
+
+impl Finding {
+    /// Without a reason it has that of the table of rules.
+    fn new(rule: &str, file: &str, line: usize, why: impl Into<String>) -> Self {
+        let (_, reason, fix) = rules().find(|(id, ..)| *id == rule).unwrap_or_default();
+        let why = Some(why.into()).filter(|why| !why.is_empty()).unwrap_or_else(|| reason.to_owned());
+        Self { file: file.into(), line, rule: rule.into(), why, fix: fix.into() }
+    }
+}
+
+/// Id, why it is a rule, and what to do: the rows of a table that people read too.
+fn rules() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    include_str!("../../../docs/reference/docker-rules.md").lines().filter_map(|line| {
+        let mut cells = line.strip_prefix("| `")?.trim_end_matches(" |").split(" | ");
+        Some((cells.next()?.trim_end_matches('`'), cells.next()?, cells.next()?))
+    })
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -63,7 +93,7 @@ struct ContextSize {
     files: usize,
 }
 
-/// The programs that know what we do not.
+/// The programs whose findings are reported beside our own.
 struct Tools {
     hadolint: PathBuf,
     compose: Option<PathBuf>,
@@ -75,13 +105,13 @@ const NO_COMPOSE: &str = "rules of Compose files, because there is no Compose cl
 
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     let tools = Tools { hadolint: tools::program(world, "hadolint")?, compose: compose::client() };
-    if tools.compose.is_none() && env::var("SQUALL_DOCKER").is_ok_and(|wish| wish == "required") {
+    if tools.compose.is_none() && env::var("SQUALL_DOCKER").is_ok_and(|value| value == "required") {
         let wrong = "SQUALL_DOCKER=required, and there is no Compose client to read the Compose files";
         let next = "install it (Debian: apt-get install docker-compose-v2 or docker-compose), then run the command again";
         return Err(Failure::new(TRIED, wrong, next).exit(Exit::ToolMissing).into());
     }
     let project = Project::read(&world.root, &arguments.files)?;
-    let report = judge(&project, &world.settings.docker, arguments.files.is_empty(), &tools)?;
+    let report = judge(&project, &world.settings.docker, &tools)?;
     let text = match arguments.json {
         true => serde_json::to_string_pretty(&report)? + "\n",
         false => text(&report),
@@ -96,36 +126,42 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     Err(Failure::new(TRIED, format!("{} above", many(report.findings.len(), "finding")), next).into())
 }
 
-fn judge(project: &Project, settings: &Docker, is_whole: bool, tools: &Tools) -> Result<Report> {
+fn judge(project: &Project, settings: &Docker, tools: &Tools) -> Result<Report> {
     let mut report = Report::default();
     // Each program takes a tenth of a second to start, so all run at once.
-    let root = &*project.root;
     let (linted, models) = thread::scope(|scope| {
         let read = |sources| {
             let client = tools.compose.as_deref()?;
-            Some(scope.spawn(move || Model::read(client, root, sources)))
+            Some(scope.spawn(move || Model::read(client, &project.root, sources)))
         };
         let models: Vec<_> = overlays(project).into_iter().filter_map(read).collect();
         let linted = lint(project, &tools.hadolint);
-        let models: Vec<_> = models.into_iter().filter_map(|model| model.join().ok()).collect();
-        (linted, models)
+        (linted, models.into_iter().filter_map(|model| model.join().ok()).collect::<Vec<_>>())
     });
     report.findings.extend(linted?);
-    // Files over a broken base are refused for the same reason.
-    let mut reasons = BTreeSet::new();
-    let mut good = Vec::new();
+    let (mut good, mut used, mut known) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
     for model in models {
         match model {
             Ok(model) => good.push(model),
-            Err(finding) if reasons.insert(finding.why.clone()) => drop(report.findings.insert(finding)),
+            // Files over a broken base are refused for the same reason.
+            Err(finding) if known.insert((None, finding.rule.clone(), finding.why.clone())) => {
+                report.findings.insert(finding);
+            }
             Err(_) => {}
         }
     }
-    report.findings.extend(check_services(project, settings, &good));
-    for (path, file) in &project.dockerfiles {
-        report.findings.extend(check_dockerfile(project, path, file, &good, is_whole));
+    for model in &good {
+        // What is wrong in the base is reported once, not again for each file over it.
+        let base = Some(&model.sources[0].path);
+        let found = services::check(model, project, settings, &mut used);
+        let new = found.into_iter().filter(|it| known.insert((base, it.rule.clone(), it.why.clone())));
+        report.findings.extend(new);
     }
-    if is_whole && !project.dockerfiles.is_empty() {
+    report.findings.extend(good.iter().flat_map(|model| model.check_exceptions(&used)));
+    for (path, file) in &project.dockerfiles {
+        report.findings.extend(images::check(project, path, file, &good));
+    }
+    if project.is_whole && !project.dockerfiles.is_empty() {
         measure(project, settings, &mut report)?;
     }
     let read = project.composes.iter().filter(|_| tools.compose.is_some()).map(|source| &source.path);
@@ -147,105 +183,42 @@ fn overlays(project: &Project) -> Vec<Vec<Source>> {
 }
 
 fn lint(project: &Project, hadolint: &Path) -> Result<Vec<Finding>> {
-    let paths: Vec<_> =
-        project.dockerfiles.iter().filter(|(_, file)| file.is_utf8).map(|(path, _)| path).collect();
-    if paths.is_empty() {
+    let files = project.dockerfiles.iter().filter(|(_, file)| file.is_utf8).map(|(path, _)| &**path);
+    let arguments: Vec<_> = ["--no-fail", "--format", "json"].into_iter().chain(files).collect();
+    if arguments.len() == 3 {
         return Ok(Vec::new());
     }
-    let mut command = Command::new(hadolint);
-    command
-        .args(["--no-fail", "--format", "json"])
-        .args(paths)
-        .current_dir(&project.root)
-        .stdin(Stdio::null());
-    let output = command.output().context("starting hadolint")?;
-    let broken: Vec<Value> = serde_json::from_slice(&output.stdout)
+    let command = duct::cmd(hadolint, arguments).dir(&project.root).stdin_null().unchecked();
+    let output = command.stdout_capture().stderr_capture().run().context("starting hadolint")?;
+    let mut findings: Vec<Finding> = serde_json::from_slice(&output.stdout)
         .with_context(|| format!("reading hadolint's answer: {}", String::from_utf8_lossy(&output.stderr)))?;
-    let finding = |broken: &Value| {
-        let text = |key: &str| broken[key].as_str().unwrap_or_default().to_owned();
-        let (rule, line) = (text("code"), broken["line"].as_u64().unwrap_or(1) as usize);
-        let wiki = if rule.starts_with("SC") {
-            "www.shellcheck.net/wiki"
-        } else {
-            "github.com/hadolint/hadolint/wiki"
-        };
-        Finding {
-            file: text("file"),
-            line,
-            fix: format!("see https://{wiki}/{rule}"),
-            why: text("message"),
-            rule,
-        }
-    };
-    Ok(broken.iter().map(finding).collect())
-}
-
-fn check_services(project: &Project, settings: &Docker, models: &[Model]) -> Vec<Finding> {
-    let (mut findings, mut used, mut known) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
-    for model in models {
-        let (mut found, excused) = services::check(model, project, settings);
-        found.extend(services::wiring::file(model, project));
-        used.extend(excused);
-        // What is wrong in the base is reported once, not again for each file over it.
-        let base = &model.sources[0].path;
-        findings.extend(found.into_iter().filter(|it| known.insert((base, it.rule.clone(), it.why.clone()))));
+    for Finding { rule, fix, .. } in &mut findings {
+        let is_of_shell = rule.starts_with("SC");
+        let wiki = if is_of_shell { "www.shellcheck.net/wiki" } else { "github.com/hadolint/hadolint/wiki" };
+        *fix = format!("see https://{wiki}/{rule}");
     }
-    findings.extend(models.iter().flat_map(|model| model.check_exceptions(&used)));
-    findings
-}
-
-fn check_dockerfile(
-    project: &Project,
-    path: &str,
-    file: &project::Dockerfile,
-    models: &[Model],
-    is_whole: bool,
-) -> Vec<Finding> {
-    if !file.is_utf8 {
-        return vec![Finding::new("SQ-D07", path, 1)];
-    }
-    if let Some((line, message)) = &file.error {
-        return vec![Finding::new("SQ-D08", path, *line).because(message)];
-    }
-    let (mut targets, mut checked, mut unchecked) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-    for (model, service) in
-        models.iter().flat_map(|model| model.services().map(move |service| (model, service)))
-    {
-        let build = &service.json["build"];
-        let built = project.stage_of(build).filter(|_| project.dockerfile_of(build).as_deref() == Some(path));
-        let Some((_, stage)) = built else { continue };
-        targets.insert(stage);
-        match model.is_job(service) || service.health_check().is_some() {
-            true => checked.insert(stage),
-            false => unchecked.insert(stage),
-        };
-    }
-    let ignore = project.ignore.clone().unwrap_or_default();
-    let context = is_whole.then_some((&*project.root, &ignore));
-    let checked_by_service = checked.difference(&unchecked).copied().collect();
-    let around = images::Surroundings { context, targets, checked_by_service };
-    images::check(path, &file.text, &file.parsed, &around).into_iter().collect()
+    Ok(findings)
 }
 
 fn measure(project: &Project, settings: &Docker, report: &mut Report) -> Result<()> {
     if project.ignore.is_none() {
-        report.findings.insert(Finding::new("SQ-X02", context::IGNORE, 1));
+        report.findings.insert(Finding::new("SQ-X02", context::IGNORE, 1, ""));
     }
     let paths = project.ignore.clone().unwrap_or_default().files(&project.root, "")?;
-    let size =
-        |path: &String| project.root.join(path).symlink_metadata().map_or(0, |metadata| metadata.len());
+    let size = |path: &String| project.root.join(path).symlink_metadata().map_or(0, |it| it.len());
     let mut files: Vec<_> = paths.iter().map(|path| (size(path), path)).collect();
     files.sort_by(|one, other| other.cmp(one));
-    let (bytes, budget) = (files.iter().map(|(bytes, _)| bytes).sum(), settings.context_kilobytes * 1000);
-    if bytes > budget {
+    let (bytes, budget_bytes) =
+        (files.iter().map(|(bytes, _)| bytes).sum(), settings.context_kilobytes * 1000);
+    if bytes > budget_bytes {
         let largest = files.iter().take(5).map(|(bytes, path)| format!("{path} ({})", kilobytes(*bytes)));
         let largest = largest.collect::<Vec<_>>().join(", ");
-        let (bytes, budget) = (kilobytes(bytes), kilobytes(budget));
+        let (bytes, budget) = (kilobytes(bytes), kilobytes(budget_bytes));
         let why =
             format!("the build context is {bytes}, its budget {budget}; the largest files are {largest}");
-        report.findings.insert(Finding::new("SQ-X01", context::IGNORE, 1).because(why));
+        report.findings.insert(Finding::new("SQ-X01", context::IGNORE, 1, why));
     }
-    report.context = Some(ContextSize { bytes, budget_bytes: budget, files: files.len() });
+    report.context = Some(ContextSize { bytes, budget_bytes, files: files.len() });
     Ok(())
 }
 

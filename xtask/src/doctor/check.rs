@@ -3,7 +3,7 @@
 use super::{Provision, browser};
 use crate::{
     build,
-    docker::engine::{Absent, Engine},
+    docker::engine::{Engine, Unavailable},
     failure,
     postgres::{self, Postgres},
     tools::{Tools, is_at_least, version_of},
@@ -114,8 +114,8 @@ fn docker() -> Check {
     let (found, ok) = match Engine::find() {
         Ok(engine) if engine.compose().is_ok() => (Some("an engine that answers, with Compose"), true),
         Ok(_) => (Some("an engine that answers, without Compose"), false),
-        Err(Absent::NoClient) => (None, false),
-        Err(Absent::Silent(_)) => (Some("a client whose engine does not answer"), false),
+        Err(Unavailable::NoClient) => (None, false),
+        Err(Unavailable::NotResponding(_)) => (Some("a client whose engine does not answer"), false),
     };
     let how = "Debian: apt-get install docker.io docker-compose; optional (docs/guide/containers.md)";
     let needed = "any, with Compose".into();

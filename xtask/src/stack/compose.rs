@@ -310,7 +310,7 @@ mod tests {
             folder.0.display()
         );
         process::write_script(&client, &script);
-        ComposeStack::new(world, Engine::pretended(client), folder, record, Variables::default())
+        ComposeStack::new(world, Engine::fake(client), folder, record, Variables::default())
     }
 
     pub fn asked(folder: &Path) -> String {

@@ -1,7 +1,8 @@
 //! `test containers`: the stack as people run it with Docker, driven by the commands they type.
 //!
-//! Up to healthy, the browser's journey through the edge, a restart, down and up again: the admin that the journey made must still
-//! be there. The stack has a name, a port and volumes of its own, and leaves nothing behind.
+//! Up to healthy, the browser's journey through the edge, a restart, down and up again: the admin
+//! that the journey made must still be there. The stack has a name, a port and volumes of its own,
+//! and leaves nothing behind.
 
 use super::NEXT;
 use crate::{
@@ -27,10 +28,9 @@ pub fn run(world: &World, arguments: &[String]) -> Result<()> {
     // What the journey leaves must not be taken for the next one's.
     let _ = fs::remove_dir_all(&stack.watched);
     fs::create_dir_all(&stack.watched)?;
-    // Whatever happens, nothing of it stays up; the logs of what failed were shown before.
+    // Stop the stack even if the test failed.
     let tested = stack.test(arguments);
-    let gone = stack.xtask(&["down", "--delete-data"]);
-    tested.and(gone)
+    tested.and(stack.xtask(&["down", "--delete-data"]))
 }
 
 struct Stack<'a> {
@@ -55,56 +55,40 @@ impl Stack<'_> {
     fn journey(&self, arguments: &[String]) -> Result<()> {
         let chromium = doctor::chromium(self.world, &|line| eprintln!("{line}"))?;
         build::node_modules(self.world, &|line| eprintln!("{line}"))?;
-        let link = stack::open(self.world, &self.folder)?.setup_link()?.unwrap_or_default();
         let shell = self.world.web_shell()?;
         let npm = cmd!(shell, "npm run --silent test:browser -- {arguments...}")
             .env("CHROMIUM_PATH", chromium)
-            .env("SQUALL_URL", self.url())
-            .env("SQUALL_SETUP_URL", link)
+            .env("SQUALL_URL", format!("http://127.0.0.1:{}", self.port))
+            .env("SQUALL_SETUP_URL", self.setup_link()?.unwrap_or_default())
             .env("SQUALL_WATCH_DIR", &self.watched);
         self.world.run(npm, NEXT)
     }
 
     /// The edge answers for the api, and the admin is there.
     fn check(&self, when: &str) -> Result<()> {
-        let answer = http::get(self.port, "/api/v1/setup");
-        let next = "see what the containers say with `cargo xtask logs --state target/squall-containers`";
-        match answer {
-            Ok(answer) if answer.status < 500 => {}
-            Ok(answer) => {
-                let wrong = format!("{when} the edge answers with status {}", answer.status);
-                return Err(Failure::new(TRIED, wrong, next).into());
+        let wrong = match http::get(self.port, "/api/v1/setup") {
+            Ok(answer) if answer.status >= 500 => format!("the edge answers with status {}", answer.status),
+            Err(error) => format!("the edge does not answer: {error:#}"),
+            Ok(_) if self.setup_link()?.is_some() => "the admin is gone: the data was not kept".to_owned(),
+            Ok(_) => {
+                println!("{when}: the edge answers, and the data is there");
+                return Ok(());
             }
-            Err(error) => {
-                return Err(
-                    Failure::new(TRIED, format!("{when} the edge does not answer: {error:#}"), next).into()
-                );
-            }
-        }
-        if stack::open(self.world, &self.folder)?.setup_link()?.is_some() {
-            return Err(Failure::new(
-                TRIED,
-                format!("{when} the admin is gone: the data were not kept"),
-                next,
-            )
-            .into());
-        }
-        println!("{when}: the edge answers, and the data are there");
-        Ok(())
+        };
+        let next = "read the logs of the containers with `cargo xtask logs --state target/squall-containers`";
+        Err(Failure::new(TRIED, format!("{when} {wrong}"), next).into())
     }
 
-    fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+    fn setup_link(&self) -> Result<Option<String>> {
+        stack::open(self.world, &self.folder)?.setup_link()
     }
 
     fn xtask(&self, arguments: &[&str]) -> Result<()> {
         let mut xtask = Command::new(std::env::current_exe()?);
         xtask.args(arguments).arg("--state").arg(&self.folder.0);
-        xtask
-            .env("CARGO_MANIFEST_DIR", self.world.root.join("xtask"))
-            .env_remove("DATABASE_URL")
-            .env_remove("COMPOSE_PROJECT_NAME");
-        // The journey writes log files here and tells Squall to read them by the same path.
+        xtask.env("CARGO_MANIFEST_DIR", self.world.root.join("xtask"));
+        xtask.env_remove("DATABASE_URL").env_remove("COMPOSE_PROJECT_NAME");
+        // The journey writes log files here and has Squall read them by the same path.
         xtask.env("SQUALL_WATCH", &self.watched).env("SQUALL_WATCH_AT", &self.watched);
         xtask.env("SQUALL_PORT", self.port.to_string());
         self.world.run(xtask, NEXT)

@@ -1,39 +1,37 @@
 //! What an image is made of: its layers and the files in them, its user, variables and labels.
 
 use super::Defect;
-use crate::docker::{
-    build,
-    dockerfile::Dockerfile,
-    engine::{Engine, capture},
-    images::{Image, Naming},
-    validate::{is_secret, is_secret_file},
+use crate::{
+    docker::{
+        build,
+        dockerfile::Dockerfile,
+        engine::{Engine, capture},
+        images::{Image, Naming},
+        validate::{is_secret, is_secret_file},
+    },
+    files,
+    world::World,
 };
-use crate::{files, world::World};
 use anyhow::{Context, Result};
 use serde_json::Value;
-use std::{
-    env, fs,
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-};
+use std::{fs, path::Path, process::Command};
 
 /// Above its base an image gets a few files; more layers mean that something is made where it
 /// should be copied.
 const MOST_LAYERS: usize = 6;
-/// A longer text file is data, not a key.
-const LONGEST_KEY_FILE: u64 = 256 << 10;
-
-/// The database beside which images are probed, and the base of `ops`.
-pub const POSTGRES: &str = "pgvector/pgvector:0.8.1-pg18";
 
 pub fn check(world: &World, engine: &Engine, image: &Image, naming: &Naming) -> Result<Vec<Defect>> {
     let reference = image.reference(naming);
-    let inspected = inspect(engine, &reference)?;
-    let layers = |image: &Value| image["RootFS"]["Layers"].as_array().cloned().unwrap_or_default();
+    let inspect = |name: &str| -> Result<Value> {
+        let printed = engine.ask(&["image", "inspect", "--format", "{{json .}}", name])?;
+        serde_json::from_str(&printed).context("reading `docker image inspect`")
+    };
+    let inspected = inspect(&reference)?;
+    let layers = |image: &Value| texts(&image["RootFS"]["Layers"]);
     let dockerfile = Dockerfile::read(&world.root, image.dockerfile)?;
     // Layers of the base are its maker's; `scratch` has none.
     let base = dockerfile.target(image.name).and_then(|stage| dockerfile.base_image(stage));
-    let base = base.and_then(|base| inspect(engine, base).ok()).map(|base| layers(&base)).unwrap_or_default();
+    let base = base.and_then(|base| inspect(base).ok()).map(|base| layers(&base)).unwrap_or_default();
     let all = layers(&inspected);
     let own = all.iter().filter(|layer| !base.contains(layer)).count();
     let config = &inspected["Config"];
@@ -46,123 +44,97 @@ pub fn check(world: &World, engine: &Engine, image: &Image, naming: &Naming) -> 
         let what = format!("{own} layers above its base, {MOST_LAYERS} are allowed");
         add("layers", what, "copy what belongs together in one step");
     }
-    if let Some(what) = user_defect(config["User"].as_str().unwrap_or_default()) {
+    let user = config["User"].as_str().unwrap_or_default();
+    if user.split(':').next().and_then(|id| id.parse().ok()).unwrap_or(0) == 0 {
+        let what = format!("its user {user:?} is or may be root");
         add("user", what, "end the stage with USER and a number above 0");
     }
-    let variables = config["Env"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    for (name, _) in variables
-        .filter_map(|variable| variable.split_once('='))
-        .filter(|(name, value)| holds_secret(name, value))
-    {
-        add(
-            "secret",
-            format!("the variable {name} is part of the image"),
-            "pass secrets in when a container starts",
-        );
+    for name in texts(&config["Env"]).iter().filter_map(|variable| secret_variable(variable)) {
+        let what = format!("the variable {name} is part of the image");
+        add("secret", what, "pass secrets in when a container starts");
     }
     if config["Labels"]["org.opencontainers.image.title"].is_null() {
         add("labels", "it has no title among its labels".into(), "add the OCI labels to the stage");
     }
-    for (file, why) in secrets_in(engine, &reference, all.len() - own)? {
+    let folder = world.build_folder().join("squall-layers");
+    let _ = fs::remove_dir_all(&folder);
+    let secrets = secrets_in(engine, &reference, all.len() - own, &folder);
+    let _ = fs::remove_dir_all(&folder);
+    for (file, why) in secrets? {
         let fix = "keep it out of the context, or mount it with --mount=type=secret";
         add("secret", format!("{file}: {why}"), fix);
     }
     Ok(defects)
 }
 
-fn inspect(engine: &Engine, name: &str) -> Result<Value> {
-    let printed = engine.ask(&["image", "inspect", name])?;
-    let mut images: Vec<Value> = serde_json::from_str(&printed).context("reading `docker image inspect`")?;
-    images.pop().with_context(|| format!("the image {name} does not exist"))
+fn texts(list: &Value) -> Vec<String> {
+    list.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-fn user_defect(user: &str) -> Option<String> {
-    let id = user.split(':').next().unwrap_or_default();
-    match id.parse::<u32>() {
-        Ok(0) => Some("it runs as root".into()),
-        Ok(_) => None,
-        Err(_) if id.is_empty() => Some("it names no user and runs as root".into()),
-        Err(_) => Some(format!("its user {id:?} is a name, which may be root's")),
-    }
+/// The name of a variable that holds a secret.
+fn secret_variable(variable: &str) -> Option<&str> {
+    let (name, value) = variable.split_once('=')?;
+    (is_secret(name) && !name.ends_with("_FILE") && !value.is_empty()).then_some(name)
 }
 
-fn holds_secret(name: &str, value: &str) -> bool {
-    is_secret(name) && !name.ends_with("_FILE") && !value.is_empty()
-}
-
-/// Unpacks each layer on its own: a file that a later one deletes is still in the image.
-fn secrets_in(engine: &Engine, reference: &str, skip: usize) -> Result<Vec<(String, &'static str)>> {
-    let folder = env::temp_dir().join(format!("squall-layers-{}", std::process::id()));
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder)?;
-    let found = unpack(engine, reference, &folder).and_then(|layers| {
-        let mut found = Vec::new();
-        for layer in layers.iter().skip(skip) {
-            let root = folder.join("files");
-            fs::create_dir_all(&root)?;
-            tar(
-                &["--extract", "--no-same-owner", "--no-same-permissions", "--exclude=dev/*", "--file"],
-                layer,
-                &root,
-            )?;
-            files::walk(&root, &[], &mut |path| {
-                // A link leads out of the layer.
-                let metadata = path.symlink_metadata()?;
-                if metadata.is_file() {
-                    let name = path.strip_prefix(&root).unwrap_or(path).display().to_string();
-                    let is_short = metadata.len() <= LONGEST_KEY_FILE;
-                    let bytes = if is_short { fs::read(path)? } else { Vec::new() };
-                    found.extend(defect_of_file(&name, &bytes).map(|why| (name, why)));
-                }
-                Ok(())
-            })?;
-            fs::remove_dir_all(&root)?;
-        }
-        Ok(found)
-    });
-    let _ = fs::remove_dir_all(&folder);
-    found
-}
-
-/// The layers' archives, lowest first.
-fn unpack(engine: &Engine, reference: &str, folder: &Path) -> Result<Vec<PathBuf>> {
+/// Unpack each layer on its own: a file that a later one deletes is still in the image.
+fn secrets_in(
+    engine: &Engine,
+    image: &str,
+    skip: usize,
+    folder: &Path,
+) -> Result<Vec<(String, &'static str)>> {
+    fs::create_dir_all(folder)?;
     let archive = folder.join("image.tar");
-    engine.ask(&["save", "--output", &archive.to_string_lossy(), reference])?;
-    tar(&["--extract", "--file"], &archive, folder)?;
-    fs::remove_file(&archive)?;
+    engine.ask(&["save", "--output", &archive.to_string_lossy(), image])?;
+    untar(&archive, folder)?;
     let manifest = fs::read(folder.join("manifest.json")).context("reading the manifest of a saved image")?;
-    let manifest: Value =
-        serde_json::from_slice(&manifest).context("reading the manifest of a saved image")?;
-    let layers = manifest[0]["Layers"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    Ok(layers.map(|layer| folder.join(layer)).collect())
+    let manifest: Value = serde_json::from_slice(&manifest)?;
+    let mut found = Vec::new();
+    for layer in texts(&manifest[0]["Layers"]).iter().skip(skip) {
+        let files = folder.join("files");
+        fs::create_dir_all(&files)?;
+        untar(&folder.join(layer), &files)?;
+        found.extend(secrets_below(&files)?);
+        fs::remove_dir_all(&files)?;
+    }
+    Ok(found)
 }
 
-fn tar(arguments: &[&str], archive: &Path, folder: &Path) -> Result<()> {
-    let mut command = Command::new("tar");
-    command.args(arguments).arg(archive).arg("--directory").arg(folder).stdin(Stdio::null());
-    capture(command).map(drop)
+fn untar(archive: &Path, folder: &Path) -> Result<()> {
+    let mut tar = Command::new("tar");
+    tar.args(["--extract", "--no-same-owner", "--no-same-permissions", "--exclude=dev/*", "--file"]);
+    tar.arg(archive).arg("--directory").arg(folder);
+    capture(tar).map(drop)
 }
 
-/// Why a file has no place in an image. Programs are not read: they hold such words to look for
-/// them.
-fn defect_of_file(path: &str, bytes: &[u8]) -> Option<&'static str> {
-    let name = path.rsplit('/').next().unwrap_or(path);
+/// Files that have no place in an image, by name or by what they hold, and why.
+fn secrets_below(root: &Path) -> Result<Vec<(String, &'static str)>> {
+    let mut found = Vec::new();
+    files::walk(root, &[], &mut |path| {
+        let shown = path.strip_prefix(root)?.to_string_lossy().into_owned();
+        // A link leads out of the layer.
+        if path.symlink_metadata()?.is_file() && has_secret_name(&shown) {
+            found.push((shown, "its name is that of a secret, or of settings that may hold one"));
+        }
+        Ok(())
+    })?;
+    // Programs are not read: they hold such words to look for them.
+    let key = "^(-----BEGIN .*PRIVATE KEY-----|AGE-SECRET-KEY-1)";
+    let grep = duct::cmd!("grep", "-rlIE", "-e", key, ".").dir(root).stdin_null().stdout_capture();
+    let output = grep.unchecked().run().context("starting grep")?;
+    anyhow::ensure!(output.status.code() < Some(2), "grep could not read the files of a layer");
+    let named = String::from_utf8_lossy(&output.stdout);
+    found.extend(named.lines().map(|path| (path.trim_start_matches("./").to_owned(), "a private key")));
+    Ok(found)
+}
+
+fn has_secret_name(path: &str) -> bool {
     let settings = ["credentials.toml", ".docker/config.json", ".cargo/config.toml"];
-    let is_known = is_secret_file(name) || settings.iter().any(|settings| path.ends_with(settings));
+    let name = path.rsplit('/').next().unwrap_or(path);
     // What such a file holds decides about keys in PEM form.
-    if is_known && name != ".env.example" && !name.ends_with(".pem") {
-        return Some("its name is that of a secret, or of settings that may hold one");
-    }
-    if bytes.starts_with(b"\x7fELF") {
-        return None;
-    }
-    let text = String::from_utf8_lossy(bytes);
-    // In two parts, so that this file does not match.
-    let begin = concat!("-----BEGIN ", "");
-    let is_key = |line: &str| {
-        (line.starts_with(begin) && line.contains("PRIVATE KEY-----")) || line.starts_with("AGE-SECRET-KEY-1")
-    };
-    text.lines().any(is_key).then_some("a private key")
+    (is_secret_file(name) && name != ".env.example" && !name.ends_with(".pem"))
+        || settings.iter().any(|settings| path.ends_with(settings))
 }
 
 #[cfg(test)]
@@ -171,22 +143,32 @@ mod tests {
 
     #[test]
     fn secrets_are_known_by_name_or_content_and_programs_are_not_read() {
-        let check =
-            |name, bytes: &[u8], bad| assert_eq!(defect_of_file(name, bytes).is_some(), bad, "{name}");
-        check("srv/.env", b"", true);
-        check("srv/.env.example", b"", false);
-        check("root/.npmrc", b"registry=x", true);
-        check("etc/tls/key.pem", format!("-----BEGIN RSA {}\nx", "PRIVATE KEY-----").as_bytes(), true);
-        check("etc/tls/cert.pem", b"-----BEGIN CERTIFICATE-----\nx", false);
-        check("usr/bin/age", format!("\x7fELF\n-----BEGIN {}\n", "PRIVATE KEY-----").as_bytes(), false);
-        check("usr/share/squall/web/index.html", b"<html>", false);
+        let root = std::env::temp_dir().join(format!("squall-layer-{}", std::process::id()));
+        // In two parts, so that this file does not match.
+        let key = concat!("-----BEGIN RSA ", "PRIVATE KEY-----\nx");
+        let program = format!("\x7fELF\0\n{key}");
+        for (path, text) in [
+            ("srv/.env", ""),
+            ("srv/.env.example", ""),
+            ("root/.npmrc", "registry=x"),
+            ("etc/tls/key.pem", key),
+            ("etc/tls/cert.pem", "-----BEGIN CERTIFICATE-----\nx"),
+            ("usr/bin/age", &program),
+            ("usr/share/squall/web/index.html", "<html>"),
+        ] {
+            fs::create_dir_all(root.join(path).parent().unwrap()).unwrap();
+            fs::write(root.join(path), text).unwrap();
+        }
+        let found: Vec<_> = secrets_below(&root).unwrap().into_iter().map(|(file, _)| file).collect();
+        fs::remove_dir_all(root).unwrap();
+        assert_eq!(found, ["root/.npmrc", "srv/.env", "etc/tls/key.pem"]);
     }
 
     #[test]
     fn a_variable_that_names_a_file_is_not_a_secret() {
-        assert!(holds_secret("POSTGRES_PASSWORD", "x"));
-        for (name, value) in [("POSTGRES_PASSWORD_FILE", "/run/secrets/x"), ("TOKEN", ""), ("PATH", "/bin")] {
-            assert!(!holds_secret(name, value), "{name}");
+        assert_eq!(secret_variable("POSTGRES_PASSWORD=x"), Some("POSTGRES_PASSWORD"));
+        for variable in ["POSTGRES_PASSWORD_FILE=/run/secrets/x", "TOKEN=", "PATH=/bin"] {
+            assert_eq!(secret_variable(variable), None);
         }
     }
 }

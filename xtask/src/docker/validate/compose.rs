@@ -4,7 +4,7 @@
 //! Its JSON holds no lines, so a finding is placed by looking for the service and its key in the
 //! files.
 
-use super::finding::{Finding, is_rule};
+use super::{Finding, rules};
 use crate::docker::dockerfile::{Command, variables};
 use anyhow::Result;
 use serde_json::Value;
@@ -61,7 +61,7 @@ impl Model {
             let named = sources.iter().rev().find(|source| message.contains(&source.path));
             let source = named.unwrap_or(&sources[sources.len() - 1]);
             let line = line_of(&message, &source.text);
-            Finding::new("SQ-C00", &source.path, line).because(format!("Compose refuses it: {message}"))
+            Finding::new("SQ-C00", &source.path, line, format!("Compose refuses it: {message}"))
         };
         let mut command = process::Command::new(client);
         command.current_dir(root).stdin(Stdio::null());
@@ -111,17 +111,17 @@ impl Model {
         value == PLACEHOLDER && all.any(|(known, operator, _)| known == name && operator.ends_with("-}"))
     }
 
-    /// The reason for which `x-allow` excuses a service from a rule.
-    pub fn allows(&self, service: &str, rule: &str) -> Option<&str> {
-        self.json["x-allow"][service][rule].as_str().filter(|reason| is_reason(reason))
+    /// Whether `x-allow` excuses a service from a rule.
+    pub fn allows(&self, service: &str, rule: &str) -> bool {
+        self.json["x-allow"][service][rule].as_str().is_some_and(is_reason)
     }
 
     /// What is wrong with the exceptions themselves; `used` are those that excused something.
     pub fn check_exceptions(&self, used: &BTreeSet<(String, String)>) -> Vec<Finding> {
         let mut findings = Vec::new();
-        for (service, rules) in entries(&self.json["x-allow"]) {
-            for (rule, reason) in entries(rules) {
-                let (id, why) = if !is_rule(rule) {
+        for (service, allowed) in entries(&self.json["x-allow"]) {
+            for (rule, reason) in entries(allowed) {
+                let (id, why) = if !rules().any(|(known, ..)| known == rule) {
                     ("SQ-E02", format!("{rule} is not a rule"))
                 } else if !reason.as_str().is_some_and(is_reason) {
                     ("SQ-E01", format!("the exception of {service} from {rule} has no reason"))
@@ -133,7 +133,7 @@ impl Model {
                 let is_named = |line: &str| line.contains(rule) && !line.starts_with('#');
                 let place = |it: &'_ Source| Some((it.path.clone(), it.text.lines().position(is_named)? + 1));
                 let (path, line) = self.sources.iter().rev().find_map(place).unwrap_or_default();
-                findings.push(Finding::new(id, &path, line).because(why));
+                findings.push(Finding::new(id, &path, line, why));
             }
         }
         findings
@@ -142,27 +142,18 @@ impl Model {
     /// The file and line of a service, of a key in it, and of the first line below that holds
     /// `detail`.
     pub fn place(&self, service: &str, key: &str, detail: &str) -> (&str, usize) {
-        let found = |source: &Source| {
-            let lines: Vec<_> = source.text.lines().collect();
-            let services = lines.iter().position(|line| line.starts_with("services:"))?;
-            let named = |line: &&str, indent: &str, name: &str| {
-                let rest = line.strip_prefix(indent).and_then(|line| line.strip_prefix(name));
-                rest.is_some_and(|rest| rest.starts_with(':'))
+        let service = format!("services/{service}");
+        let (key, below) = (format!("{service}/{key}"), format!("{service}/{key}/"));
+        let places = self.sources.iter().rev().filter_map(|source| {
+            let lines = outline(&source.text);
+            let find = |wanted: &str| lines.iter().position(|(path, _)| path == wanted);
+            let holds_detail = |(path, line): &(String, &str)| {
+                (*path == key || path.starts_with(&below)) && line.contains(detail)
             };
-            let start = services + lines[services..].iter().position(|line| named(line, "  ", service))?;
-            let inside =
-                |line: &&&str| line.starts_with("   ") || line.trim().is_empty() || line.starts_with("  #");
-            let block: Vec<_> = lines[start + 1..].iter().take_while(inside).collect();
-            let key = block.iter().position(|line| named(line, "    ", key));
-            let detail =
-                key.and_then(|key| Some(key + block[key..].iter().position(|line| line.contains(detail))?));
-            let line = detail.or(key).map_or(start, |at| start + 1 + at) + 1;
-            Some((detail.or(key).is_some(), line))
-        };
-        let places = self.sources.iter().rev().filter_map(|source| Some((&*source.path, found(source)?)));
-        let places: Vec<_> = places.collect();
-        let best = places.iter().find(|(_, (is_exact, _))| *is_exact).or(places.first());
-        best.map_or((&self.sources[0].path, 1), |(path, (_, line))| (path, *line))
+            let exact = lines.iter().position(holds_detail).or_else(|| find(&key));
+            Some((exact.is_none(), (&*source.path, exact.or_else(|| find(&service))? + 1)))
+        });
+        places.min_by_key(|(is_vague, _)| *is_vague).map_or((&self.sources[0].path, 1), |(_, place)| place)
     }
 }
 
@@ -197,6 +188,24 @@ impl<'a> Service<'a> {
             _ => None,
         }
     }
+}
+
+/// Each line with the keys that it is below and its own: `services/api/ports`. A line without a
+/// key is below the one before it.
+pub fn outline(text: &str) -> Vec<(String, &str)> {
+    let mut keys: Vec<(usize, &str)> = Vec::new();
+    let path = |line| {
+        let content = str::trim_start(line);
+        let indent = line.len() - content.len();
+        let key = content.split_once(':').filter(|_| !content.starts_with(['#', '-']));
+        if let Some((key, _)) = key {
+            keys.retain(|(above, _)| *above < indent);
+            keys.push((indent, key));
+        }
+        let path = keys.iter().map(|(_, key)| *key).collect::<Vec<_>>().join("/");
+        (if key.is_some() { path } else { path + "/" }, line)
+    };
+    text.lines().map(path).collect()
 }
 
 fn is_reason(text: &str) -> bool {
@@ -235,21 +244,4 @@ pub fn asked(text: &str) -> impl Iterator<Item = (&str, &str, usize)> {
     lines.flat_map(|(at, line)| {
         variables(line).into_iter().map(move |(name, operator)| (name, operator, at + 1))
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_finding_is_placed_at_its_key_in_the_file_that_has_it() {
-        let source = |path: &str, text: &str| Source { path: path.into(), text: text.into() };
-        let base = "x-a: &a\n  user: x\nservices:\n  api:\n    <<: *a\n    ports:\n      - 1:1\n      - 2:2\n  db:\n    user: y\n";
-        let sources = vec![source("a", base), source("b", "services:\n  api:\n    image: x\n")];
-        let model = Model { sources, is_production: false, json: Value::Null, warnings: Vec::new() };
-        assert_eq!(model.place("api", "ports", "2:2"), ("a", 8));
-        assert_eq!(model.place("api", "image", ""), ("b", 3));
-        assert_eq!(model.place("api", "user", ""), ("b", 2));
-        assert_eq!(model.place("db", "user", ""), ("a", 10));
-    }
 }

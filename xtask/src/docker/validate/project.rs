@@ -1,6 +1,6 @@
 //! The files of a repository that containers are made of.
 
-use super::compose::Source;
+use super::{Finding, compose::Source};
 use crate::{
     docker::{context::Ignore, dockerfile},
     files,
@@ -19,6 +19,8 @@ const SKIPPED: [&str; 7] = [".ci", ".git", "target", "node_modules", "dist", "do
 #[derive(Debug, Default)]
 pub struct Project {
     pub root: PathBuf,
+    /// Not only some files of it.
+    pub is_whole: bool,
     pub dockerfiles: BTreeMap<String, Dockerfile>,
     pub composes: Vec<Source>,
     pub ignore: Option<Ignore>,
@@ -34,9 +36,23 @@ pub struct Project {
 pub struct Dockerfile {
     pub text: String,
     pub parsed: dockerfile::Dockerfile,
-    /// Line and message, if it is not a Dockerfile.
-    pub error: Option<(usize, String)>,
+    /// Why it cannot be a Dockerfile.
+    pub broken: Option<Finding>,
     pub is_utf8: bool,
+}
+
+impl Dockerfile {
+    fn read(path: &str, bytes: Vec<u8>) -> Self {
+        let utf8 = String::from_utf8(bytes);
+        let is_utf8 = utf8.is_ok();
+        let text = utf8.unwrap_or_default();
+        let (parsed, broken) = match dockerfile::Dockerfile::parse(&text) {
+            _ if !is_utf8 => (None, Some(Finding::new("SQ-D07", path, 1, ""))),
+            Ok(parsed) => (Some(parsed), None),
+            Err((line, message)) => (None, Some(Finding::new("SQ-D08", path, line, message))),
+        };
+        Self { text, parsed: parsed.unwrap_or_default(), broken, is_utf8 }
+    }
 }
 
 impl Project {
@@ -44,12 +60,11 @@ impl Project {
     pub fn read(root: &Path, given: &[PathBuf]) -> Result<Self> {
         let ignore = Ignore::read(root)?;
         let example = files::read_if_there(&root.join(".env.example"))?.map(|text| names_in(&text));
-        let mut project = Self { root: root.to_owned(), ignore, example, ..Self::default() };
-        let mut paths = Vec::new();
-        for path in given {
-            paths.push(absolute(path).with_context(|| format!("finding {}", path.display()))?);
-        }
-        if given.is_empty() {
+        let is_whole = given.is_empty();
+        let mut project = Self { root: root.to_owned(), is_whole, ignore, example, ..Self::default() };
+        let paths = given.iter().map(absolute).collect::<Result<Vec<_>, _>>();
+        let mut paths = paths.context("finding the given files")?;
+        if is_whole {
             files::walk(root, &SKIPPED, &mut |path| {
                 // A link may lead to a folder.
                 paths.extend(path.is_file().then(|| path.to_owned()));
@@ -57,21 +72,15 @@ impl Project {
             })?;
         }
         for path in paths {
-            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
             let shown = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
             let bytes = || fs::read(&path).with_context(|| format!("reading {}", path.display()));
             let text = || Ok::<_, anyhow::Error>(String::from_utf8_lossy(&bytes()?).into_owned());
             if is_compose(&name) {
                 project.composes.push(Source { path: shown, text: text()? });
-            } else if is_dockerfile(&name) || !given.is_empty() {
-                let utf8 = String::from_utf8(bytes()?);
-                let is_utf8 = utf8.is_ok();
-                let text = utf8.unwrap_or_default();
-                let (parsed, error) = match dockerfile::Dockerfile::parse(&text) {
-                    Ok(parsed) => (parsed, None),
-                    Err(error) => (dockerfile::Dockerfile::default(), Some(error)),
-                };
-                project.dockerfiles.insert(shown, Dockerfile { text, parsed, error, is_utf8 });
+            } else if is_dockerfile(&name) || !is_whole {
+                let file = Dockerfile::read(&shown, bytes()?);
+                project.dockerfiles.insert(shown, file);
             } else if name.ends_with(".rs") && !shown.starts_with("xtask/") {
                 let text = text()?;
                 project.quoted.extend(text.split('"').filter(|name| is_name(name)).map(str::to_owned));
@@ -121,13 +130,10 @@ impl Project {
 }
 
 fn is_dockerfile(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    ["dockerfile", "containerfile"].iter().any(|bare| {
-        let rest = name.strip_prefix(bare).filter(|rest| rest.is_empty() || rest.starts_with('.'));
-        // `dockerfile.rs` is a program about Dockerfiles.
-        rest.is_some_and(|rest| !matches!(rest, ".dockerignore" | ".rs" | ".md" | ".txt"))
-            || name.ends_with(&format!(".{bare}"))
-    })
+    let name = name.to_ascii_lowercase().replace("containerfile", "dockerfile");
+    // `dockerfile.rs` is a program about Dockerfiles.
+    let is_other = [".dockerignore", ".rs", ".md", ".txt"].iter().any(|end| name.ends_with(end));
+    name == "dockerfile" || name.ends_with(".dockerfile") || (name.starts_with("dockerfile.") && !is_other)
 }
 
 /// `compose.yaml`, `docker-compose.yml`, `compose.prod.yaml`, `x.compose.yaml`.
@@ -158,18 +164,11 @@ mod tests {
         for name in ["Dockerfile", "rust.Dockerfile", "Dockerfile.dev", "Containerfile", "api.dockerfile"] {
             assert!(is_dockerfile(name), "{name}");
         }
-        for name in ["compose.yaml", "docker-compose.yml", "compose.prod.yaml", "docker-compose.override.yml"]
-        {
+        for name in ["compose.yaml", "docker-compose.yml", "compose.prod.yaml", "x.compose.yaml"] {
             assert!(is_compose(name), "{name}");
         }
         for name in ["rust.Dockerfile.dockerignore", "Dockerfiles.md", "dockerfile.rs", "composer.yaml"] {
             assert!(!is_dockerfile(name) && !is_compose(name), "{name}");
         }
-    }
-
-    #[test]
-    fn an_example_names_what_is_commented_out_too() {
-        let names = names_in("# Words = about it\n# A=1\nB=\n\nexport C=x\n# no name here\n");
-        assert_eq!(names.into_iter().collect::<Vec<_>>(), ["A", "B", "C"]);
     }
 }

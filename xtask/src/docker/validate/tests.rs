@@ -4,31 +4,29 @@ use super::*;
 use crate::files;
 use std::fs;
 
-fn world() -> World {
-    World::new(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()).unwrap()
-}
-
+/// Without a Compose client the cases of Compose files cannot run.
 fn tools() -> Tools {
-    Tools { hadolint: tools::program(&world(), "hadolint").unwrap(), compose: client() }
-}
-
-/// Without a client the tests of Compose files cannot run.
-fn client() -> Option<PathBuf> {
-    let client = compose::client();
-    if client.is_none() {
-        eprintln!("skipped: there is no Compose client; apt-get install docker-compose-v2 or docker-compose");
+    let world = World::new(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()).unwrap();
+    let compose = compose::client();
+    if compose.is_none() {
+        eprintln!("skipped: {NO_COMPOSE}");
     }
-    client
+    Tools { hadolint: tools::program(&world, "hadolint").unwrap(), compose }
 }
 
 fn corpus(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/docker").join(name)
 }
 
-fn entries(folder: &Path) -> Vec<PathBuf> {
-    let mut entries: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    entries.sort();
-    entries
+/// The files below a folder.
+fn below(folder: &Path) -> Vec<PathBuf> {
+    let mut paths = Vec::new();
+    let mut add = |path: &Path| {
+        paths.push(path.to_owned());
+        Ok(())
+    };
+    files::walk(folder, &[], &mut add).unwrap();
+    paths
 }
 
 /// File, line and rule of each `# expect RULE at LINE`, which is in the file itself or names one
@@ -46,10 +44,6 @@ fn expected(root: &Path, path: &Path) -> BTreeSet<(String, usize, String)> {
         .collect()
 }
 
-fn found(report: &Report) -> BTreeSet<(String, usize, String)> {
-    report.findings.iter().map(|it| (it.file.clone(), it.line, it.rule.clone())).collect()
-}
-
 #[test]
 fn each_case_has_exactly_the_findings_written_at_its_top() {
     let settings = crate::world::Docker {
@@ -58,31 +52,24 @@ fn each_case_has_exactly_the_findings_written_at_its_top() {
         development_profiles: vec!["dev".to_owned()],
     };
     let (root, tools) = (corpus("cases"), tools());
-    let (folders, mut files): (Vec<_>, Vec<_>) = entries(&root).into_iter().partition(|path| path.is_dir());
-    let is_compose = |path: &PathBuf| path.extension().is_some_and(|end| end == "yaml");
-    files.retain(|path| tools.compose.is_some() || !is_compose(path));
+    let entries = fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().path());
+    let (folders, mut files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    files.retain(|path| tools.compose.is_some() || path.extension().is_none_or(|end| end != "yaml"));
     let mut wrong = String::new();
     let mut check = |root: &Path, given: &[PathBuf], paths: &[PathBuf]| {
         let project = Project::read(root, given).unwrap();
-        let report = judge(&project, &settings, given.is_empty(), &tools).unwrap();
-        let wanted = paths.iter().flat_map(|path| expected(root, path)).collect();
-        let found = found(&report);
+        let report = judge(&project, &settings, &tools).unwrap();
+        let wanted: BTreeSet<_> = paths.iter().flat_map(|path| expected(root, path)).collect();
+        let found = report.findings.into_iter().map(|it| (it.file, it.line, it.rule)).collect();
         for (sign, all, others) in [("-", &wanted, &found), ("+", &found, &wanted)] {
             for (file, line, rule) in all.difference(others) {
-                wrong +=
-                    &format!("{sign} {}/{file}: {rule} at {line}\n", root.file_name().unwrap().display());
+                wrong += &format!("{sign} {}/{file}: {rule} at {line}\n", root.display());
             }
         }
     };
     check(&root, &files, &files);
     for folder in folders.iter().filter(|_| tools.compose.is_some()) {
-        let mut paths = Vec::new();
-        files::walk(folder, &[], &mut |path| {
-            paths.push(path.to_owned());
-            Ok(())
-        })
-        .unwrap();
-        check(folder, &[], &paths);
+        check(folder, &[], &below(folder));
     }
     assert!(wrong.is_empty(), "- missed, + too much\n{wrong}");
 }
@@ -91,7 +78,7 @@ fn each_case_has_exactly_the_findings_written_at_its_top() {
 #[test]
 fn hadolint_finds_in_its_corpus_what_it_found_before() {
     let (root, table) = (corpus("hadolint"), corpus("hadolint.txt"));
-    let project = Project::read(&root, &entries(&root)).unwrap();
+    let project = Project::read(&root, &below(&root)).unwrap();
     let mut found: Vec<_> = lint(&project, &tools().hadolint).unwrap();
     found.sort();
     let found: String = found.iter().map(|it| format!("{}:{} {}\n", it.file, it.line, it.rule)).collect();
@@ -103,12 +90,9 @@ fn hadolint_finds_in_its_corpus_what_it_found_before() {
 
 #[test]
 fn every_rule_is_broken_by_a_case() {
-    let mut broken = BTreeSet::new();
-    files::walk(&corpus("cases"), &[], &mut |path| {
-        broken.extend(expected(&corpus("cases"), path).into_iter().map(|(_, _, rule)| rule));
-        Ok(())
-    })
-    .unwrap();
-    let never: Vec<_> = finding::rules().map(|(id, ..)| id).filter(|id| !broken.contains(*id)).collect();
+    let root = corpus("cases");
+    let broken: BTreeSet<_> = below(&root).iter().flat_map(|path| expected(&root, path)).collect();
+    let broken: BTreeSet<_> = broken.iter().map(|(_, _, rule)| &**rule).collect();
+    let never: Vec<_> = rules().map(|(id, ..)| id).filter(|id| !broken.contains(id)).collect();
     assert!(never.is_empty(), "no case breaks {never:?}");
 }

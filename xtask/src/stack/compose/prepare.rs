@@ -48,9 +48,6 @@ fn is_built_here(stack: &ComposeStack) -> bool {
 fn build(stack: &ComposeStack, images: &[Image]) -> Result<()> {
     let naming = Naming::of(|name| stack.variables.get(name).map(str::to_owned));
     let stale = build::stale(stack.world, &stack.engine, images, &naming)?;
-    for base in build::bases(stack.world, &stale)? {
-        pull(stack, &base, NEXT_BASE)?;
-    }
     build::images(stack.world, &stack.engine, &stale, &naming)
 }
 

@@ -11,6 +11,11 @@ pub fn is_secret(name: &str) -> bool {
     PARTS.split(' ').any(|part| name.contains(part)) || name == "aws_access_key_id"
 }
 
+/// Whether a text holds a token or a password.
+pub fn is_in(text: &str) -> bool {
+    holds_token(text) || holds_password(text)
+}
+
 /// Whether a text holds a token, known by its beginning.
 pub fn holds_token(text: &str) -> bool {
     static TOKEN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(TOKENS).ok());
