@@ -75,6 +75,6 @@ export function MakeAdmin() {
 }
 
 /** The token in a link, or in the part after its #. */
-export function tokenIn(link: string): string | null {
+function tokenIn(link: string): string | null {
   return new URLSearchParams(link.slice(link.indexOf('#') + 1)).get('token')
 }
