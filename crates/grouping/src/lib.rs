@@ -1,6 +1,6 @@
 //! From a log line to a stable group.
 //!
-//! The flow: [`multiline`] joins a stack trace to the line it belongs to; [`format`] takes a line's
+//! The flow: [`multiline`] joins a stack trace to the line it belongs to; [`mod@format`] takes a line's
 //! header apart; [`level`] and [`exception`] read the rest; [`grouper`] assigns the message to a
 //! group, by masking what varies and matching the template tree.
 //!

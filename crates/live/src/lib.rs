@@ -1,7 +1,7 @@
 //! Live updates: what changed, sent to every api replica.
 //!
 //! The worker and the api publish with a [`Publisher`] which issues are new or changed and what was
-//! counted; an api replica with open streams receives it through [`subscribe`]. Between them is
+//! counted; an api replica with open streams receives it through [`mod@subscribe`]. Between them is
 //! PostgreSQL's `NOTIFY`, and Redis where there is one ([`redis`]), whose connection the shared
 //! rate limits use as well.
 //!

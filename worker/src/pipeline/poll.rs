@@ -1,8 +1,8 @@
 //! Polling sources: log files.
 //!
-//! [`supervise`] runs one task per source, so that a slow or failing one delays no other, and
+//! [`mod@supervise`] runs one task per source, so that a slow or failing one delays no other, and
 //! claims each source for one worker. A task repeats [`Poll::poll_once`]: load the source with its
-//! cursor ([`store`]), read what is new ([`file`]), save events and cursor in one transaction.
+//! cursor ([`store`]), read what is new ([`mod@file`]), save events and cursor in one transaction.
 //!
 //! Reading happens outside the transaction; saving requires that the cursor has not moved since.
 //! After a crash, a lost response to a commit or a claim lost to another worker, a poll is
