@@ -5,7 +5,7 @@ FROM node:22-bookworm-slim AS web
 WORKDIR /src/web
 COPY web/package.json web/package-lock.json web/.npmrc ./
 RUN --mount=type=cache,target=/root/.npm,sharing=locked \
-    PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund --loglevel=error
+    npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 COPY web ./
 COPY infra/docker/precompress.mjs /src/
 RUN npm run --silent build && node /src/precompress.mjs dist

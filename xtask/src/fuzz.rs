@@ -67,8 +67,8 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
 fn targets(world: &World) -> Result<Vec<String>> {
     let folder = world.root.join("crates/grouping/fuzz/fuzz_targets");
     let files = fs::read_dir(&folder).with_context(|| format!("reading {}", folder.display()))?;
-    let stems = files.flatten().filter_map(|file| Some(file.path().file_stem()?.to_owned()));
-    let mut names: Vec<_> = stems.map(|stem| stem.to_string_lossy().into_owned()).collect();
+    let names = files.flatten().filter_map(|file| file.file_name().into_string().ok());
+    let mut names: Vec<_> = names.filter_map(|name| Some(name.strip_suffix(".rs")?.to_owned())).collect();
     names.sort();
     Ok(names)
 }

@@ -15,7 +15,6 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("squall-migrations", &["squall-base"]),
     // Only people who change the schema run it: it links a SQL parser.
     ("squall-schema", &["squall-base", "squall-migrations"]),
-    ("squall-schema", &["squall-base", "squall-migrations"]),
     ("squall-boot", &["squall-base", "squall-migrations"]),
     ("squall-intake", &["squall-base", "squall-grouping"]),
     ("squall-live", &["squall-base"]),

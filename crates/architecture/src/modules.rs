@@ -24,7 +24,6 @@ const CRATES: &[&str] = &[
     "crates/intake",
     "crates/live",
     "crates/schema",
-    "crates/schema",
 ];
 
 /// Modules whose children do not import each other: only the parent joins them.

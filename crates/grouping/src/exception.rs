@@ -63,8 +63,8 @@ impl Exception {
 }
 
 impl Exception {
-    /// `Type: message` for a person, without what differs from event to event; or whichever there
-    /// is.
+    /// `Type: message` for a person, without what differs from event to event. One of them alone if
+    /// the other is missing.
     #[must_use]
     pub fn title(&self) -> String {
         let message = crate::mask::masked(&self.message);

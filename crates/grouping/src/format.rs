@@ -60,7 +60,7 @@ fn plain(line: &str) -> ParsedLine<'_> {
     }
 }
 
-/// Whether a time stands at the beginning, whatever it is.
+/// Whether the text begins with a time, in any format.
 pub(crate) fn begins_with_time(text: &str) -> bool {
     timestamp::read(text, Timestamp::UNIX_EPOCH).is_some_and(|(length, _)| length >= 8)
 }

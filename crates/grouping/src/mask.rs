@@ -2,7 +2,7 @@
 //!
 //! One pass, without regular expressions. A message is split at white space and at delimiters; a
 //! piece that looks like a value (a number, an identifier with digits, an address, a path, a
-//! quotation, what stands behind `=`) becomes a wildcard. Then what only differs in length is made
+//! quotation, what follows `=`) becomes a wildcard. Then what only differs in length is made
 //! equal: runs of wildcards become one, and brackets that hold nothing else vanish.
 //!
 //! Only the first line is looked at, and of that the first [`MAX_BYTES`] and [`MAX_TOKENS`]: a
@@ -23,7 +23,7 @@ pub(crate) const WILDCARD: &str = "<*>";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Token<'a> {
     pub(crate) text: &'a str,
-    /// No white space stands before it.
+    /// No white space precedes it.
     pub(crate) glued: bool,
 }
 
@@ -232,7 +232,7 @@ fn mask_context(tokens: &mut [Token<'_>]) {
     }
 }
 
-/// A wildcard stands on the other side of a colon.
+/// A wildcard is on the other side of a colon.
 fn near_wildcard(tokens: &[Token<'_>], at: usize) -> bool {
     let left = at >= 2 && tokens[at - 2].is_wildcard();
     left || tokens.get(at + 2).is_some_and(Token::is_wildcard)

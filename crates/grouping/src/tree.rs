@@ -201,7 +201,7 @@ fn is_word(text: &str) -> bool {
     text.bytes().any(|byte| byte.is_ascii_alphanumeric() || byte >= 0x80)
 }
 
-/// Words of English after which a value stands more often than another word of the sentence.
+/// English words that are followed by a value more often than by another word of the sentence.
 fn introduces_value(word: &str) -> bool {
     matches!(
         word,

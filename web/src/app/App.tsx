@@ -6,7 +6,7 @@ import { Failure, NotFound } from './fallbacks'
 import { routeTree } from './routes'
 import { parseSearch, stringifySearch } from './search'
 
-export type SquallApp = ReturnType<typeof createApp>
+type SquallApp = ReturnType<typeof createApp>
 
 /** The router and the query cache. A session that ends leads to the sign-in page. */
 export function createApp(history: RouterHistory) {

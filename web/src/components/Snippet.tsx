@@ -6,16 +6,16 @@ import { Icon } from './Icon'
 /** Text with a button that copies it. */
 export function Snippet({ text, label, line = false }: { text: string; label: string; line?: boolean }) {
   const code = useRef<HTMLElement>(null)
-  const [said, setSaid] = useState<'Copy' | 'Copied' | 'Press Ctrl+C'>('Copy')
+  const [hint, setHint] = useState<'Copy' | 'Copied' | 'Press Ctrl+C'>('Copy')
 
   async function copy() {
     try {
       await navigator.clipboard.writeText(text)
-      setSaid('Copied')
+      setHint('Copied')
     } catch {
       // Over plain HTTP, browsers deny access to the clipboard: select the text for the user to copy.
       if (code.current) getSelection()?.selectAllChildren(code.current)
-      setSaid('Press Ctrl+C')
+      setHint('Press Ctrl+C')
     }
   }
 
@@ -27,9 +27,9 @@ export function Snippet({ text, label, line = false }: { text: string; label: st
           <code ref={code}>{text}</code>
         </pre>
       </section>
-      <Button look="small" onClick={copy} onBlur={() => setSaid('Copy')} aria-label={`${said}: ${label}`}>
-        <Icon name={said === 'Copied' ? 'check' : 'copy'} size={13} />
-        <span aria-live="polite">{said}</span>
+      <Button look="small" onClick={copy} onBlur={() => setHint('Copy')} aria-label={`${hint}: ${label}`}>
+        <Icon name={hint === 'Copied' ? 'check' : 'copy'} size={13} />
+        <span aria-live="polite">{hint}</span>
       </Button>
     </div>
   )

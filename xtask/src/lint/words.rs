@@ -40,7 +40,7 @@ pub fn run(world: &World) -> Result<()> {
     if hits == 0 {
         return spelling;
     }
-    let next = "write what stands beside each; quoted files are listed in .config/words.toml";
+    let next = "use the wording beside each; .config/words.toml lists the files that may quote them";
     let wrong = format!("{hits} banned words; each is named above");
     Err(Failure::new("looking for banned words", wrong, next).into())
 }

@@ -19,7 +19,7 @@ pub(crate) struct Occupied {
 /// The disk space after a checkpoint. Nothing is vacuumed or rewritten first.
 pub(crate) async fn occupied(stack: &Stack) -> Result<Occupied> {
     if let Err(error) = sqlx::query("checkpoint").execute(&stack.pool).await {
-        // Sizes are those of files, which exist before a checkpoint: the figure stands without it.
+        // Sizes are those of files, which exist before a checkpoint: the figure is complete without it.
         eprintln!("ingest.disk: no checkpoint ({error}).");
     }
     sqlx::query_as(OCCUPIED)

@@ -48,7 +48,7 @@ fn metric(name: &str) -> Option<&'static Metric> {
 /// Fails on a mention of what does not exist.
 fn assert_exists(place: &str, mention: &Mention<'_>) {
     let Mention { name, selector } = mention;
-    let metric = metric(name).unwrap_or_else(|| panic!("{place} speaks of {name}, which nobody serves"));
+    let metric = metric(name).unwrap_or_else(|| panic!("{place} names {name}, which no process serves"));
     for condition in selector.split(',').filter(|it| !it.trim().is_empty()) {
         let (label, value) = condition.split_once(['=', '!']).unwrap();
         // What Prometheus and histograms add by themselves.
@@ -136,8 +136,8 @@ fn promtool_takes_the_rules_and_their_tests() {
             );
             return;
         };
-        let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "promtool {arguments:?}: {said}");
+        let printed = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "promtool {arguments:?}: {printed}");
     }
 }
 

@@ -108,7 +108,7 @@ fn the_configuration_is_what_the_settings_say() {
     assert!(!old.contains("{{") && !new.contains("{{"));
     insta::assert_snapshot!("tls_1_22", part(&old, "server.conf"));
     insta::assert_snapshot!("tls_1_28", part(&new, "server.conf"));
-    insta::assert_snapshot!("several_places", part(&new, "upstream.conf"));
+    insta::assert_snapshot!("several_addresses_1_28", part(&new, "upstream.conf"));
     let newest = print("nginx/1.30.0", &[("SQUALL_EDGE_API", "10.0.0.1:8642,10.0.0.2:8642")]);
     insta::assert_snapshot!("several_addresses_1_30", part(&newest, "upstream.conf"));
 }

@@ -19,9 +19,9 @@ pub(super) fn parse(line: &str, reference: Timestamp) -> Option<ParsedLine<'_>> 
         400.. => (Level::Warning, "was refused with a client error"),
         _ => (Level::Info, "was answered"),
     };
-    // The version of the protocol says nothing, the status does.
-    let said = request.rsplit_once(" HTTP/").map_or(request, |(said, _)| said);
-    let target = said.split('?').next().unwrap_or(said);
+    // The version of the protocol only adds noise.
+    let line = request.rsplit_once(" HTTP/").map_or(request, |(line, _)| line);
+    let target = line.split('?').next().unwrap_or(line);
     let text = |text: &str| serde_json::Value::from(text);
     let attributes = vec![
         ("client".into(), text(head.split(' ').next().unwrap_or_default())),

@@ -134,7 +134,7 @@ impl<'a> Header<'a> {
         let Some(end) = closing(text) else { return false };
         let (inner, rest) = (text[1..end].trim(), &text[end + 1..]);
         if self.logger.is_some() && inner.contains(": ") {
-            // Behind the logger, `[instance: x]` is said by the message.
+            // After the logger, `[instance: x]` belongs to the message.
             return false;
         }
         if let Some((length, time)) =
@@ -229,7 +229,7 @@ impl<'a> Header<'a> {
         false
     }
 
-    /// A level in capitals a few words on: what stands before it is of the header.
+    /// A level in capitals a few words in: the words before it belong to the header.
     fn level_ahead(&mut self, text: &'a str) -> bool {
         if self.level.is_some() || self.timestamp.is_none() {
             return false;

@@ -20,7 +20,7 @@ pub(super) fn parse(line: &str, reference: Timestamp) -> Option<ParsedLine<'_>> 
         attributes: Vec::new(),
         format: "logfmt",
     };
-    let mut said = false;
+    let mut has_message = false;
     for _ in 0..MAX_PAIRS {
         if rest.is_empty() {
             break;
@@ -28,7 +28,7 @@ pub(super) fn parse(line: &str, reference: Timestamp) -> Option<ParsedLine<'_>> 
         let (key, value, behind) = pair(rest)?;
         rest = behind;
         match key {
-            "msg" | "message" if !said => (parsed.message, said) = (value, true),
+            "msg" | "message" if !has_message => (parsed.message, has_message) = (value, true),
             "level" | "lvl" | "severity" if parsed.level.is_none() && level_of(&value).is_some() => {
                 parsed.level = level_of(&value);
             }
@@ -41,10 +41,10 @@ pub(super) fn parse(line: &str, reference: Timestamp) -> Option<ParsedLine<'_>> 
             _ => parsed.attributes.push((key.into(), value.into_owned().into())),
         }
     }
-    said.then_some(parsed)
+    has_message.then_some(parsed)
 }
 
-/// The first pair, and what stands behind it.
+/// The first pair, and what follows it.
 fn pair(text: &str) -> Option<(&str, Cow<'_, str>, &str)> {
     let end = text.find(['=', ' '])?;
     let (key, rest) = text.split_at(end);

@@ -1,4 +1,4 @@
-//! The plan as migration files: one per transaction, one per statement that stands alone.
+//! The plan as migration files: one per transaction, one per statement that must be alone.
 
 use super::{
     plan::Plan,

@@ -1,6 +1,6 @@
 //! From changes to statements in an order that holds: what must make way, what is made and changed, what goes.
 //!
-//! Each step gets a **level**. Even levels are transactions, odd ones hold what stands alone in a file. A step's
+//! Each step gets a **level**. Even levels are transactions, odd ones hold what must be alone in a file. A step's
 //! level is the smallest that comes after everything it needs, so that a plan has as few files as it can.
 
 use super::{

@@ -37,7 +37,7 @@ export function useNewIssues(filter: IssueFilter, readAt: number, shown: { id: n
 }
 
 /** Whether a list with this filter would show the issue, as far as the page can know. */
-export function isAmong(filter: IssueFilter, issue: LiveIssue): boolean {
+function isAmong(filter: IssueFilter, issue: LiveIssue): boolean {
   const { project, level, status, source, q } = filter
   const text = `${issue.title} ${issue.culprit ?? ''}`.toLowerCase()
   return (

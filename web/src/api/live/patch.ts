@@ -132,7 +132,7 @@ function isDetail(data: unknown): data is IssueDetail {
 }
 
 /** The statistics with the counts added; null if a minute is after the last step. */
-export function withCounts(data: Statistics, counts: LiveCounts): Statistics | null {
+function withCounts(data: Statistics, counts: LiveCounts): Statistics | null {
   const starts = data.volume.map(({ at }) => Date.parse(at))
   const step = data.step_seconds * 1000
   const volume = [...data.volume]

@@ -11,9 +11,9 @@ export const GRACE_MS = 5_000
 const RETRY_MS = [5_000, 60_000] as const
 
 const EVENTS = ['issue.new', 'issue.changed', 'counts', 'resync'] as const
-export type EventName = (typeof EVENTS)[number]
+type EventName = (typeof EVENTS)[number]
 
-export type Listener = {
+type Listener = {
   /** A message arrived. */
   message: (name: EventName, data: string) => void
   /** What is shown may be out of date. */

@@ -4,7 +4,7 @@ import '../marks.css'
 import './chart.css'
 import type { Plot } from './plot'
 
-export type ChartSeries = {
+type ChartSeries = {
   label: string
   /** The token of its colour: `error` means `--error`. */
   token: string

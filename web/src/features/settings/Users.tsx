@@ -102,12 +102,12 @@ function AddUser({ onDone }: { onDone: () => void }) {
   const queryClient = useQueryClient()
   const add = useMutation({
     mutationFn: (form: FormData) => {
-      const said = (name: string) => String(form.get(name))
+      const field = (name: string) => String(form.get(name))
       return addUser({
-        name: said('name').trim(),
-        email: said('email').trim(),
-        role: said('role') as Role,
-        password: said('password'),
+        name: field('name').trim(),
+        email: field('email').trim(),
+        role: field('role') as Role,
+        password: field('password'),
       })
     },
     onSuccess: async () => {

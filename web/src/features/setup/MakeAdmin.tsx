@@ -14,12 +14,12 @@ export function MakeAdmin() {
   const [linked] = useState(() => tokenIn(hash))
   const make = useMutation({
     mutationFn: (form: FormData) => {
-      const said = (name: string) => String(form.get(name) ?? '').trim()
-      const token = linked ?? tokenIn(said('link')) ?? said('link')
+      const field = (name: string) => String(form.get(name) ?? '').trim()
+      const token = linked ?? tokenIn(field('link')) ?? field('link')
       return setUp({
         token,
-        name: said('name'),
-        email: said('email'),
+        name: field('name'),
+        email: field('email'),
         password: String(form.get('password')),
       })
     },
@@ -75,6 +75,6 @@ export function MakeAdmin() {
 }
 
 /** The token in a link, or in the part after its #. */
-export function tokenIn(link: string): string | null {
+function tokenIn(link: string): string | null {
   return new URLSearchParams(link.slice(link.indexOf('#') + 1)).get('token')
 }

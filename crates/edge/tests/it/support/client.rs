@@ -19,7 +19,7 @@ impl Answer {
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut found = self.headers.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
         let first = found.next();
-        assert!(found.next().is_none(), "{name} stands twice: {:#?}", self.headers);
+        assert!(found.next().is_none(), "{name} occurs twice: {:#?}", self.headers);
         first.map(|(_, value)| value.as_str())
     }
 
