@@ -134,9 +134,10 @@ async fn run_turn(name: &'static str, stage: &mut impl Stage) -> anyhow::Result<
 
 /// Marks the span of a failed turn with the kind of the failure; the log has the details.
 fn trace_failure(error: &anyhow::Error) {
-    let (kind, reason) = match is_temporary(error) {
-        true => ("database_unavailable", "The database was unavailable."),
-        false => ("failed", "The turn failed; the log has the reason."),
+    let (kind, reason) = match temporary(error) {
+        Some(DatabaseError::Contention) => ("database_contention", "Another transaction was in the way."),
+        Some(_) => ("database_unavailable", "The database was unavailable."),
+        None => ("failed", "The turn failed; the log has the reason."),
     };
     trace::note("error.type", kind);
     trace::fail(reason);
@@ -146,8 +147,8 @@ fn pause_of<S: Stage>(_: &S) -> Duration {
     S::PAUSE
 }
 
-/// Whether the database was away or busy, rather than unable to store these very events.
-fn is_temporary(error: &anyhow::Error) -> bool {
+/// The error of a database that was away or busy, rather than unable to store these very events.
+fn temporary(error: &anyhow::Error) -> Option<DatabaseError<'_>> {
     let causes = error.chain().filter_map(|cause| cause.downcast_ref::<sqlx::Error>());
-    causes.map(classify).any(DatabaseError::is_temporary)
+    causes.map(classify).find(|error| error.is_temporary())
 }

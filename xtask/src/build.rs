@@ -6,7 +6,7 @@ use crate::{
     files,
     postgres::{self, Postgres},
     tools::require,
-    world::{Profile, World, installed_programs},
+    world::{Profile, World},
 };
 use anyhow::{Context, Result};
 use clap::ValueEnum;
@@ -96,9 +96,6 @@ impl Binaries {
 ///
 /// All debug builds name the workspace, so that tests and programs share their dependencies.
 pub fn binaries(world: &World, which: Binaries) -> Result<()> {
-    if installed_programs().is_some() {
-        return Ok(());
-    }
     let each = |flag, names: &[&'static str]| names.iter().flat_map(|name| [flag, *name]).collect();
     let workspace = vec!["--workspace"];
     let up = vec!["--bins", "--profile", "up"];

@@ -153,9 +153,6 @@ impl World {
     }
 
     pub fn binary(&self, profile: Profile, name: &str) -> Result<PathBuf> {
-        if let Some(folder) = installed_programs() {
-            return Ok(folder.join(name));
-        }
         Ok(self.target()?.join(profile.folder()).join(name))
     }
 
@@ -194,11 +191,6 @@ pub fn capture(command: impl Into<Command>, next: &str) -> Result<String> {
     let printed = [output.stdout, output.stderr].concat();
     let wrong = format!("it ended with {}:\n{}", output.status, String::from_utf8_lossy(&printed));
     Err(Failure::new(show(&command), wrong, next).into())
-}
-
-/// Where an image or a package has put the programs; none in a clone, where cargo builds them.
-pub fn installed_programs() -> Option<PathBuf> {
-    path_variable("SQUALL_BIN")
 }
 
 /// The path in an environment variable, unless it is empty.
@@ -240,8 +232,7 @@ pub fn cache_folder() -> PathBuf {
 
 /// The variables a person set for Squall's own processes.
 pub fn squall_variables() -> BTreeMap<String, String> {
-    const OF_XTASK: [&str; 5] =
-        ["SQUALL_STATE", "SQUALL_PG_BIN", "SQUALL_CACHE", "SQUALL_BIN", "SQUALL_DOCKER"];
+    const OF_XTASK: [&str; 4] = ["SQUALL_STATE", "SQUALL_PG_BIN", "SQUALL_CACHE", "SQUALL_DOCKER"];
     let ours = |name: &str| name == "REDIS_URL" || name.starts_with("SQUALL_") && !OF_XTASK.contains(&name);
     let utf8 = env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));

@@ -18,7 +18,7 @@ mod store;
 mod copy;
 mod changes;
 
-use super::{Context, Progress, Stage, is_temporary};
+use super::{Context, Progress, Stage, temporary};
 use crate::partitions::Partitions;
 use anyhow::Context as _;
 use claim::Claim;
@@ -102,7 +102,7 @@ impl Digest {
     async fn record_failure(&mut self, ids: &[i64], error: anyhow::Error) -> anyhow::Result<Progress> {
         self.memory.forget();
         self.partitions.forget_all();
-        if is_temporary(&error) {
+        if temporary(&error).is_some() {
             return Err(error);
         }
         // Only these batches are at fault, so the stage continues with the others without a pause.

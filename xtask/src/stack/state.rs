@@ -165,7 +165,10 @@ impl StateFolder {
         if !files::is_locked(&self.supervisor_lock())? {
             return Ok(None);
         }
-        Ok(self.status()?.supervisor.filter(ProcessId::is_alive))
+        let status = self.status()?;
+        // A copied status names the original's, until the supervisor of the copy has written its own.
+        let is_own = status.identity == self.identity().ok();
+        Ok(status.supervisor.filter(|supervisor| is_own && supervisor.is_alive()))
     }
 
     /// End what a killed supervisor of this folder left running, and return the names.
