@@ -16,9 +16,6 @@ mod migrate;
 mod backup;
 mod docker;
 mod generated;
-mod queries;
-mod openapi;
-mod workflows;
 mod doctor;
 mod completions;
 
@@ -185,9 +182,9 @@ fn run(world: &World, command: Command) -> Result<()> {
         Command::Bench(arguments) => bench::run(world, &arguments),
         Command::Migrate(arguments) => migrate::run(world, &arguments),
         Command::Generated(arguments) => generated::run(world, arguments),
-        Command::Queries(arguments) => queries::run(world, arguments),
-        Command::Openapi(arguments) => openapi::run(world, arguments),
-        Command::Workflows(arguments) => workflows::run(world, arguments),
+        Command::Queries(arguments) => generated::queries::run(world, arguments),
+        Command::Openapi(arguments) => generated::openapi::run(world, arguments),
+        Command::Workflows(arguments) => generated::workflows::run(world, arguments),
         Command::Backup(arguments) => backup::run(world, &arguments),
         Command::Docker(arguments) => docker::run(world, &arguments),
         Command::Doctor(arguments) => doctor::run(world, &arguments),

@@ -9,7 +9,6 @@ mod project;
 mod compose;
 mod images;
 mod services;
-mod wiring;
 mod programs;
 mod secrets;
 mod tables;

@@ -27,8 +27,8 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use duct::Handle;
-use record::{Lifecycle, Record, Request};
-use services::{ComposeService, Container};
+use record::{ComposeService, Lifecycle, Record, Request};
+use services::Container;
 use std::{
     collections::BTreeMap,
     fs::{self, File},

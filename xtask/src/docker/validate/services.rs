@@ -1,6 +1,8 @@
 //! Rules about each service of a Compose model: health, rights, image, mounts, and what production
 //! adds.
 
+mod wiring;
+
 use super::{
     Finding,
     compose::{Model, Service, items},
@@ -8,7 +10,6 @@ use super::{
     project::{Dockerfile, Project},
     secrets,
     tables::{Row, TABLES},
-    wiring,
 };
 use crate::{docker::dockerfile::reference, world::Docker};
 use regex_lite::Regex;

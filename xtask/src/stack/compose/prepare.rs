@@ -1,9 +1,6 @@
 //! What comes before a start: every image is there, and a running database is migrated.
 
-use super::{
-    ComposeStack, explain,
-    services::{self, ComposeService},
-};
+use super::{ComposeStack, explain, record::ComposeService, services};
 use crate::{
     docker::{
         build,

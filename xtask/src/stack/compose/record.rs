@@ -7,7 +7,6 @@
 use super::{
     ports::{self, Published, Wanted},
     secrets,
-    services::ComposeService,
     variables::{PROFILES, Variables},
 };
 use crate::{
@@ -25,6 +24,16 @@ use std::{
     io::ErrorKind,
     path::{Path, PathBuf},
 };
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ComposeService {
+    pub name: String,
+    pub image: String,
+    /// The target of the Dockerfile, for an image that is built here.
+    pub target: Option<String>,
+    /// Runs once: others wait until it has succeeded.
+    pub is_job: bool,
+}
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Record {

@@ -1,26 +1,16 @@
 //! The services of a stack: what Compose reads about them from the files, and what the engine
 //! reports about their containers.
 
-use super::record::Record;
+use super::record::{ComposeService, Record};
 use crate::{
     docker::engine::Engine,
     failure::Failure,
     stack::state::{Phase, ServiceStatus, Status},
 };
 use anyhow::{Context, Result};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 use std::{collections::BTreeSet, path::Path};
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ComposeService {
-    pub name: String,
-    pub image: String,
-    /// The target of the Dockerfile, for an image that is built here.
-    pub target: Option<String>,
-    /// Runs once: others wait until it has succeeded.
-    pub is_job: bool,
-}
 
 /// The services that `docker compose config` prints, each after those it waits for.
 pub fn configured(printed: &str) -> Result<Vec<ComposeService>> {

@@ -109,7 +109,7 @@ fn a_body_that_is_too_large_is_refused_for_each_kind_of_address() {
 
 #[test]
 fn an_api_that_is_away_or_talks_nonsense_is_a_502() {
-    let edge = Edge::before(&local().to_string());
+    let edge = Edge::before("127.0.0.1:9");
     for (method, path) in
         [("GET", "/api/v1/issues"), ("POST", "/api/v1/ingest"), ("GET", "/readyz"), ("GET", "/api/v1/stream")]
     {

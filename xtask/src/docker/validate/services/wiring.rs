@@ -1,14 +1,16 @@
 //! How services fit together and to the images they are made of: waits, ports, networks, builds,
 //! variables.
 
-use super::{
-    Finding,
-    compose::{Model, asked, entries, items, outline},
-    project::Project,
-    services::Check,
-    tables::TABLES,
+use super::Check;
+use crate::docker::{
+    dockerfile::{Instruction, reference},
+    validate::{
+        Finding,
+        compose::{Model, asked, entries, items, outline},
+        project::Project,
+        tables::TABLES,
+    },
 };
-use crate::docker::dockerfile::{Instruction, reference};
 use std::collections::BTreeSet;
 
 pub fn check(check: &mut Check<'_>) {
