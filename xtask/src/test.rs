@@ -6,6 +6,7 @@ use crate::{
     build::{self, Binaries},
     ci::report::SKIPPED,
     doctor::{self, Provision},
+    process,
     stack::{NativeStack, Scratch, Stack, native::Options, state::StateFolder},
     tools::{self, version_of},
     world::World,
@@ -60,18 +61,21 @@ const NEXT: &str = "fix the tests named above; `cargo xtask test SUITE -- NAME` 
 /// Tests are chosen by the name of their module: `slow` ones take minutes.
 const SLOW: &str = "test(/(^|::)slow::/)";
 
-/// A module of integration tests, the program they run, whether it is here, and its packages.
-type Need = (&'static str, &'static str, bool, String);
+/// A module of integration tests, whether they can run here, and why not.
+type Need = (&'static str, bool, String);
 
-fn needs(world: &World) -> [Need; 3] {
+fn needs(world: &World) -> [Need; 5] {
+    let missing = |program, packages: &str| format!("{program} is missing; apt-get install {packages}");
     let server = |module, program, provision: Provision| {
-        (module, program, provision.is_installed(world), provision.packages().join(" "))
+        (module, provision.is_installed(world), missing(program, &provision.packages().join(" ")))
     };
     let compose = version_of("docker", &["compose", "version"]).is_some();
     [
         server("nginx", "nginx", Provision::Nginx),
         server("redis", "redis-server", Provision::Redis),
-        ("compose", "docker compose", compose, "docker-compose-v2 or docker-compose".into()),
+        ("compose", compose, missing("docker compose", "docker-compose-v2 or docker-compose")),
+        ("promtool", which::which("promtool").is_ok(), missing("promtool", "prometheus")),
+        ("unprivileged", !process::is_root(), "root may read every file; run them as another user".into()),
     ]
 }
 
@@ -80,13 +84,13 @@ fn rust(world: &World, suite: &str, arguments: &[String]) -> Result<()> {
     build::binaries(world, Binaries::Tested)?;
     let nextest = tools::program(world, "cargo-nextest")?;
     let mut filter = suite.to_owned();
-    for (module, program, is_installed, packages) in needs(world) {
-        if is_installed {
+    for (module, can_run, why_not) in needs(world) {
+        if can_run {
             continue;
         }
         let needing = format!("(kind(test) and test(/(^|::){module}::/))");
         for (package, count) in count_tests(world, &nextest, &format!("({suite}) and {needing}"))? {
-            println!("{SKIPPED}{count} tests of {package}: {program} is missing; apt-get install {packages}");
+            println!("{SKIPPED}{count} tests of {package}: {why_not}");
         }
         filter += &format!(" and not {needing}");
     }
