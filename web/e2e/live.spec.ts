@@ -66,7 +66,7 @@ test('the status page shows how many receive live updates', async ({ page }) => 
   await page.goto('/status')
   await expect(
     page.getByText(
-      /^(Not configured: rate limits and live updates work inside|Redis answers: rate limits and live updates are shared)/,
+      /^(Not configured: rate limits and live updates work within|Redis answers: all replicas share rate limits and live updates)/,
     ),
   ).toBeVisible()
   await expect(page.getByText(/receives? live updates\.$/)).toBeVisible()
