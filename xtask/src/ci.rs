@@ -2,7 +2,7 @@
 //!
 //! A step is a `cargo xtask` command: whatever `ci` runs, a person can run alone and a workflow can
 //! name. The flow: choose steps and what they need ([`graph`]), install what is missing, run each
-//! step once its needs have passed and its resources are free ([`run`]), report ([`report`]).
+//! step once its needs have passed and its resources are free ([`mod@run`]), report ([`report`]).
 
 pub mod steps;
 pub mod report;

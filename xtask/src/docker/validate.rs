@@ -3,7 +3,7 @@
 //!
 //! The flow: read the files ([`project`]) → hadolint judges the Dockerfiles, and Compose reads its
 //! files with all that is laid over them ([`compose`]) → our own rules join both ([`images`],
-//! [`services`], [`wiring`]) → report. hadolint and Compose run side by side.
+//! [`services`]) → report. hadolint and Compose run side by side.
 
 mod project;
 mod compose;
