@@ -7,7 +7,10 @@ pub const GROUPS: [(&str, &[&str]); 5] = [
     ("Run Squall", &["up", "down", "ps", "logs", "restart"]),
     ("Protect the data", &["backup"]),
     ("Check a change", &["ci", "fmt", "lint", "typecheck", "build", "test", "fuzz", "docker", "bench"]),
-    ("Renew generated files", &["migrate", "generated", "queries", "openapi", "workflows"]),
+    (
+        "Change the schema, renew generated files",
+        &["migrate", "generated", "queries", "openapi", "workflows"],
+    ),
     ("Set up this machine", &["doctor", "completions"]),
 ];
 
