@@ -48,12 +48,18 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     if !arguments.list {
         images(world, &engine, &chosen, &naming)?;
     }
-    let sizes = chosen.iter().filter_map(|image| weigh(&engine, image, &naming).ok()).collect::<Vec<_>>();
-    match arguments.json {
-        true => println!("{}", serde_json::to_string_pretty(&sizes)?),
-        false => print!("{}", table(&sizes)),
+    let sizes: Vec<_> = chosen.iter().filter_map(|image| weigh(&engine, image, &naming).ok()).collect();
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&sizes)?);
+    } else {
+        println!("{:<28} {:>9} {:>9} {:>9}", "IMAGE", "SIZE", "COUNTED", "BUDGET");
+        for ImageSize { reference, bytes, counted_bytes, budget_megabytes, .. } in &sizes {
+            let budget = budget_megabytes.map_or(String::new(), |budget| format!("≤ {budget} MB"));
+            let (size, counted) = (megabytes(*bytes), megabytes(*counted_bytes));
+            println!("{reference:<28} {size:>9} {counted:>9} {budget:>9}");
+        }
     }
-    let over: Vec<_> = sizes.iter().filter_map(ImageSize::over_budget).collect();
+    let over: Vec<_> = sizes.iter().filter_map(over_budget).collect();
     if over.is_empty() {
         return Ok(());
     }
@@ -63,23 +69,20 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
 
 /// The client writes its progress to the terminal.
 pub fn images(world: &World, engine: &Engine, chosen: &[Image], naming: &Naming) -> Result<()> {
-    let builder = engine.builder()?;
     for image in chosen {
         let began = Instant::now();
         let reference = image.reference(naming);
         eprintln!("building {reference}");
         let next = "fix the error that the builder printed; where no registry is reachable, .ci/base-images makes the base images";
-        world.run(command(world, &builder, image, &reference)?, next)?;
+        world.run(command(world, engine, image, &reference)?, next)?;
         eprintln!("built {reference} in {:.0} s", began.elapsed().as_secs_f64());
     }
     Ok(())
 }
 
-fn command(world: &World, builder: &Engine, image: &Image, reference: &str) -> Result<Command> {
+fn command(world: &World, engine: &Engine, image: &Image, reference: &str) -> Result<Command> {
     let mut docker =
-        builder.docker(["build", "--file", image.dockerfile, "--target", image.name, "--tag", reference]);
-    // A log is easier to read with a line for each event.
-    docker.args(["--progress", if env::var_os("CI").is_some() { "plain" } else { "auto" }]);
+        engine.docker(["build", "--file", image.dockerfile, "--target", image.name, "--tag", reference]);
     docker.arg("--label").arg(format!("{SOURCE}={}", source_stamp(world, image)?));
     // The only label that the Dockerfiles cannot hold.
     let shell = world.shell()?;
@@ -145,26 +148,13 @@ pub fn weigh(engine: &Engine, image: &Image, naming: &Naming) -> Result<ImageSiz
     })
 }
 
-fn table(sizes: &[ImageSize]) -> String {
-    let mut text = format!("{:<28} {:>9} {:>9} {:>9}\n", "IMAGE", "SIZE", "COUNTED", "BUDGET");
-    for image in sizes {
-        let budget = image.budget_megabytes.map(|megabytes| format!("≤ {megabytes} MB")).unwrap_or_default();
-        let (size, counted) = (megabytes(image.bytes), megabytes(image.counted_bytes));
-        let line = format!("{:<28} {size:>9} {counted:>9} {budget:>9}", image.reference);
-        text += &format!("{}\n", line.trim_end());
-    }
-    text
-}
-
 fn megabytes(bytes: u64) -> String {
     format!("{:.1} MB", bytes as f64 / 1e6)
 }
 
-impl ImageSize {
-    pub fn over_budget(&self) -> Option<String> {
-        let budget = self.budget_megabytes.filter(|budget| self.counted_bytes > budget * 1_000_000)?;
-        Some(format!("{} is {}, its budget {budget} MB", self.image, megabytes(self.counted_bytes)))
-    }
+fn over_budget(size: &ImageSize) -> Option<String> {
+    let budget = size.budget_megabytes.filter(|budget| size.counted_bytes > budget * 1_000_000)?;
+    Some(format!("{} is {}, its budget {budget} MB", size.image, megabytes(size.counted_bytes)))
 }
 
 #[cfg(test)]

@@ -9,8 +9,7 @@ use crate::{
     tools::{is_at_least, version_of},
     world::show,
 };
-use anyhow::{Context, Result, bail, ensure};
-use serde::Deserialize;
+use anyhow::{Context, Result, anyhow, bail};
 use std::{
     ffi::OsStr,
     path::{Path, PathBuf},
@@ -22,8 +21,6 @@ use std::{
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 /// The first Compose that waits for jobs to succeed and merges files as ours need it.
 const OLDEST_COMPOSE: &str = "2.24";
-/// Older clients build with BuildKit without the plugin buildx.
-const FIRST_CLIENT_WITHOUT_BUILDER: &str = "23";
 
 /// An engine that answers.
 #[derive(Debug, Clone)]
@@ -39,15 +36,6 @@ pub enum Unavailable {
     NoClient,
     /// What the client printed, or that the engine did not answer in time.
     NotResponding(String),
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-struct Info {
-    server_version: String,
-    #[serde(rename = "NCPU")]
-    processors: u32,
-    server_errors: Option<Vec<String>>,
 }
 
 impl Engine {
@@ -73,14 +61,16 @@ impl Engine {
 
     /// The engine for a step of CI, which is skipped without one unless SQUALL_DOCKER=required.
     pub fn for_step(tried: &str) -> Result<Self> {
-        let is_required = std::env::var("SQUALL_DOCKER").is_ok_and(|value| value == "required");
-        let exit = if is_required { Exit::ToolMissing } else { Exit::NotRun };
+        let exit = if is_required() { Exit::ToolMissing } else { Exit::NotRun };
         Self::find().map_err(|error| error.failure(tried).exit(exit).into())
     }
 
     /// `docker` with these arguments. It ends when this process does.
     pub fn docker(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
-        command(&self.client, arguments)
+        let mut command = Command::new(&self.client);
+        command.args(arguments).stdin(Stdio::null()).env("DOCKER_CLI_HINTS", "false");
+        die_with_parent(&mut command, SIGTERM);
+        command
     }
 
     /// What `docker` prints with these arguments; its error output when it fails.
@@ -92,59 +82,35 @@ impl Engine {
         self.ask(&["image", "inspect", "--format", "{{.Id}}", name]).is_ok()
     }
 
-    /// `docker compose`, else `docker-compose`, if it is new enough.
-    pub fn compose(&self) -> Result<Compose> {
-        let plugin = Compose { program: self.client.clone(), first: Some("compose") };
-        let alone = Compose { program: "docker-compose".into(), first: None };
-        let is_new_enough = |compose: &Compose| {
-            let words: Vec<_> = compose.first.into_iter().chain(["version", "--short"]).collect();
-            let version = version_of(&compose.program.to_string_lossy(), &words);
-            version.is_some_and(|version| is_at_least(&version, OLDEST_COMPOSE))
-        };
-        [plugin, alone].into_iter().find(is_new_enough).ok_or_else(|| {
-            let wrong = format!("neither `docker compose` nor `docker-compose` is {OLDEST_COMPOSE} or newer");
-            let next = "install the Compose plugin (Debian 13 and Ubuntu: docker-compose-v2 or docker-compose; \
-                        Debian 12: see the guide to containers), or run `cargo xtask up --native`";
-            Failure::new("finding Docker Compose", wrong, next).exit(Exit::ToolMissing).into()
-        })
-    }
-
-    /// A client that builds with BuildKit: one with the plugin buildx, or one old enough not to
-    /// need it.
-    pub fn builder(&self) -> Result<Self> {
-        let others = which::which_all("docker").into_iter().flatten();
-        let builds = |client: &PathBuf| {
-            let version = |arguments: &[&str]| version_of(&client.to_string_lossy(), arguments);
-            version(&["--version"])
-                .is_some_and(|version| !is_at_least(&version, FIRST_CLIENT_WITHOUT_BUILDER))
-                || version(&["buildx", "version"]).is_some()
-        };
-        let client = [self.client.clone()].into_iter().chain(others).find(builds).ok_or_else(|| {
-            let next = "install Docker's plugin buildx (Debian: docker-buildx; Debian 12: see the guide to containers)";
-            let wrong = "this docker client has no buildx, and cannot build without it";
-            Failure::new("finding BuildKit", wrong, next).exit(Exit::ToolMissing)
-        })?;
-        Ok(Self { client, ..*self })
+    /// `docker compose`, if it is new enough.
+    pub fn compose(&self) -> Result<Command> {
+        let version = version_of(&self.client.to_string_lossy(), &["compose", "version", "--short"]);
+        if version.is_some_and(|version| is_at_least(&version, OLDEST_COMPOSE)) {
+            return Ok(self.docker(["compose"]));
+        }
+        let wrong = format!("the docker client has no plugin `docker compose` {OLDEST_COMPOSE} or newer");
+        let next = "install the Compose plugin (Debian 13 and Ubuntu: docker-compose-v2 or docker-compose; \
+                    Debian 12: see the guide to containers), or run `cargo xtask up --native`";
+        Err(Failure::new("finding Docker Compose", wrong, next).exit(Exit::ToolMissing).into())
     }
 }
 
 /// What a container may use, if the engine answers in time.
 fn count_processors(client: &Path) -> Result<u32> {
-    let info = duct::cmd(client, ["info", "--format", "{{json .}}"]).stdin_null();
+    let format = "{{range .ServerErrors}}{{println .}}{{else}}{{with .NCPU}}{{.}}{{end}}{{end}}";
+    let info = duct::cmd(client, ["info", "--format", format]).stdin_null();
     let info = info.stdout_capture().stderr_capture().unchecked().start()?;
     let Some(output) = info.wait_timeout(ANSWERS_WITHIN)? else {
         info.kill()?;
         bail!("no answer within {} s", ANSWERS_WITHIN.as_secs());
     };
-    let found: Info = serde_json::from_slice(&output.stdout).unwrap_or_default();
-    let errors = found.server_errors.unwrap_or_default().join("\n");
-    let printed = String::from_utf8_lossy(&output.stderr);
-    ensure!(
-        errors.is_empty() && !found.server_version.is_empty(),
-        "{}",
-        format!("{errors}\n{printed}").trim()
-    );
-    Ok(found.processors.max(1))
+    let [printed, errors] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
+    printed.trim().parse().map_err(|_| anyhow!("{}", format!("{printed}{errors}").trim()))
+}
+
+/// Whether steps of CI that need Docker must run.
+pub fn is_required() -> bool {
+    std::env::var("SQUALL_DOCKER").is_ok_and(|value| value == "required")
 }
 
 impl Unavailable {
@@ -163,26 +129,6 @@ impl Unavailable {
         };
         Failure::new(tried, wrong, next).exit(Exit::ToolMissing)
     }
-}
-
-/// How Compose is called.
-#[derive(Debug, Clone)]
-pub struct Compose {
-    program: PathBuf,
-    first: Option<&'static str>,
-}
-
-impl Compose {
-    pub fn command(&self) -> Command {
-        command(&self.program, self.first)
-    }
-}
-
-fn command(program: &PathBuf, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
-    let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::null()).env("DOCKER_CLI_HINTS", "false");
-    die_with_parent(&mut command, SIGTERM);
-    command
 }
 
 /// Runs a command quietly and returns what it printed, or an error with its error output.

@@ -123,7 +123,7 @@ impl<'w> ComposeStack<'w> {
 
     /// `docker compose` for this stack; its files, project and profiles are in the environment.
     fn compose(&self, arguments: &[&str]) -> Result<Command> {
-        let mut command = self.engine.compose()?.command();
+        let mut command = self.engine.compose()?;
         command.arg("--project-directory").arg(&self.record.root).current_dir(&self.record.root);
         command.args(["--ansi", "never", "--progress", "plain"]).args(arguments);
         command.envs(self.variables.added()).envs(&self.record.environment);

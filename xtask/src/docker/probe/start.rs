@@ -4,7 +4,7 @@
 use super::Defect;
 use crate::{
     docker::{
-        engine::{Compose, Engine, capture},
+        engine::{Engine, capture},
         images::{Image, Naming},
     },
     http,
@@ -13,16 +13,12 @@ use crate::{
 use anyhow::{Context, Result};
 use std::path::PathBuf;
 
-/// Port, path, and a text that the answer holds. A job has no answer: it ends successfully.
-type Answer = Option<(u16, &'static str, &'static str)>;
-
-const PROBES: [(&str, Answer); 6] = [
-    ("migrate", None),
-    ("api", Some((8642, "/healthz", "\"ok\""))),
-    ("worker", Some((8644, "/healthz", "\"ok\""))),
-    ("edge", Some((8080, "/", "<html"))),
-    ("demo", None),
-    ("ops", None),
+/// Services with their port, a path, and a text that the answer holds. Other images end
+/// successfully.
+const SERVERS: [(&str, u16, &str, &str); 3] = [
+    ("api", 8642, "/healthz", "\"ok\""),
+    ("worker", 8644, "/healthz", "\"ok\""),
+    ("edge", 8080, "/", "<html"),
 ];
 
 /// Rule, what is wrong, and what to do.
@@ -31,23 +27,25 @@ type Wrong = Option<(&'static str, String, &'static str)>;
 pub fn check(world: &World, engine: &Engine, chosen: &[Image], naming: &Naming) -> Result<Vec<Defect>> {
     let file = world.root.join("xtask/src/docker/probe/services.yaml");
     let project = format!("squall-probe-{}", std::process::id());
-    let probe = Probe { compose: engine.compose()?, file, project, naming };
+    // A missing or old Compose is reported once, before anything starts.
+    engine.compose()?;
+    let probe = Probe { engine, file, project, naming };
     probe.compose("up --detach --wait postgres")?;
     let mut defects = Vec::new();
-    for (name, answer) in PROBES.iter().filter(|(name, _)| chosen.iter().any(|image| image.name == *name)) {
-        eprintln!("starting {name}");
-        let wrong = match answer {
-            Some(answer) => probe.server(name, *answer)?,
-            None => probe.job(name),
+    for image in chosen.iter().filter(|image| image.usual).map(|image| image.name) {
+        eprintln!("starting {image}");
+        let wrong = match SERVERS.into_iter().find(|(name, ..)| *name == image) {
+            Some(server) => probe.server(server)?,
+            None => probe.job(image),
         };
-        defects.extend(wrong.map(|(rule, what, fix)| Defect { image: name, rule, what, fix }));
+        defects.extend(wrong.map(|(rule, what, fix)| Defect { image, rule, what, fix }));
     }
     Ok(defects)
 }
 
 /// A project of Compose, removed on drop.
 struct Probe<'a> {
-    compose: Compose,
+    engine: &'a Engine,
     file: PathBuf,
     project: String,
     naming: &'a Naming,
@@ -57,8 +55,8 @@ const FIX: &str = "make it run with a read-only root and without capabilities";
 
 impl Probe<'_> {
     fn compose(&self, words: &str) -> Result<String> {
-        let mut compose = self.compose.command();
-        compose.args(["--progress", "quiet", "--project-name", &self.project, "--file"]).arg(&self.file);
+        let mut compose = self.engine.docker(["compose", "--progress", "quiet"]);
+        compose.args(["--project-name", &self.project, "--file"]).arg(&self.file);
         compose.args(words.split(' ')).env("SQUALL_IMAGES", &self.naming.prefix);
         compose.env("SQUALL_VERSION", &self.naming.tag);
         Ok(capture(compose)?.trim().to_owned())
@@ -69,7 +67,7 @@ impl Probe<'_> {
         ended.err().map(|error| ("start", format!("{error:#}"), FIX))
     }
 
-    fn server(&self, name: &str, (port, path, text): (u16, &str, &str)) -> Result<Wrong> {
+    fn server(&self, (name, port, path, text): (&str, u16, &str, &str)) -> Result<Wrong> {
         if let Err(error) = self.compose(&format!("up --detach --no-deps --wait --wait-timeout 30 {name}")) {
             let log = self.compose(&format!("logs --no-log-prefix --tail 5 {name}")).unwrap_or_default();
             return Ok(Some(("start", format!("it does not become healthy: {error:#}\n{log}"), FIX)));
@@ -82,11 +80,8 @@ impl Probe<'_> {
             Err(error) => Some(format!("it does not answer {path}: {error:#}")),
         };
         if let Some(what) = wrong {
-            return Ok(Some((
-                "answer",
-                what,
-                "make it listen on all addresses, on the port that it exposes",
-            )));
+            let fix = "make it listen on all addresses, on the port that it exposes";
+            return Ok(Some(("answer", what, fix)));
         }
         self.compose(&format!("stop {name}"))?;
         let what = match &*self.compose(&format!("ps --all --format {{{{.ExitCode}}}} {name}"))? {
