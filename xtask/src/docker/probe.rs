@@ -31,7 +31,7 @@ pub struct Arguments {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Defect {
     pub image: &'static str,
-    /// A stable name: `size`, `layers`, `secret`, `user`, `labels`, `start`, `answer`, `stop`.
+    /// A stable name: `layers`, `secret`, `start`, `answer`, `stop`.
     pub rule: &'static str,
     pub what: String,
     pub fix: &'static str,
@@ -61,7 +61,7 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     }
     if defects.is_empty() {
         eprintln!(
-            "{} images: small enough, no secret in a layer, and each starts, answers and stops",
+            "{} images: few layers, no secret in them, and each starts, answers and stops",
             chosen.len()
         );
         return Ok(());

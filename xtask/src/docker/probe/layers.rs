@@ -1,13 +1,12 @@
-//! What an image is made of: its layers and the files in them, its user, variables and labels.
+//! What only a built image shows: how many layers it has, and whether a file in them is a secret.
 
 use super::Defect;
 use crate::{
     docker::{
-        build,
         dockerfile::Dockerfile,
         engine::{Engine, capture},
         images::{Image, Naming},
-        validate::{is_secret, is_secret_file},
+        validate::is_secret_file,
     },
     files,
     world::World,
@@ -22,39 +21,22 @@ const MOST_LAYERS: usize = 6;
 
 pub fn check(world: &World, engine: &Engine, image: &Image, naming: &Naming) -> Result<Vec<Defect>> {
     let reference = image.reference(naming);
-    let inspect = |name: &str| -> Result<Value> {
-        let printed = engine.ask(&["image", "inspect", "--format", "{{json .}}", name])?;
-        serde_json::from_str(&printed).context("reading `docker image inspect`")
+    let layers = |name: &str| -> Result<Vec<String>> {
+        let format = "{{join .RootFS.Layers \" \"}}";
+        let printed = engine.ask(&["image", "inspect", "--format", format, name])?;
+        Ok(printed.split_whitespace().map(str::to_owned).collect())
     };
-    let inspected = inspect(&reference)?;
-    let layers = |image: &Value| texts(&image["RootFS"]["Layers"]);
     let dockerfile = Dockerfile::read(&world.root, image.dockerfile)?;
     // Layers of the base are its maker's; `scratch` has none.
     let base = dockerfile.target(image.name).and_then(|stage| dockerfile.base_image(stage));
-    let base = base.and_then(|base| inspect(base).ok()).map(|base| layers(&base)).unwrap_or_default();
-    let all = layers(&inspected);
+    let base = base.and_then(|base| layers(base).ok()).unwrap_or_default();
+    let all = layers(&reference)?;
     let own = all.iter().filter(|layer| !base.contains(layer)).count();
-    let config = &inspected["Config"];
     let mut defects = Vec::new();
     let mut add = |rule, what, fix| defects.push(Defect { image: image.name, rule, what, fix });
-    if let Some(what) = build::weigh(engine, image, naming)?.over_budget() {
-        add("size", what, "see with `docker history` what grew");
-    }
     if own > MOST_LAYERS {
         let what = format!("{own} layers above its base, {MOST_LAYERS} are allowed");
         add("layers", what, "copy what belongs together in one step");
-    }
-    let user = config["User"].as_str().unwrap_or_default();
-    if user.split(':').next().and_then(|id| id.parse().ok()).unwrap_or(0) == 0 {
-        let what = format!("its user {user:?} is or may be root");
-        add("user", what, "end the stage with USER and a number above 0");
-    }
-    for name in texts(&config["Env"]).iter().filter_map(|variable| secret_variable(variable)) {
-        let what = format!("the variable {name} is part of the image");
-        add("secret", what, "pass secrets in when a container starts");
-    }
-    if config["Labels"]["org.opencontainers.image.title"].is_null() {
-        add("labels", "it has no title among its labels".into(), "add the OCI labels to the stage");
     }
     let folder = world.build_folder().join("squall-layers");
     let _ = fs::remove_dir_all(&folder);
@@ -65,16 +47,6 @@ pub fn check(world: &World, engine: &Engine, image: &Image, naming: &Naming) -> 
         add("secret", format!("{file}: {why}"), fix);
     }
     Ok(defects)
-}
-
-fn texts(list: &Value) -> Vec<String> {
-    list.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
-}
-
-/// The name of a variable that holds a secret.
-fn secret_variable(variable: &str) -> Option<&str> {
-    let (name, value) = variable.split_once('=')?;
-    (is_secret(name) && !name.ends_with("_FILE") && !value.is_empty()).then_some(name)
 }
 
 /// Unpack each layer on its own: a file that a later one deletes is still in the image.
@@ -91,12 +63,12 @@ fn secrets_in(
     let manifest = fs::read(folder.join("manifest.json")).context("reading the manifest of a saved image")?;
     let manifest: Value = serde_json::from_slice(&manifest)?;
     let mut found = Vec::new();
-    for layer in texts(&manifest[0]["Layers"]).iter().skip(skip) {
-        let files = folder.join("files");
+    let layers = manifest[0]["Layers"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    for layer in layers.skip(skip) {
+        let (archive, files) = (folder.join(layer), folder.join(layer).with_extension("files"));
         fs::create_dir_all(&files)?;
-        untar(&folder.join(layer), &files)?;
+        untar(&archive, &files)?;
         found.extend(secrets_below(&files)?);
-        fs::remove_dir_all(&files)?;
     }
     Ok(found)
 }
@@ -162,13 +134,5 @@ mod tests {
         let found: Vec<_> = secrets_below(&root).unwrap().into_iter().map(|(file, _)| file).collect();
         fs::remove_dir_all(root).unwrap();
         assert_eq!(found, ["root/.npmrc", "srv/.env", "etc/tls/key.pem"]);
-    }
-
-    #[test]
-    fn a_variable_that_names_a_file_is_not_a_secret() {
-        assert_eq!(secret_variable("POSTGRES_PASSWORD=x"), Some("POSTGRES_PASSWORD"));
-        for variable in ["POSTGRES_PASSWORD_FILE=/run/secrets/x", "TOKEN=", "PATH=/bin"] {
-            assert_eq!(secret_variable(variable), None);
-        }
     }
 }
