@@ -1,5 +1,4 @@
 # A substitute for the public nginx image: Debian's package, with the same user and paths.
-# hadolint global ignore=DL3008 # it takes the versions that Debian's mirror has
 FROM debian:bookworm-slim
 RUN groupadd --gid 101 nginx \
     && useradd --uid 101 --gid 101 --home-dir /nonexistent --shell /usr/sbin/nologin nginx \

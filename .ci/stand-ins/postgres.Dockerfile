@@ -1,6 +1,5 @@
 # A substitute for pgvector's image: PostgreSQL 18 and pgvector from Debian's next release, with the
 # same user, paths and variables. The entrypoint does the part of the public one that Squall uses.
-# hadolint global ignore=DL3008 # it takes the versions that Debian's mirror has
 FROM debian:bookworm-slim
 RUN groupadd --gid 999 postgres \
     && useradd --uid 999 --gid 999 --home-dir /var/lib/postgresql --shell /bin/bash postgres \

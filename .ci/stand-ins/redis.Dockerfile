@@ -1,5 +1,4 @@
 # A substitute for the public redis image: Debian's package, with the same user and command.
-# hadolint global ignore=DL3008 # it takes the versions that Debian's mirror has
 FROM debian:bookworm-slim
 RUN groupadd --gid 1000 redis \
     && useradd --uid 999 --gid 1000 --home-dir /data --shell /usr/sbin/nologin redis \

@@ -1,5 +1,4 @@
 # A substitute for the public rust image: Debian with a C linker and this machine's toolchain.
-# hadolint global ignore=DL3008 # it takes the versions that Debian's mirror has
 FROM debian:bookworm-slim
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends gcc libc6-dev \
