@@ -38,8 +38,8 @@ pub struct Ignore {
 
 impl Ignore {
     /// The root's .dockerignore; without one everything is sent.
-    pub fn read(root: &Path) -> Result<Option<Self>> {
-        Ok(files::read_if_there(&root.join(IGNORE))?.map(|text| Self::parse(&text)))
+    pub fn read(root: &Path) -> Result<Self> {
+        Ok(Self::parse(&files::read_if_there(&root.join(IGNORE))?.unwrap_or_default()))
     }
 
     pub fn parse(text: &str) -> Self {
@@ -101,7 +101,7 @@ pub fn files_of(root: &Path, image: &Image) -> Result<Vec<String>> {
     let dockerfile = Dockerfile::read(root, image.dockerfile)?;
     let stage = dockerfile.target(image.name);
     let stage = stage.with_context(|| format!("{} has no stage {}", image.dockerfile, image.name))?;
-    let ignore = Ignore::read(root)?.unwrap_or_default();
+    let ignore = Ignore::read(root)?;
     let mut files = vec![image.dockerfile.to_owned()];
     for source in dockerfile.sources(stage) {
         // Of a pattern the whole folder, which is never too little.

@@ -27,11 +27,11 @@ pub struct Instruction {
     pub keyword: String,
     /// As it is written, with continued lines joined.
     pub written: String,
-    pub flags: Vec<(String, String)>,
+    /// `--from=build`
+    flags: Vec<String>,
     /// RUN, CMD and ENTRYPOINT, and the command of HEALTHCHECK, except for HEALTHCHECK NONE.
     pub command: Option<Command>,
-    /// Sources and target of COPY and ADD, ports of EXPOSE, paths of VOLUME, else what follows the
-    /// keyword.
+    /// What follows the keyword and its flags.
     pub words: Vec<String>,
 }
 
@@ -39,8 +39,8 @@ pub struct Instruction {
 pub enum Command {
     /// `["program", "argument"]`
     Exec(Vec<String>),
-    /// Text for a shell.
-    Shell(String),
+    /// What a shell runs.
+    Shell,
 }
 
 #[derive(Debug)]
@@ -64,22 +64,22 @@ impl Dockerfile {
     /// The file, or the line and the reason why it cannot be one.
     pub fn parse(text: &str) -> Result<Self, (usize, String)> {
         let text = text.trim_start_matches('\u{feff}');
-        let parsed = parse_dockerfile::parse(text).map_err(|error| {
-            let shown = error.to_string();
-            let line = shown.rsplit_once(" at line ").and_then(|(_, at)| at.split(' ').next()?.parse().ok());
-            (line.unwrap_or(1), format!("{error:#}"))
-        })?;
+        let parsed =
+            parse_dockerfile::parse(text).map_err(|error| (error.line().max(1), format!("{error:#}")))?;
         let parsed = serde_json::to_value(&parsed.instructions).map_err(|error| (1, error.to_string()))?;
-        let parsed = parsed.as_array().map_or(&[][..], Vec::as_slice);
+        let starts: Vec<_> = parsed.as_array().into_iter().flatten().map(start).collect();
         let mut file = Self::default();
-        for (at, json) in parsed.iter().enumerate() {
-            let end = parsed.get(at + 1).map_or(text.len(), start);
-            let instruction = Instruction::read(text, json, end);
+        for (at, start) in starts.iter().enumerate() {
+            let end = starts.get(at + 1).copied().unwrap_or(text.len());
+            let line = text[..*start].matches('\n').count() + 1;
+            let instruction = Instruction::read(line, &text[*start..end]);
             if instruction.is("FROM") {
-                let (base, next) = (instruction.text(), file.instructions.len() + 1);
+                let base = instruction.words.first().cloned().unwrap_or_default();
+                let next = file.instructions.len() + 1;
                 file.stages.push(Stage {
-                    line: instruction.line,
-                    name: json["as_"][1]["value"].as_str().map(str::to_owned),
+                    line,
+                    // `FROM base AS name`
+                    name: instruction.words.get(2).cloned(),
                     image: expand(&base, |name| file.arguments.get(name).cloned().flatten()),
                     parent: file.stage(&base),
                     base,
@@ -147,9 +147,9 @@ impl Dockerfile {
     /// A stage and all others that a build of it runs.
     pub fn needed(&self, stage: usize) -> BTreeSet<usize> {
         let flags = self.own(stage).iter().flat_map(|instruction| &instruction.flags);
-        let named = flags.filter_map(|(name, value)| match &**name {
-            "from" => Some(value.as_str()),
-            "mount" => value.split(',').find_map(|field| field.strip_prefix("from=")),
+        let named = flags.filter_map(|flag| match flag.split_once('=')? {
+            ("--from", stage) => Some(stage),
+            ("--mount", fields) => fields.split(',').find_map(|field| field.strip_prefix("from=")),
             _ => None,
         });
         let direct = named.filter_map(|name| self.target(name)).chain(self.stages[stage].parent);
@@ -168,7 +168,7 @@ impl Dockerfile {
     /// The paths of the build context that a build of this stage copies.
     pub fn sources(&self, stage: usize) -> BTreeSet<String> {
         let all = self.needed(stage).into_iter().flat_map(|stage| self.own(stage));
-        let local = all.filter(|it| it.is_copy() && it.flag("from").is_none()).flat_map(Instruction::sources);
+        let local = all.filter(|it| it.is_copy_of_context()).flat_map(Instruction::sources);
         local.filter(|source| !source.contains("://")).map(|source| plain(source).to_owned()).collect()
     }
 }
@@ -178,44 +178,35 @@ pub fn plain(path: &str) -> &str {
     path.trim_start_matches("./").trim_matches('/')
 }
 
-/// Where an instruction begins.
+/// Where an instruction begins. The parser's own types say so in a field per keyword.
 fn start(json: &Value) -> usize {
     let keyword = json["kind"].as_str().unwrap_or_default().to_lowercase();
     json[keyword]["span"]["start"].as_u64().unwrap_or_default() as usize
 }
 
 impl Instruction {
-    fn read(text: &str, json: &Value, end: usize) -> Self {
-        fn texts(list: &Value) -> impl Iterator<Item = String> {
-            let value = |item: &Value| Some(item.get("path").unwrap_or(item)["value"].as_str()?.to_owned());
-            list.as_array().into_iter().flatten().filter_map(value)
-        }
-        let start = start(json);
-        let lines = text[start..end].lines().filter(|line| !line.trim_start().starts_with('#'));
+    /// From its keyword to the next instruction.
+    fn read(line: usize, text: &str) -> Self {
+        let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
         let written = lines.collect::<Vec<_>>().join("\n").replace("\\\n", " ").trim_end().to_owned();
-        let option = |flag: &Value| {
-            let part = |name: &str| flag[name]["value"].as_str().unwrap_or_default().to_owned();
-            (part("name"), part("value"))
-        };
-        let arguments = &json["arguments"];
-        let command = arguments.get("arguments").unwrap_or(arguments);
-        let single = [arguments, &json["image"], &json["name"], &json["dest"]].map(|it| it["value"].as_str());
-        let lists = [&json["src"], arguments, &arguments["json"]["value"], &arguments["string"]];
-        Self {
-            line: text[..start].matches('\n').count() + 1,
-            keyword: json["kind"].as_str().unwrap_or_default().to_owned(),
-            written,
-            flags: json["options"].as_array().into_iter().flatten().map(option).collect(),
-            command: match (command["exec"]["value"].is_array(), command["shell"]["value"].as_str()) {
-                (true, _) => Some(Command::Exec(texts(&command["exec"]["value"]).collect())),
-                (_, shell) => shell.map(|text| Command::Shell(text.to_owned())),
-            },
-            words: lists
-                .into_iter()
-                .flat_map(texts)
-                .chain(single.into_iter().flatten().map(|text| text.trim().to_owned()))
-                .collect(),
+        // A here-document is below the first line.
+        let head = if written.contains("<<") { written.lines().next() } else { Some(&*written) };
+        let mut words = head.unwrap_or_default().split_whitespace().map(str::to_owned).peekable();
+        let keyword = words.next().unwrap_or_default().to_uppercase();
+        let flags = iter::from_fn(|| words.next_if(|word| word.starts_with("--"))).collect();
+        if keyword == "HEALTHCHECK" {
+            words.next_if(|word| word.eq_ignore_ascii_case("CMD"));
         }
+        let words: Vec<_> = words.collect();
+        let json: Option<Vec<String>> = serde_json::from_str(&words.join(" ")).ok();
+        let is_command = match &*keyword {
+            "RUN" | "CMD" | "ENTRYPOINT" => true,
+            "HEALTHCHECK" => words.first().is_some_and(|word| !word.eq_ignore_ascii_case("NONE")),
+            _ => false,
+        };
+        let command = || json.clone().map_or(Command::Shell, Command::Exec);
+        let command = is_command.then(command);
+        Self { line, keyword, written, flags, command, words: json.unwrap_or(words) }
     }
 
     pub fn is(&self, keyword: &str) -> bool {
@@ -230,8 +221,8 @@ impl Instruction {
         self.is("ARG") || self.is("ENV")
     }
 
-    pub fn flag(&self, name: &str) -> Option<&str> {
-        self.flags.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    pub fn is_copy_of_context(&self) -> bool {
+        self.is_copy() && !self.flags.iter().any(|flag| flag.starts_with("--from="))
     }
 
     /// What COPY and ADD take.

@@ -17,11 +17,12 @@ mod tests;
 
 pub use secrets::{holds_password, is_secret, is_secret_file};
 
-use super::context;
+use super::{context, engine};
 use crate::{
+    ci::report::SKIPPED,
     failure::{Exit, Failure},
     tools,
-    world::{Docker, World},
+    world::{Docker, World, capture},
 };
 use anyhow::{Context, Result};
 use compose::{Model, Source};
@@ -32,6 +33,7 @@ use std::{
     env,
     io::Write,
     path::{Path, PathBuf},
+    process::Command,
     thread,
 };
 
@@ -80,37 +82,23 @@ struct Report {
     findings: BTreeSet<Finding>,
     /// What was checked.
     files: Vec<String>,
-    context: Option<ContextSize>,
     /// What could not be checked, and why.
-    skipped: Vec<&'static str>,
-}
-
-#[derive(Debug, Serialize)]
-struct ContextSize {
-    bytes: u64,
-    budget_bytes: u64,
-    files: usize,
-}
-
-/// The programs whose findings are reported beside our own.
-struct Tools {
-    hadolint: PathBuf,
-    compose: Option<PathBuf>,
+    skipped: Option<&'static str>,
 }
 
 const TRIED: &str = "checking Dockerfiles, Compose files and the build context";
-const NO_COMPOSE: &str = "rules of Compose files, because there is no Compose client (apt-get install docker-compose-v2 or \
+const NO_COMPOSE: &str = "rules of Compose files, because `docker compose` is missing (apt-get install docker-compose-v2 or \
                           docker-compose; on Debian 12, .ci/engine)";
 
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
-    let tools = Tools { hadolint: tools::program(world, "hadolint")?, compose: compose::client() };
-    if tools.compose.is_none() && env::var("SQUALL_DOCKER").is_ok_and(|value| value == "required") {
-        let wrong = "SQUALL_DOCKER=required, and there is no Compose client to read the Compose files";
+    let (hadolint, has_compose) = (tools::program(world, "hadolint")?, compose::is_installed());
+    if !has_compose && engine::is_required() {
+        let wrong = "SQUALL_DOCKER=required, and there is no `docker compose` to read the Compose files";
         let next = "install it (Debian: apt-get install docker-compose-v2 or docker-compose), then run the command again";
         return Err(Failure::new(TRIED, wrong, next).exit(Exit::ToolMissing).into());
     }
     let project = Project::read(&world.root, &arguments.files)?;
-    let report = judge(&project, &world.settings.docker, &tools)?;
+    let report = judge(&project, &world.settings.docker, &hadolint, has_compose)?;
     let text = match arguments.json {
         true => serde_json::to_string_pretty(&report)? + "\n",
         false => text(&report),
@@ -122,59 +110,52 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     }
     let next =
         "apply the fixes above; `# hadolint ignore=RULE` and `x-allow:` in a Compose file make exceptions";
-    Err(Failure::new(TRIED, format!("{} above", many(report.findings.len(), "finding")), next).into())
+    Err(Failure::new(TRIED, format!("findings above: {}", report.findings.len()), next).into())
 }
 
-fn judge(project: &Project, settings: &Docker, tools: &Tools) -> Result<Report> {
+fn judge(project: &Project, settings: &Docker, hadolint: &Path, has_compose: bool) -> Result<Report> {
     let mut report = Report::default();
     // Each program takes a tenth of a second to start, so all run at once.
     let (linted, models) = thread::scope(|scope| {
-        let read = |sources| {
-            let client = tools.compose.as_deref()?;
-            Some(scope.spawn(move || Model::read(client, &project.root, sources)))
-        };
-        let models: Vec<_> = overlays(project).into_iter().filter_map(read).collect();
-        let linted = lint(project, &tools.hadolint);
+        let read = |sources| scope.spawn(move || Model::read(&project.root, sources));
+        let models: Vec<_> = overlays(project).into_iter().filter(|_| has_compose).map(read).collect();
+        let linted = lint(project, hadolint);
         (linted, models.into_iter().filter_map(|model| model.join().ok()).collect::<Vec<_>>())
     });
     report.findings.extend(linted?);
+    report.findings.extend(project.broken.iter().cloned());
     let (mut good, mut used, mut known) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
     for model in models {
-        match model {
-            Ok(model) => good.push(model),
-            // Files over a broken base are refused for the same reason.
-            Err(finding) if known.insert((None, finding.rule.clone(), finding.why.clone())) => {
-                report.findings.insert(finding);
+        let (base, findings) = match &model {
+            Ok(model) => {
+                (Some(model.sources[0].path.clone()), services::check(model, project, settings, &mut used))
             }
-            Err(_) => {}
-        }
-    }
-    for model in &good {
+            Err(finding) => (None, vec![finding.clone()]),
+        };
         // What is wrong in the base is reported once, not again for each file over it.
-        let base = Some(&model.sources[0].path);
-        let found = services::check(model, project, settings, &mut used);
-        let new = found.into_iter().filter(|it| known.insert((base, it.rule.clone(), it.why.clone())));
-        report.findings.extend(new);
+        let is_new = |it: &Finding| known.insert((base.clone(), it.rule.clone(), it.why.clone()));
+        report.findings.extend(findings.into_iter().filter(is_new));
+        good.extend(model);
     }
     report.findings.extend(good.iter().flat_map(|model| model.check_exceptions(&used)));
     for (path, file) in &project.dockerfiles {
         report.findings.extend(images::check(project, path, file, &good));
     }
     if project.is_whole && !project.dockerfiles.is_empty() {
-        measure(project, settings, &mut report)?;
+        report.findings.extend(measure(project, settings)?);
     }
-    let read = project.composes.iter().filter(|_| tools.compose.is_some()).map(|source| &source.path);
-    report.files = project.dockerfiles.keys().chain(read).cloned().collect();
-    if tools.compose.is_none() && !project.composes.is_empty() {
-        report.skipped.push(NO_COMPOSE);
+    report.files = project.texts.keys().cloned().collect();
+    if has_compose {
+        report.files.extend(project.composes.iter().map(|source| source.path.clone()));
+    } else if !project.composes.is_empty() {
+        report.skipped = Some(NO_COMPOSE);
     }
     Ok(report)
 }
 
 /// The base on its own, and with each file that is laid over it.
 fn overlays(project: &Project) -> Vec<Vec<Source>> {
-    let bases = ["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"];
-    let base = project.composes.iter().find(|source| bases.contains(&source.path.as_str()));
+    let base = project.composes.iter().find(|source| source.path == "compose.yaml");
     let with_base = |source: &Source| {
         base.into_iter().filter(|base| base.path != source.path).chain([source]).cloned().collect()
     };
@@ -182,15 +163,14 @@ fn overlays(project: &Project) -> Vec<Vec<Source>> {
 }
 
 fn lint(project: &Project, hadolint: &Path) -> Result<Vec<Finding>> {
-    let files = project.dockerfiles.iter().filter(|(_, file)| file.is_utf8).map(|(path, _)| &**path);
-    let arguments: Vec<_> = ["--no-fail", "--format", "json"].into_iter().chain(files).collect();
-    if arguments.len() == 3 {
+    if project.texts.is_empty() {
         return Ok(Vec::new());
     }
-    let command = duct::cmd(hadolint, arguments).dir(&project.root).stdin_null().unchecked();
-    let output = command.stdout_capture().stderr_capture().run().context("starting hadolint")?;
-    let mut findings: Vec<Finding> = serde_json::from_slice(&output.stdout)
-        .with_context(|| format!("reading hadolint's answer: {}", String::from_utf8_lossy(&output.stderr)))?;
+    let mut command = Command::new(hadolint);
+    command.args(["--no-fail", "--format", "json"]).args(project.texts.keys()).current_dir(&project.root);
+    let printed = capture(command, "look for the file that hadolint names above")?;
+    let mut findings: Vec<Finding> =
+        serde_json::from_str(&printed).context("reading the answer of hadolint")?;
     for Finding { rule, fix, .. } in &mut findings {
         let is_of_shell = rule.starts_with("SC");
         let wiki = if is_of_shell { "www.shellcheck.net/wiki" } else { "github.com/hadolint/hadolint/wiki" };
@@ -199,39 +179,32 @@ fn lint(project: &Project, hadolint: &Path) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-fn measure(project: &Project, settings: &Docker, report: &mut Report) -> Result<()> {
-    if project.ignore.is_none() {
-        report.findings.insert(Finding::new("SQ-X02", context::IGNORE, 1, ""));
+/// What is wrong with the build context as a whole.
+fn measure(project: &Project, settings: &Docker) -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    if !project.root.join(context::IGNORE).exists() {
+        findings.push(Finding::new("SQ-X02", context::IGNORE, 1, ""));
     }
-    let paths = project.ignore.clone().unwrap_or_default().files(&project.root, "")?;
+    let paths = project.ignore.files(&project.root, "")?;
     let size = |path: &String| project.root.join(path).symlink_metadata().map_or(0, |it| it.len());
-    let mut files: Vec<_> = paths.iter().map(|path| (size(path), path)).collect();
+    let mut files: Vec<_> = paths.iter().map(|path| (size(path).div_ceil(1000), path)).collect();
     files.sort_by(|one, other| other.cmp(one));
-    let (bytes, budget_bytes) =
-        (files.iter().map(|(bytes, _)| bytes).sum(), settings.context_kilobytes * 1000);
-    if bytes > budget_bytes {
-        let largest = files.iter().take(5).map(|(bytes, path)| format!("{path} ({})", kilobytes(*bytes)));
+    let kilobytes = paths.iter().map(size).sum::<u64>().div_ceil(1000);
+    if kilobytes > settings.context_kilobytes {
+        let largest = files.iter().take(5).map(|(kilobytes, path)| format!("{path} ({kilobytes} kB)"));
         let largest = largest.collect::<Vec<_>>().join(", ");
-        let (bytes, budget) = (kilobytes(bytes), kilobytes(budget_bytes));
-        let why =
-            format!("the build context is {bytes}, its budget {budget}; the largest files are {largest}");
-        report.findings.insert(Finding::new("SQ-X01", context::IGNORE, 1, why));
+        let budget = settings.context_kilobytes;
+        let why = format!(
+            "the build context is {kilobytes} kB, its budget {budget} kB; the largest files are {largest}"
+        );
+        findings.push(Finding::new("SQ-X01", context::IGNORE, 1, why));
     }
-    report.context = Some(ContextSize { bytes, budget_bytes, files: files.len() });
-    Ok(())
-}
-
-fn kilobytes(bytes: u64) -> String {
-    format!("{} kB", bytes.div_ceil(1000))
-}
-
-fn many(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+    Ok(findings)
 }
 
 /// One finding a paragraph in the form of compilers, so that editors find the line.
 fn text(report: &Report) -> String {
-    if report.files.is_empty() {
+    if report.files.is_empty() && report.findings.is_empty() {
         return "No Dockerfile and no Compose file found: nothing was checked.\n".to_owned();
     }
     let mut text = String::new();
@@ -243,12 +216,8 @@ fn text(report: &Report) -> String {
         }
     }
     if report.findings.is_empty() {
-        text += &format!("{} clean.\n", many(report.files.len(), "file"));
-    }
-    if let Some(ContextSize { bytes, budget_bytes, files, .. }) = &report.context {
-        let (bytes, budget, files) = (kilobytes(*bytes), kilobytes(*budget_bytes), many(*files, "file"));
-        text += &format!("Build context: {bytes} in {files}; the budget is {budget}.\n");
+        text += &format!("No findings. Files checked: {}.\n", report.files.len());
     }
     // CI reports lines that begin so.
-    text + &report.skipped.iter().map(|what| format!("skipped: {what}\n")).collect::<String>()
+    text + &report.skipped.map_or(String::new(), |what| format!("{SKIPPED}{what}\n"))
 }

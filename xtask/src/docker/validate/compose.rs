@@ -5,13 +5,16 @@
 //! files.
 
 use super::{Finding, rules};
-use crate::docker::dockerfile::{Command, variables};
+use crate::{
+    docker::dockerfile::{Command, variables},
+    tools::version_of,
+};
 use anyhow::Result;
 use serde_json::Value;
 use std::{
     collections::BTreeSet,
     env,
-    path::{Path, PathBuf},
+    path::Path,
     process::{self, Stdio},
 };
 
@@ -41,21 +44,14 @@ pub struct Service<'a> {
 /// The value of variables that have no default; it can be a number, a port and a name.
 const PLACEHOLDER: &str = "1";
 
-/// The Compose plugin of the docker client, else the program of the same name. Reading files needs
-/// no engine.
-pub fn client() -> Option<PathBuf> {
-    let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let own = set("DOCKER_CONFIG").or_else(|| Some(set("HOME")?.join(".docker")));
-    let system =
-        ["/usr/local/lib/docker", "/usr/local/libexec/docker", "/usr/lib/docker", "/usr/libexec/docker"];
-    let folders = own.into_iter().chain(system.map(PathBuf::from));
-    let mut plugins = folders.map(|folder| folder.join("cli-plugins/docker-compose"));
-    plugins.find(|path| path.is_file()).or_else(|| which::which("docker-compose").ok())
+/// Whether the docker client can read Compose files. That needs no engine.
+pub fn is_installed() -> bool {
+    version_of("docker", &["compose", "version"]).is_some()
 }
 
 impl Model {
     /// What Compose makes of these files, or what it has against them.
-    pub fn read(client: &Path, root: &Path, sources: Vec<Source>) -> Result<Self, Finding> {
+    pub fn read(root: &Path, sources: Vec<Source>) -> Result<Self, Finding> {
         let refused = |message: &str| {
             let message = message.trim().replace(&format!("{}/", root.display()), "");
             let named = sources.iter().rev().find(|source| message.contains(&source.path));
@@ -63,8 +59,8 @@ impl Model {
             let line = line_of(&message, &source.text);
             Finding::new("SQ-C00", &source.path, line, format!("Compose refuses it: {message}"))
         };
-        let mut command = process::Command::new(client);
-        command.current_dir(root).stdin(Stdio::null());
+        let mut command = process::Command::new("docker");
+        command.arg("compose").current_dir(root).stdin(Stdio::null());
         command.args(sources.iter().flat_map(|source| ["--file", &source.path]));
         command.args(["--env-file", "/dev/null", "--profile", "*", "config", "--format", "json"]);
         // The variables of this machine must not change the result.
@@ -76,7 +72,7 @@ impl Model {
         // A run this short ends before collecting garbage pays: a third less CPU time.
         let output = command.env_clear().envs(kept).env("GOGC", "off").envs(unset).output();
         let output = output.map_err(|error| refused(&error.to_string()))?;
-        let messages = String::from_utf8_lossy(&output.stderr).into_owned();
+        let messages = String::from_utf8_lossy(&output.stderr);
         if !output.status.success() {
             return Err(refused(&messages));
         }
@@ -163,10 +159,6 @@ impl<'a> Service<'a> {
         items(&self.json[key]).filter_map(Value::as_str)
     }
 
-    pub fn text(self, key: &str) -> &'a str {
-        self.json[key].as_str().unwrap_or_default()
-    }
-
     pub fn has(self, key: &str) -> bool {
         !self.json[key].is_null()
     }
@@ -181,10 +173,10 @@ impl<'a> Service<'a> {
     }
 
     pub fn health_check(self) -> Option<Command> {
-        let words: Vec<_> = items(&self.json["healthcheck"]["test"]).filter_map(Value::as_str).collect();
-        match words.split_first()? {
-            (&"CMD", rest) => Some(Command::Exec(rest.iter().map(|word| (*word).to_owned()).collect())),
-            (&"CMD-SHELL", rest) => Some(Command::Shell(rest.join(" "))),
+        let mut words = items(&self.json["healthcheck"]["test"]).filter_map(Value::as_str);
+        match words.next()? {
+            "CMD" => Some(Command::Exec(words.map(str::to_owned).collect())),
+            "CMD-SHELL" => Some(Command::Shell),
             _ => None,
         }
     }

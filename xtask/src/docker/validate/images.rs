@@ -1,14 +1,7 @@
 //! Rules about one Dockerfile: BuildKit's checks of style and variables, what dockle finds in an
 //! image, and our own.
 
-use super::{
-    Finding,
-    compose::Model,
-    programs,
-    project::{self, Project},
-    secrets,
-    tables::TABLES,
-};
+use super::{Finding, compose::Model, programs, project::Project, secrets, tables::TABLES};
 use crate::docker::{
     context::glob,
     dockerfile::{Command, Dockerfile, Instruction, Stage, expand, plain, reference, variables},
@@ -20,21 +13,15 @@ use std::{
 };
 
 struct Rules<'a> {
+    project: &'a Project,
     path: &'a str,
     file: &'a Dockerfile,
-    /// The repository, when all of it is checked.
-    context: Option<&'a Project>,
     findings: Vec<Finding>,
 }
 
-pub fn check(project: &Project, path: &str, whole: &project::Dockerfile, models: &[Model]) -> Vec<Finding> {
-    if let Some(broken) = &whole.broken {
-        return vec![broken.clone()];
-    }
-    let file = &whole.parsed;
-    let context = project.is_whole.then_some(project);
-    let mut rules = Rules { path, file, context, findings: Vec::new() };
-    let lines: Vec<_> = whole.text.lines().map(str::trim).collect();
+pub fn check(project: &Project, path: &str, file: &Dockerfile, models: &[Model]) -> Vec<Finding> {
+    let mut rules = Rules { project, path, file, findings: Vec::new() };
+    let lines: Vec<_> = project.texts[path].lines().map(str::trim).collect();
     for (at, pair) in lines.windows(2).enumerate() {
         if pair[0].ends_with('\\') && !pair[0].starts_with('#') && pair[1].is_empty() {
             rules.add("NoEmptyContinuation", at + 2, "");
@@ -63,7 +50,7 @@ pub fn check(project: &Project, path: &str, whole: &project::Dockerfile, models:
     // The stages that services are made of, and whether each of these checks itself or runs once.
     let mut targets = BTreeMap::new();
     for (model, service) in models.iter().flat_map(|model| model.services().map(move |it| (model, it))) {
-        let built = project.stage_of(&service.json["build"]).filter(|(built, _)| ptr::eq(*built, whole));
+        let built = project.stage_of(&service.json["build"]).filter(|(built, _)| ptr::eq(*built, file));
         if let Some((_, stage)) = built {
             *targets.entry(stage).or_insert(true) &=
                 model.is_job(service) || service.health_check().is_some();
@@ -146,10 +133,12 @@ impl Rules<'_> {
     }
 
     fn copies(&mut self, copy: &Instruction) {
+        let project = self.project;
         for source in copy.sources().iter().filter(|source| !source.contains("://")) {
             let path = plain(source);
             let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
-            let text = self.context.map(|it| fs::read_to_string(it.root.join(path)).unwrap_or_default());
+            let text =
+                if project.is_whole { fs::read_to_string(project.root.join(path)) } else { Ok("".into()) };
             let text = text.unwrap_or_default();
             let is_harmless = matches!(name, ".env.example" | ".npmrc")
                 && !["_auth", "_password"].iter().any(|word| text.contains(word))
@@ -158,19 +147,21 @@ impl Rules<'_> {
                 let why = format!("{source} looks like a secret, and stays in a layer");
                 self.add("CIS-DI-0010", copy.line, why);
             }
-            let is_local = copy.flag("from").is_none() && !path.contains('$');
-            let Some(project) = self.context.filter(|_| is_local && !matches!(path, "" | ".")) else {
+            if !project.is_whole
+                || !copy.is_copy_of_context()
+                || path.contains('$')
+                || matches!(path, "" | ".")
+            {
                 continue;
-            };
+            }
             let entries = fs::read_dir(project.root.join(folder)).into_iter().flatten().flatten();
             let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
             let pattern = glob(name);
             let is_match = |name: &String| pattern.as_ref().is_some_and(|it| it.is_match(name));
             let mut matching = names.filter(is_match).peekable();
-            let ignore = project.ignore.clone().unwrap_or_default();
             let is_sent = |name: String| {
-                let path = format!("{folder}/{name}");
-                ignore.files(&project.root, plain(&path)).is_ok_and(|files| !files.is_empty())
+                let sent = project.ignore.files(&project.root, plain(&format!("{folder}/{name}")));
+                sent.is_ok_and(|files| !files.is_empty())
             };
             if matching.peek().is_none() {
                 self.add("SQ-D05", copy.line, format!("{source} is not in the build context"));
@@ -215,7 +206,7 @@ impl Rules<'_> {
             }
             // CMD behind an ENTRYPOINT holds arguments, and only the last of each counts.
             let is_started = match &*instruction.keyword {
-                "RUN" => matches!(instruction.command, Some(Command::Shell(_))),
+                "RUN" => matches!(instruction.command, Some(Command::Shell)),
                 "CMD" if file.last(stage, "ENTRYPOINT").is_some() => false,
                 keyword @ ("ENTRYPOINT" | "CMD" | "HEALTHCHECK") => {
                     file.last(stage, keyword).is_some_and(|last| ptr::eq(last, instruction))

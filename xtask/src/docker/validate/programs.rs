@@ -10,8 +10,8 @@ use std::{
 /// The rule that a command breaks because it cannot start, and why it cannot.
 pub fn missing(file: &Dockerfile, stage: usize, command: &Command) -> Option<(&'static str, String)> {
     match command {
-        Command::Shell(_) if has_shell(file, stage) => None,
-        Command::Shell(_) => Some(("SQ-D04", "needs a shell, and there is no shell in".to_owned())),
+        Command::Shell if has_shell(file, stage) => None,
+        Command::Shell => Some(("SQ-D04", "needs a shell, and there is no shell in".to_owned())),
         Command::Exec(words) => {
             let program = words.first().filter(|program| !program.contains('$'))?;
             let why = || ("SQ-D03", format!("starts {program}, which is not in"));

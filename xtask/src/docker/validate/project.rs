@@ -2,7 +2,7 @@
 
 use super::{Finding, compose::Source};
 use crate::{
-    docker::{context::Ignore, dockerfile},
+    docker::{context::Ignore, dockerfile::Dockerfile},
     files,
 };
 use anyhow::{Context, Result};
@@ -21,38 +21,19 @@ pub struct Project {
     pub root: PathBuf,
     /// Not only some files of it.
     pub is_whole: bool,
+    /// What hadolint can read, also where it is not a Dockerfile.
+    pub texts: BTreeMap<String, String>,
     pub dockerfiles: BTreeMap<String, Dockerfile>,
+    /// Why others are not Dockerfiles.
+    pub broken: Vec<Finding>,
     pub composes: Vec<Source>,
-    pub ignore: Option<Ignore>,
+    pub ignore: Ignore,
     /// Names that .env.example lists, if there is one.
     pub example: Option<BTreeSet<String>>,
     /// Names of variables that our sources quote.
     quoted: BTreeSet<String>,
     /// Templates and scripts of the images.
     templates: Vec<String>,
-}
-
-#[derive(Debug)]
-pub struct Dockerfile {
-    pub text: String,
-    pub parsed: dockerfile::Dockerfile,
-    /// Why it cannot be a Dockerfile.
-    pub broken: Option<Finding>,
-    pub is_utf8: bool,
-}
-
-impl Dockerfile {
-    fn read(path: &str, bytes: Vec<u8>) -> Self {
-        let utf8 = String::from_utf8(bytes);
-        let is_utf8 = utf8.is_ok();
-        let text = utf8.unwrap_or_default();
-        let (parsed, broken) = match dockerfile::Dockerfile::parse(&text) {
-            _ if !is_utf8 => (None, Some(Finding::new("SQ-D07", path, 1, ""))),
-            Ok(parsed) => (Some(parsed), None),
-            Err((line, message)) => (None, Some(Finding::new("SQ-D08", path, line, message))),
-        };
-        Self { text, parsed: parsed.unwrap_or_default(), broken, is_utf8 }
-    }
 }
 
 impl Project {
@@ -79,8 +60,10 @@ impl Project {
             if is_compose(&name) {
                 project.composes.push(Source { path: shown, text: text()? });
             } else if is_dockerfile(&name) || !is_whole {
-                let file = Dockerfile::read(&shown, bytes()?);
-                project.dockerfiles.insert(shown, file);
+                match String::from_utf8(bytes()?) {
+                    Ok(text) => project.add_dockerfile(shown, text),
+                    Err(_) => project.broken.push(Finding::new("SQ-D07", &shown, 1, "")),
+                }
             } else if name.ends_with(".rs") && !shown.starts_with("xtask/") {
                 let text = text()?;
                 project.quoted.extend(text.split('"').filter(|name| is_name(name)).map(str::to_owned));
@@ -91,6 +74,14 @@ impl Project {
         // The base first, then the files that are laid over it.
         project.composes.sort_by_key(|source| (source.path.matches('/').count(), source.path.clone()));
         Ok(project)
+    }
+
+    fn add_dockerfile(&mut self, path: String, text: String) {
+        match Dockerfile::parse(&text) {
+            Ok(file) => drop(self.dockerfiles.insert(path.clone(), file)),
+            Err((line, message)) => self.broken.push(Finding::new("SQ-D08", &path, line, message)),
+        }
+        self.texts.insert(path, text);
     }
 
     /// A path from the root of the repository; nothing for one outside of it.
@@ -108,8 +99,8 @@ impl Project {
     pub fn stage_of(&self, build: &Value) -> Option<(&Dockerfile, usize)> {
         let file = self.dockerfiles.get(&self.dockerfile_of(build)?)?;
         let stage = match build["target"].as_str() {
-            Some(target) => file.parsed.target(target),
-            None => file.parsed.stages.len().checked_sub(1),
+            Some(target) => file.target(target),
+            None => file.stages.len().checked_sub(1),
         };
         Some((file, stage?))
     }

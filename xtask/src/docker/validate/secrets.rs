@@ -2,7 +2,6 @@
 
 use crate::docker::context::glob;
 use regex_lite::Regex;
-use std::sync::LazyLock;
 
 /// Whether a variable of this name holds a secret.
 pub fn is_secret(name: &str) -> bool {
@@ -18,16 +17,17 @@ pub fn is_in(text: &str) -> bool {
 
 /// Whether a text holds a token, known by its beginning.
 pub fn holds_token(text: &str) -> bool {
-    static TOKEN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(TOKENS).ok());
-    const TOKENS: &str = r"(^|[^A-Za-z0-9_])(-----BEGIN|(AKIA|ASIA|gh[pos]_|github_pat_|glpat-|xox[bp]-|sk_live_|npm_|sq_|AGE-SECRET-KEY-)[\w-]{16})";
-    TOKEN.as_ref().is_some_and(|token| token.is_match(text))
+    const TOKEN: &str = r"(^|[^A-Za-z0-9_])(-----BEGIN|(AKIA|ASIA|gh[pos]_|github_pat_|glpat-|xox[bp]-|sk_live_|npm_|sq_|AGE-SECRET-KEY-)[\w-]{16})";
+    holds(text, TOKEN)
 }
 
 /// Whether a text holds `scheme://user:password@host` with a password that is not a variable.
 pub fn holds_password(text: &str) -> bool {
-    static ADDRESS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(WITH_PASSWORD).ok());
-    const WITH_PASSWORD: &str = r#"://[^/?\s"'@:]*:[^$/?\s"'@][^/?\s"'@]*@"#;
-    ADDRESS.as_ref().is_some_and(|address| address.is_match(text))
+    holds(text, r#"://[^/?\s"'@:]*:[^$/?\s"'@][^/?\s"'@]*@"#)
+}
+
+fn holds(text: &str, pattern: &str) -> bool {
+    Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(text))
 }
 
 /// Whether files of this name hold secrets wherever they are.

@@ -7,11 +7,14 @@ use super::{
     Finding,
     compose::{Model, Service, items},
     programs,
-    project::{Dockerfile, Project},
+    project::Project,
     secrets,
     tables::{Row, TABLES},
 };
-use crate::{docker::dockerfile::reference, world::Docker};
+use crate::{
+    docker::dockerfile::{Dockerfile, reference},
+    world::Docker,
+};
 use regex_lite::Regex;
 use std::collections::BTreeSet;
 
@@ -84,20 +87,17 @@ impl<'a> Check<'a> {
 
     fn health(&mut self) {
         let (service, stage) = (self.service, self.stage());
-        let in_image = stage.and_then(|(file, stage)| file.parsed.health_check(stage));
+        let in_image = stage.and_then(|(file, stage)| file.health_check(stage));
         let is_missing = !service.has("healthcheck") && in_image.is_none();
         if !self.model.is_job(service) && (is_missing || service.has_health_check_disabled()) {
-            let why = if is_missing {
-                "neither it nor its image has a health check"
-            } else {
-                "its health check is disabled"
-            };
+            let missing = "neither it nor its image has a health check";
+            let why = if is_missing { missing } else { "its health check is disabled" };
             self.add("SQ-C01", "healthcheck", why);
         }
         let command = service.health_check();
         let missing = stage
             .zip(command.as_ref())
-            .and_then(|((file, stage), command)| programs::missing(&file.parsed, stage, command));
+            .and_then(|((file, stage), command)| programs::missing(file, stage, command));
         if let Some((_, missing)) = missing {
             self.add("SQ-C23", "healthcheck", format!("the health check {missing} its image"));
         }
@@ -175,7 +175,7 @@ impl<'a> Check<'a> {
         if !rotates && ["max-size", "max-file"].iter().any(|option| options[option].is_null()) {
             self.add("SQ-C03", "logging", "its logs are not bounded by max-size and max-file");
         }
-        let restart = service.text("restart");
+        let restart = json["restart"].as_str().unwrap_or_default();
         let restarts = ["always", "unless-stopped", "on-failure"].iter().any(|it| restart.starts_with(it));
         let policy = json["deploy"]["restart_policy"]["condition"].as_str();
         let is_job = self.model.is_job(service);

@@ -1,21 +1,15 @@
 //! The corpus of broken files in tests/docker.
 
 use super::*;
-use crate::files;
+use crate::{files, world::tests::root};
 use std::fs;
-
-/// Without a Compose client the cases of Compose files cannot run.
-fn tools() -> Tools {
-    let world = World::new(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()).unwrap();
-    let compose = compose::client();
-    if compose.is_none() {
-        eprintln!("skipped: {NO_COMPOSE}");
-    }
-    Tools { hadolint: tools::program(&world, "hadolint").unwrap(), compose }
-}
 
 fn corpus(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/docker").join(name)
+}
+
+fn hadolint() -> PathBuf {
+    tools::program(&World::new(root()).unwrap(), "hadolint").unwrap()
 }
 
 /// The files below a folder.
@@ -44,48 +38,67 @@ fn expected(root: &Path, path: &Path) -> BTreeSet<(String, usize, String)> {
         .collect()
 }
 
-#[test]
-fn each_case_has_exactly_the_findings_written_at_its_top() {
+/// Judge files, or all of a folder, and compare with what is written at the top of `paths`.
+fn check(root: &Path, given: &[PathBuf], paths: &[PathBuf]) {
     let settings = crate::world::Docker {
         context_kilobytes: 4,
         edges: vec!["edge".to_owned()],
         development_profiles: vec!["dev".to_owned()],
     };
-    let (root, tools) = (corpus("cases"), tools());
-    let entries = fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().path());
-    let (folders, mut files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
-    files.retain(|path| tools.compose.is_some() || path.extension().is_none_or(|end| end != "yaml"));
-    let mut wrong = String::new();
-    let mut check = |root: &Path, given: &[PathBuf], paths: &[PathBuf]| {
-        let project = Project::read(root, given).unwrap();
-        let report = judge(&project, &settings, &tools).unwrap();
-        let wanted: BTreeSet<_> = paths.iter().flat_map(|path| expected(root, path)).collect();
-        let found = report.findings.into_iter().map(|it| (it.file, it.line, it.rule)).collect();
-        for (sign, all, others) in [("-", &wanted, &found), ("+", &found, &wanted)] {
-            for (file, line, rule) in all.difference(others) {
-                wrong += &format!("{sign} {}/{file}: {rule} at {line}\n", root.display());
-            }
-        }
-    };
-    check(&root, &files, &files);
-    for folder in folders.iter().filter(|_| tools.compose.is_some()) {
-        check(folder, &[], &below(folder));
-    }
-    assert!(wrong.is_empty(), "- missed, + too much\n{wrong}");
+    let project = Project::read(root, given).unwrap();
+    let report = judge(&project, &settings, &hadolint(), true).unwrap();
+    let wanted: BTreeSet<_> = paths.iter().flat_map(|path| expected(root, path)).collect();
+    let found: BTreeSet<_> = report.findings.into_iter().map(|it| (it.file, it.line, it.rule)).collect();
+    let (missed, added): (Vec<_>, Vec<_>) =
+        (wanted.difference(&found).collect(), found.difference(&wanted).collect());
+    assert!(
+        missed.is_empty() && added.is_empty(),
+        "{}: missed {missed:#?}, added {added:#?}",
+        root.display()
+    );
 }
 
-/// Shows what a newer hadolint changes. UPDATE=1 writes the file.
+/// The files or folders of the corpus whose name ends so.
+fn cases(is_case: impl Fn(&Path) -> bool) -> Vec<PathBuf> {
+    let entries = fs::read_dir(corpus("cases")).unwrap().map(|entry| entry.unwrap().path());
+    entries.filter(|path| is_case(path)).collect()
+}
+
+#[test]
+fn each_dockerfile_has_exactly_the_findings_written_at_its_top() {
+    let files = cases(|path| path.extension().is_some_and(|end| end == "Dockerfile"));
+    check(&corpus("cases"), &files, &files);
+}
+
+/// `cargo xtask test` skips these where `docker compose` is missing.
+mod with_compose {
+    use super::*;
+
+    #[test]
+    fn each_compose_file_has_exactly_the_findings_written_at_its_top() {
+        let files = cases(|path| path.extension().is_some_and(|end| end == "yaml"));
+        check(&corpus("cases"), &files, &files);
+    }
+
+    #[test]
+    fn each_repository_has_exactly_the_findings_written_in_its_files() {
+        for folder in cases(Path::is_dir) {
+            check(&folder, &[], &below(&folder));
+        }
+    }
+}
+
 #[test]
 fn hadolint_finds_in_its_corpus_what_it_found_before() {
-    let (root, table) = (corpus("hadolint"), corpus("hadolint.txt"));
+    let root = corpus("hadolint");
     let project = Project::read(&root, &below(&root)).unwrap();
-    let mut found: Vec<_> = lint(&project, &tools().hadolint).unwrap();
-    found.sort();
+    let found: BTreeSet<_> = lint(&project, &hadolint()).unwrap().into_iter().collect();
     let found: String = found.iter().map(|it| format!("{}:{} {}\n", it.file, it.line, it.rule)).collect();
-    if env::var_os("UPDATE").is_some() {
-        fs::write(&table, &found).unwrap();
-    }
-    assert_eq!(fs::read_to_string(&table).unwrap(), found);
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(corpus(""));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!("hadolint", found));
 }
 
 #[test]

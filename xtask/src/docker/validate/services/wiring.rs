@@ -26,7 +26,7 @@ fn dependencies(check: &mut Check<'_>) {
         let Some(other) = check.model.service(on) else { continue };
         let is_checked = match check.project.stage_of(&other.json["build"]) {
             _ if other.has("healthcheck") => !other.has_health_check_disabled(),
-            Some((file, stage)) => file.parsed.health_check(stage).is_some(),
+            Some((file, stage)) => file.health_check(stage).is_some(),
             None => true,
         };
         let why = match dependency["condition"].as_str() {
@@ -52,13 +52,14 @@ fn networks(check: &mut Check<'_>) {
 fn build(check: &mut Check<'_>) {
     let build = &check.service.json["build"];
     let Some(path) = check.project.dockerfile_of(build) else { return };
-    let Some(file) = check.project.dockerfiles.get(&path) else {
+    if !check.project.root.join(&path).exists() {
         return check.add("SQ-C17", "build", format!("{path} does not exist"));
-    };
+    }
+    let Some(file) = check.project.dockerfiles.get(&path) else { return };
     if let (Some(target), None) = (build["target"].as_str(), check.stage()) {
         check.add_at("SQ-C17", "build", "target", format!("{path} has no stage {target}"));
     }
-    let arguments = file.parsed.instructions.iter().filter(|it| it.is("ARG")).flat_map(Instruction::pairs);
+    let arguments = file.instructions.iter().filter(|it| it.is("ARG")).flat_map(Instruction::pairs);
     let declared: BTreeSet<_> = arguments.map(|(name, _)| name).collect();
     for (argument, _) in entries(&build["args"]).filter(|(argument, _)| !declared.contains(*argument)) {
         let is_built_in = argument.starts_with("BUILDKIT_") || argument == "SOURCE_DATE_EPOCH";
@@ -71,7 +72,7 @@ fn build(check: &mut Check<'_>) {
 /// Only the edge is reached from outside. Published ports, and those that the health check asks,
 /// must be among those that the image opens.
 fn ports(check: &mut Check<'_>) {
-    let exposed = check.stage().map(|(file, stage)| file.parsed.exposed(stage)).unwrap_or_default();
+    let exposed = check.stage().map(|(file, stage)| file.exposed(stage)).unwrap_or_default();
     let is_known = !exposed.is_empty() && !exposed.iter().any(|port| port.contains(['$', '-']));
     let is_closed = |port: &String| is_known && !exposed.contains(port);
     let opened = exposed.join(", ");
