@@ -11,7 +11,7 @@ use super::{
 use crate::{failure::Failure, files, world::World};
 use anyhow::{Context, Result};
 use serde::Serialize;
-use std::{env, fs::File, process::Command, time::Instant};
+use std::{env, fs::File, process::Command};
 use xshell::cmd;
 
 #[derive(Debug, clap::Args)]
@@ -70,12 +70,10 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
 /// The client writes its progress to the terminal.
 pub fn images(world: &World, engine: &Engine, chosen: &[Image], naming: &Naming) -> Result<()> {
     for image in chosen {
-        let began = Instant::now();
         let reference = image.reference(naming);
         eprintln!("building {reference}");
         let next = "fix the error that the builder printed; where no registry is reachable, .ci/base-images makes the base images";
         world.run(command(world, engine, image, &reference)?, next)?;
-        eprintln!("built {reference} in {:.0} s", began.elapsed().as_secs_f64());
     }
     Ok(())
 }

@@ -93,9 +93,8 @@ const NO_COMPOSE: &str = "rules of Compose files, because `docker compose` is mi
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     let (hadolint, has_compose) = (tools::program(world, "hadolint")?, compose::is_installed());
     if !has_compose && engine::is_required() {
-        let wrong = "SQUALL_DOCKER=required, and there is no `docker compose` to read the Compose files";
-        let next = "install it (Debian: apt-get install docker-compose-v2 or docker-compose), then run the command again";
-        return Err(Failure::new(TRIED, wrong, next).exit(Exit::ToolMissing).into());
+        let next = "install it, or unset SQUALL_DOCKER to skip these rules";
+        return Err(Failure::new(TRIED, NO_COMPOSE, next).exit(Exit::ToolMissing).into());
     }
     let project = Project::read(&world.root, &arguments.files)?;
     let report = judge(&project, &world.settings.docker, &hadolint, has_compose)?;

@@ -22,9 +22,9 @@ const MOST_LAYERS: usize = 6;
 pub fn check(world: &World, engine: &Engine, image: &Image, naming: &Naming) -> Result<Vec<Defect>> {
     let reference = image.reference(naming);
     let layers = |name: &str| -> Result<Vec<String>> {
-        let format = "{{join .RootFS.Layers \" \"}}";
+        let format = "{{range .RootFS.Layers}}{{println .}}{{end}}";
         let printed = engine.ask(&["image", "inspect", "--format", format, name])?;
-        Ok(printed.split_whitespace().map(str::to_owned).collect())
+        Ok(printed.lines().map(str::to_owned).collect())
     };
     let dockerfile = Dockerfile::read(&world.root, image.dockerfile)?;
     // Layers of the base are its maker's; `scratch` has none.
@@ -42,20 +42,15 @@ pub fn check(world: &World, engine: &Engine, image: &Image, naming: &Naming) -> 
     let _ = fs::remove_dir_all(&folder);
     let secrets = secrets_in(engine, &reference, all.len() - own, &folder);
     let _ = fs::remove_dir_all(&folder);
-    for (file, why) in secrets? {
-        let fix = "keep it out of the context, or mount it with --mount=type=secret";
-        add("secret", format!("{file}: {why}"), fix);
+    for file in secrets? {
+        let what = format!("{file} is a private key, or has the name of a file with secrets");
+        add("secret", what, "keep it out of the context, or mount it with --mount=type=secret");
     }
     Ok(defects)
 }
 
 /// Unpack each layer on its own: a file that a later one deletes is still in the image.
-fn secrets_in(
-    engine: &Engine,
-    image: &str,
-    skip: usize,
-    folder: &Path,
-) -> Result<Vec<(String, &'static str)>> {
+fn secrets_in(engine: &Engine, image: &str, skip: usize, folder: &Path) -> Result<Vec<String>> {
     fs::create_dir_all(folder)?;
     let archive = folder.join("image.tar");
     engine.ask(&["save", "--output", &archive.to_string_lossy(), image])?;
@@ -80,14 +75,14 @@ fn untar(archive: &Path, folder: &Path) -> Result<()> {
     capture(tar).map(drop)
 }
 
-/// Files that have no place in an image, by name or by what they hold, and why.
-fn secrets_below(root: &Path) -> Result<Vec<(String, &'static str)>> {
+/// Files that have no place in an image, by name or by what they hold.
+fn secrets_below(root: &Path) -> Result<Vec<String>> {
     let mut found = Vec::new();
     files::walk(root, &[], &mut |path| {
         let shown = path.strip_prefix(root)?.to_string_lossy().into_owned();
         // A link leads out of the layer.
         if path.symlink_metadata()?.is_file() && has_secret_name(&shown) {
-            found.push((shown, "its name is that of a secret, or of settings that may hold one"));
+            found.push(shown);
         }
         Ok(())
     })?;
@@ -97,7 +92,7 @@ fn secrets_below(root: &Path) -> Result<Vec<(String, &'static str)>> {
     let output = grep.unchecked().run().context("starting grep")?;
     anyhow::ensure!(output.status.code() < Some(2), "grep could not read the files of a layer");
     let named = String::from_utf8_lossy(&output.stdout);
-    found.extend(named.lines().map(|path| (path.trim_start_matches("./").to_owned(), "a private key")));
+    found.extend(named.lines().map(|path| path.trim_start_matches("./").to_owned()));
     Ok(found)
 }
 
@@ -131,7 +126,7 @@ mod tests {
             fs::create_dir_all(root.join(path).parent().unwrap()).unwrap();
             fs::write(root.join(path), text).unwrap();
         }
-        let found: Vec<_> = secrets_below(&root).unwrap().into_iter().map(|(file, _)| file).collect();
+        let found = secrets_below(&root).unwrap();
         fs::remove_dir_all(root).unwrap();
         assert_eq!(found, ["root/.npmrc", "srv/.env", "etc/tls/key.pem"]);
     }

@@ -9,7 +9,7 @@ use crate::{
     docker::dockerfile::{Command, variables},
     tools::version_of,
 };
-use anyhow::Result;
+use regex_lite::Regex;
 use serde_json::Value;
 use std::{
     collections::BTreeSet,
@@ -211,12 +211,9 @@ fn line_of(message: &str, text: &str) -> usize {
     let mut words = message.rsplit(|letter: char| !(letter.is_alphanumeric() || "_-".contains(letter)));
     let named = || {
         words.find_map(|word| {
-            let is_named = |line: &str| {
-                let line = line.trim();
-                line.strip_prefix("- ").is_some_and(|item| item.starts_with(word))
-                    || line.strip_prefix(word).is_some_and(|rest| rest.starts_with(':'))
-            };
-            text.lines().position(is_named).filter(|_| word.len() > 1).map(|at| at + 1)
+            let key_or_item = Regex::new(&format!(r"(?m)^\s*(- {word}|{word}:)")).ok()?;
+            let found = key_or_item.find(text).filter(|_| word.len() > 1)?;
+            Some(text[..found.end()].matches('\n').count() + 1)
         })
     };
     number.or_else(named).unwrap_or(1)

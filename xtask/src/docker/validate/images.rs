@@ -50,10 +50,11 @@ pub fn check(project: &Project, path: &str, file: &Dockerfile, models: &[Model])
     // The stages that services are made of, and whether each of these checks itself or runs once.
     let mut targets = BTreeMap::new();
     for (model, service) in models.iter().flat_map(|model| model.services().map(move |it| (model, it))) {
-        let built = project.stage_of(&service.json["build"]).filter(|(built, _)| ptr::eq(*built, file));
-        if let Some((_, stage)) = built {
-            *targets.entry(stage).or_insert(true) &=
-                model.is_job(service) || service.health_check().is_some();
+        if let Some((built, stage)) = project.stage_of(&service.json["build"])
+            && ptr::eq(built, file)
+        {
+            let is_checked = model.is_job(service) || service.health_check().is_some();
+            *targets.entry(stage).or_insert(true) &= is_checked;
         }
     }
     if targets.is_empty() {
@@ -99,9 +100,8 @@ impl Rules<'_> {
         let file = self.file;
         let is_in = |names: &[String], name: &str| names.iter().any(|known| known == name);
         let froms = file.instructions.iter().filter(|instruction| instruction.is("FROM"));
-        for (from, (name, operator)) in
-            froms.flat_map(|from| variables(&from.written).into_iter().map(move |it| (from, it)))
-        {
+        let used = froms.flat_map(|from| variables(&from.written).into_iter().map(move |it| (from, it)));
+        for (from, (name, operator)) in used {
             let is_built_in = is_in(&TABLES.defined, name) || is_in(&TABLES.defined_in_from, name);
             let (rule, why) = match file.arguments.get(name) {
                 None if !is_built_in => ("UndefinedArgInFrom", "which no ARG above the first FROM declares"),
@@ -137,8 +137,7 @@ impl Rules<'_> {
         for source in copy.sources().iter().filter(|source| !source.contains("://")) {
             let path = plain(source);
             let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
-            let text =
-                if project.is_whole { fs::read_to_string(project.root.join(path)) } else { Ok("".into()) };
+            let text = fs::read_to_string(project.root.join(path)).ok().filter(|_| project.is_whole);
             let text = text.unwrap_or_default();
             let is_harmless = matches!(name, ".env.example" | ".npmrc")
                 && !["_auth", "_password"].iter().any(|word| text.contains(word))
@@ -147,11 +146,8 @@ impl Rules<'_> {
                 let why = format!("{source} looks like a secret, and stays in a layer");
                 self.add("CIS-DI-0010", copy.line, why);
             }
-            if !project.is_whole
-                || !copy.is_copy_of_context()
-                || path.contains('$')
-                || matches!(path, "" | ".")
-            {
+            let names_files = copy.is_copy_of_context() && !path.contains('$') && !matches!(path, "" | ".");
+            if !project.is_whole || !names_files {
                 continue;
             }
             let entries = fs::read_dir(project.root.join(folder)).into_iter().flatten().flatten();
