@@ -38,9 +38,9 @@ struct RejectedLine {
     /// The number of the line, or of the item in an array, from 1.
     line: usize,
     /// The reason by which the source and the metrics count it.
-    code: RejectionReason,
-    /// The reason as a sentence.
-    reason: String,
+    reason: RejectionReason,
+    /// What is wrong with it, for people.
+    message: String,
 }
 
 /// Send events
@@ -142,7 +142,7 @@ fn shape(headers: &HeaderMap) -> Result<Shape, ApiError> {
 
 impl From<&Rejection> for RejectedLine {
     fn from(rejection: &Rejection) -> Self {
-        Self { line: rejection.line, code: rejection.reason, reason: rejection.message.clone() }
+        Self { line: rejection.line, reason: rejection.reason, message: rejection.message.clone() }
     }
 }
 

@@ -966,12 +966,12 @@ export interface components {
         };
         /** @description A piece that could not be read as an event. */
         RejectedLine: {
-            /** @description The reason by which the source and the metrics count it. */
-            code: components["schemas"]["RejectionReason"];
             /** @description The number of the line, or of the item in an array, from 1. */
             line: number;
-            /** @description The reason as a sentence. */
-            reason: string;
+            /** @description What is wrong with it, for people. */
+            message: string;
+            /** @description The reason by which the source and the metrics count it. */
+            reason: components["schemas"]["RejectionReason"];
         };
         /** @description The rejected pieces of a source with one reason. */
         RejectionCount: {
