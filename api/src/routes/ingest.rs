@@ -61,6 +61,7 @@ struct RejectedLine {
         (status = 202, body = Receipt, description = "Stored durably"),
         (status = 400, body = ErrorBody, description = "Nothing was stored: the body is damaged or contains no event"),
         (status = 401, body = ErrorBody, description = "The project key is missing, unknown or revoked"),
+        (status = 403, body = ErrorBody, description = "The project key can only read"),
         (status = 413, body = ErrorBody, description = "The body is too large, compressed or decompressed"),
         (status = 415, body = ErrorBody, description = "The content type or encoding is not supported"),
         (status = 429, body = ErrorBody, description = "The key sends too many events; nothing was stored, send the request again after Retry-After"),
