@@ -25,7 +25,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("squall-edge", &["squall-base"]),
     ("squall-backup", &["squall-base"]),
     ("squall-demo", &["squall-base", "squall-grouping"]),
-    ("squall-bench", &["squall-backup", "squall-grouping", "squall-intake", "squall-migrations"]),
+    (
+        "squall-bench",
+        &["squall-backup", "squall-base", "squall-grouping", "squall-intake", "squall-migrations"],
+    ),
     // Starts xtask, and is compiled by the first `cargo xtask` from a folder below the root.
     ("squall-launcher", &[]),
     ("squall-acceptance", &["squall-base"]),

@@ -85,7 +85,7 @@ impl Programs {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.folder.as_deref().map_or_else(|| PathBuf::from(name), |folder| folder.join(name))
+        squall_base::postgres::program(self.folder.as_deref(), name)
     }
 
     /// Merges a whole base and its increments, in this order, into one new or empty folder.

@@ -1,6 +1,6 @@
 //! Bases and the write-ahead log become the database of one moment, on servers of their own.
 
-use crate::support::cluster::{Cluster, bin};
+use crate::support::cluster::Cluster;
 use chrono::{DateTime, TimeDelta, Utc};
 use squall_backup::{
     base::{self, Base, base, bases},
@@ -12,6 +12,7 @@ use squall_backup::{
     stream::Stop,
     wal,
 };
+use squall_base::postgres::programs_folder;
 use std::{os::unix::fs::PermissionsExt, path::PathBuf, time::Duration};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -207,7 +208,7 @@ impl World {
         let version = live.value("select current_setting('server_version_num')::int").await;
         Self {
             store: Store::open(folder.path().join("backups").to_str().unwrap()).unwrap(),
-            programs: Programs::find(bin(), version).await.unwrap(),
+            programs: Programs::find(programs_folder(), version).await.unwrap(),
             recipients: Recipients::default(),
             identities: Identities::default(),
             keep: 2,
@@ -244,7 +245,7 @@ impl World {
         let request = recover::Request {
             store: &self.store,
             identities: &self.identities,
-            programs_folder: bin(),
+            programs_folder: programs_folder(),
             to,
             into: self.path(into),
             progress: &Progress::hidden(),
