@@ -64,6 +64,17 @@ fn metadata(manifest: &Path) -> Result<Metadata> {
         .with_context(|| format!("cargo metadata of {}", manifest.display()))
 }
 
+/// The folder of every package, from the root of the repository.
+pub fn folders() -> Result<Vec<String>> {
+    let workspace = metadata(&root().join("Cargo.toml"))?;
+    let mut folders = vec!["xtask".to_owned()];
+    for package in &workspace.packages {
+        let manifest = package.manifest_path.strip_prefix(&workspace.workspace_root)?;
+        folders.extend(manifest.parent().map(ToString::to_string));
+    }
+    Ok(folders)
+}
+
 fn broken_rules(metadata: &Metadata, may_import: &[(&str, &[&str])]) -> Vec<String> {
     let mut broken = Vec::new();
     for package in &metadata.packages {
