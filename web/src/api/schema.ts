@@ -13,7 +13,7 @@ export interface paths {
         };
         /**
          * List the latest drills
-         * @description `ok` is true if the newest proven backup is less than a day old.
+         * @description `ok` is true if the newest proven backup is less than 26 hours old.
          */
         get: operations["list_backup_drills"];
         put?: never;
@@ -477,7 +477,7 @@ export interface components {
              * @description The age of the newest proven backup; null if none has been proven.
              */
             newest_proven_age_seconds?: number | null;
-            /** @description Whether a backup from the last day has been proven. */
+            /** @description Whether a backup from the last 26 hours has been proven. */
             ok: boolean;
         };
         /** @description The status to set. */
