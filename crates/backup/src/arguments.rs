@@ -28,7 +28,7 @@ pub enum Command {
     /// Back up the database from one snapshot, without stopping it.
     #[command(after_help = "Example:\n  squall-backup create --to s3://bucket/squall")]
     Create(Create),
-    /// Copy the data folder, whole or only what changed: the start of point-in-time recovery.
+    /// Copy the data folder, in full or only what changed: the start of point-in-time recovery.
     #[command(after_help = "Example:\n  squall-backup base --incremental --to /var/backups/squall --keep 2")]
     Base(Base),
     /// Archive the write-ahead log continuously, until stopped.
@@ -135,7 +135,10 @@ pub enum Command {
         or_verify: bool,
     },
     /// Back up, drill and prune once a day; for containers, which have no cron.
-    #[command(after_help = "Example:\n  squall-backup schedule --at 02:30")]
+    #[command(
+        after_help = "SQUALL_BACKUP_TO names the folder or bucket, and DATABASE_URL the database.\n\nExample:\n  \
+                      squall-backup schedule --at 02:30"
+    )]
     Schedule(Schedule),
 }
 
@@ -180,10 +183,10 @@ pub struct Base {
     /// Copy only what changed since the newest base; requires summarize_wal = on at the server.
     #[arg(long)]
     pub incremental: bool,
-    /// With --incremental: copy the whole folder when the newest whole base is this many days old.
+    /// With --incremental: make a full base when the newest full one is this many days old.
     #[arg(long, default_value_t = 7, value_name = "DAYS", requires = "incremental")]
-    pub whole_every: u32,
-    /// Number of whole bases to keep, with their increments; older ones and their segments are
+    pub full_every: u32,
+    /// Number of full bases to keep, with their increments; older ones and their segments are
     /// removed.
     #[arg(long, default_value_t = 2)]
     pub keep: usize,

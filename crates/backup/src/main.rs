@@ -81,7 +81,7 @@ async fn run(command: Command) -> Result<()> {
                 prepared.base.id,
                 match prepared.bases {
                     1 => String::new(),
-                    bases => format!(" (one whole base and {} increments)", bases - 1),
+                    bases => format!(" (one full base and {} increments)", bases - 1),
                 },
                 prepared.segments,
                 prepared.base.server_version_number / 10_000,
@@ -140,7 +140,7 @@ async fn create_backup(arguments: Create) -> Result<()> {
 }
 
 async fn create_base(arguments: Base) -> Result<()> {
-    let Base { destination, incremental, whole_every, keep, database } = arguments;
+    let Base { destination, incremental, full_every, keep, database } = arguments;
     let ((store, recipients), server, stop) = (destination.open()?, server().await?, stop_on_signals()?);
     let programs = Programs::find(database.pg_bin, server.version_number().await?).await?;
     let request = base::Request {
@@ -148,7 +148,7 @@ async fn create_base(arguments: Base) -> Result<()> {
         programs: &programs,
         store: &store,
         recipients: &recipients,
-        increment_for: incremental.then(|| TimeDelta::days(whole_every.into())),
+        increment_for: incremental.then(|| TimeDelta::days(full_every.into())),
         keep,
         progress: &Progress::of("base"),
         stop: &stop,
@@ -156,7 +156,7 @@ async fn create_base(arguments: Base) -> Result<()> {
     let made = base(&request).await?;
     let kind = match &made.parent {
         Some(parent) => format!("Increment of {parent}"),
-        None => "Whole base".to_owned(),
+        None => "Full base".to_owned(),
     };
     let size = HumanBytes(made.file.stored_bytes);
     print(&format!(

@@ -49,7 +49,7 @@ pub struct Request<'a> {
 pub struct Prepared {
     /// The newest base that it contains.
     pub base: Base,
-    /// Number of bases: a whole one and its increments.
+    /// Number of bases: a full one and its increments.
     pub bases: usize,
     /// Number of segments.
     pub segments: usize,

@@ -88,7 +88,7 @@ impl Programs {
         squall_base::postgres::program(self.folder.as_deref(), name)
     }
 
-    /// Merges a whole base and its increments, in this order, into one new or empty folder.
+    /// Merges a full base and its increments, in this order, into one new or empty folder.
     ///
     /// # Errors
     /// When pg_combinebackup finds that they do not belong together, or the disk is full.
@@ -217,7 +217,7 @@ async fn finish(name: &str, mut child: Child, stderr: JoinHandle<String>) -> Res
         let next = if stderr.contains("LOCK TABLE") {
             "another session holds a lock, perhaps a migration; run the command again when that has ended"
         } else if stderr.contains("WAL summar") {
-            "the server no longer knows what changed since the newest base; make a whole one with `squall-backup base`"
+            "the server no longer knows what changed since the newest base; make a full one with `squall-backup base`"
         } else {
             "read its messages above, and the log of the server"
         };
