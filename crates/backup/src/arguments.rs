@@ -14,8 +14,9 @@ use std::path::{Path, PathBuf};
     name = "squall-backup",
     version,
     after_help = "Backups are stored in a folder, or in a bucket as s3://bucket/prefix with AWS_ENDPOINT_URL, AWS_REGION, \
-                  AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY from the environment.\nDATABASE_URL names the database. \
-                  pg_dump and pg_restore are taken from SQUALL_PG_BIN or the PATH.\n\nExample:\n  \
+                  AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY from the environment.\nDATABASE_URL names the database; it \
+                  is not an argument, since it may hold a password. PostgreSQL's programs are taken from the folder \
+                  SQUALL_PG_BIN or the PATH.\n\nExample:\n  \
                   squall-backup create --to /var/backups/squall && squall-backup drill --from /var/backups/squall"
 )]
 pub struct Cli {
@@ -45,8 +46,6 @@ pub enum Command {
         /// machine.
         #[arg(long, default_value_t = 30, value_name = "SECONDS")]
         flush: u64,
-        #[command(flatten)]
-        database: Database,
     },
     /// Prepare a data folder as of a point in time, from a base and the write-ahead log.
     #[command(
@@ -63,9 +62,6 @@ pub enum Command {
         into: PathBuf,
         #[command(flatten)]
         key: Key,
-        /// Folder of pg_combinebackup, if it is not on the PATH; only increments need it.
-        #[arg(long, env = "SQUALL_PG_BIN", hide_env_values = true, value_name = "FOLDER")]
-        pg_bin: Option<PathBuf>,
     },
     /// Generate a key pair for encrypted backups: FILE with the secret one, FILE.pub with the
     /// public one.
@@ -172,8 +168,6 @@ pub struct Create {
     /// Number of files to write in parallel.
     #[arg(long, default_value_t = 3)]
     pub jobs: usize,
-    #[command(flatten)]
-    pub database: Database,
 }
 
 #[derive(Args)]
@@ -190,8 +184,6 @@ pub struct Base {
     /// removed.
     #[arg(long, default_value_t = 2)]
     pub keep: usize,
-    #[command(flatten)]
-    pub database: Database,
 }
 
 #[derive(Args)]
@@ -221,8 +213,6 @@ pub struct Source {
     /// Number of files to load in parallel.
     #[arg(long, default_value_t = 2)]
     pub jobs: usize,
-    #[command(flatten)]
-    pub database: Database,
 }
 
 #[derive(Args)]
@@ -263,14 +253,6 @@ impl Key {
     pub fn file(&self) -> Option<&Path> {
         self.identity.as_deref().filter(|file| !file.as_os_str().is_empty())
     }
-}
-
-/// The address of the database may hold a password, so only the environment names it.
-#[derive(Args)]
-pub struct Database {
-    /// Folder of pg_dump and pg_restore, if they are not on the PATH.
-    #[arg(long, env = "SQUALL_PG_BIN", hide_env_values = true, value_name = "FOLDER")]
-    pub pg_bin: Option<PathBuf>,
 }
 
 /// The unit of `--split-above`.

@@ -3,9 +3,7 @@
 mod arguments;
 
 use anyhow::{Context, Result};
-use arguments::{
-    Base, Cli, Command, Create, Database, Destination, From, Key, MEGABYTE, Restore, Schedule, Source,
-};
+use arguments::{Base, Cli, Command, Create, Destination, From, Key, MEGABYTE, Restore, Schedule, Source};
 use chrono::{TimeDelta, Utc};
 use clap::Parser;
 use indicatif::HumanBytes;
@@ -60,15 +58,14 @@ async fn run(command: Command) -> Result<()> {
     match command {
         Command::Create(arguments) => create_backup(arguments).await,
         Command::Base(arguments) => create_base(arguments).await,
-        Command::Wal { destination, spool, flush, database } => {
-            archive_wal(&destination, spool, Duration::from_secs(flush), database).await
+        Command::Wal { destination, spool, flush } => {
+            archive_wal(&destination, spool, Duration::from_secs(flush)).await
         }
-        Command::Recover { from, to, into, key, pg_bin } => {
+        Command::Recover { from, to, into, key } => {
             let (store, identities) = (Store::open(&from.from)?, Identities::read(key.file())?);
             let request = recover::Request {
                 store: &store,
                 identities: &identities,
-                programs_folder: pg_bin,
                 to,
                 into,
                 progress: &Progress::of("recover"),
@@ -122,9 +119,9 @@ async fn run_schedule(arguments: &Schedule) -> Result<()> {
 }
 
 async fn create_backup(arguments: Create) -> Result<()> {
-    let Create { destination, split_above, jobs, database } = arguments;
+    let Create { destination, split_above, jobs } = arguments;
     let ((store, recipients), server, stop) = (destination.open()?, server().await?, stop_on_signals()?);
-    let programs = Programs::find(database.pg_bin, server.version_number().await?).await?;
+    let programs = Programs::find(server.version_number().await?).await?;
     let manifest = create(&create::Request {
         server: &server,
         programs: &programs,
@@ -140,9 +137,9 @@ async fn create_backup(arguments: Create) -> Result<()> {
 }
 
 async fn create_base(arguments: Base) -> Result<()> {
-    let Base { destination, incremental, full_every, keep, database } = arguments;
+    let Base { destination, incremental, full_every, keep } = arguments;
     let ((store, recipients), server, stop) = (destination.open()?, server().await?, stop_on_signals()?);
-    let programs = Programs::find(database.pg_bin, server.version_number().await?).await?;
+    let programs = Programs::find(server.version_number().await?).await?;
     let request = base::Request {
         server: &server,
         programs: &programs,
@@ -167,14 +164,9 @@ async fn create_base(arguments: Base) -> Result<()> {
     ))
 }
 
-async fn archive_wal(
-    destination: &Destination,
-    spool: PathBuf,
-    flush: Duration,
-    database: Database,
-) -> Result<()> {
+async fn archive_wal(destination: &Destination, spool: PathBuf, flush: Duration) -> Result<()> {
     let ((store, recipients), server, stop) = (destination.open()?, server().await?, stop_on_signals()?);
-    let programs = Programs::find(database.pg_bin, server.version_number().await?).await?;
+    let programs = Programs::find(server.version_number().await?).await?;
     let request = wal::Request {
         server: &server,
         programs: &programs,
@@ -272,7 +264,6 @@ impl Source {
         let manifest = choose(&store, &self.id).await?;
         let request = restore::Request {
             server: &server,
-            programs_folder: self.database.pg_bin.clone(),
             store: &store,
             identities: &identities,
             jobs: self.jobs,

@@ -12,7 +12,6 @@ use squall_backup::{
     stream::Stop,
     wal,
 };
-use squall_base::postgres::programs_folder;
 use std::{os::unix::fs::PermissionsExt, path::PathBuf, time::Duration};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -208,7 +207,7 @@ impl World {
         let version = live.value("select current_setting('server_version_num')::int").await;
         Self {
             store: Store::open(folder.path().join("backups").to_str().unwrap()).unwrap(),
-            programs: Programs::find(programs_folder(), version).await.unwrap(),
+            programs: Programs::find(version).await.unwrap(),
             recipients: Recipients::default(),
             identities: Identities::default(),
             keep: 2,
@@ -245,7 +244,6 @@ impl World {
         let request = recover::Request {
             store: &self.store,
             identities: &self.identities,
-            programs_folder: programs_folder(),
             to,
             into: self.path(into),
             progress: &Progress::hidden(),

@@ -14,7 +14,6 @@ use squall_backup::{
     store::{Entry, Store},
     stream::Stop,
 };
-use squall_base::postgres::programs_folder;
 use std::{
     path::PathBuf,
     process::Stdio,
@@ -58,7 +57,7 @@ impl World {
         let version = server.version_number().await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         Self {
-            programs: Programs::find(programs_folder(), version).await.unwrap(),
+            programs: Programs::find(version).await.unwrap(),
             store: Store::open(folder.path().join("backups").to_str().unwrap()).unwrap(),
             server,
             folder,
@@ -141,7 +140,6 @@ impl World {
     ) -> restore::Request<'a> {
         restore::Request {
             server: &self.server,
-            programs_folder: programs_folder(),
             store,
             identities,
             jobs: 2,
