@@ -8,6 +8,7 @@ mod fill;
 
 use anyhow::{Context, Result, bail};
 use sqlx::PgPool;
+use squall_base::postgres;
 use std::{
     env, fs,
     io::Write,
@@ -98,8 +99,7 @@ struct Tools {
 
 impl Tools {
     fn pg_dump(&self, arguments: &[&str]) -> Result<f64> {
-        let program = env::var_os("SQUALL_PG_BIN")
-            .map_or_else(|| "pg_dump".into(), |bin| Path::new(&bin).join("pg_dump"));
+        let program = postgres::program(postgres::programs_folder().as_deref(), "pg_dump");
         let to = self.folder.join("pg_dump");
         remove(&to)?;
         let mut command = Command::new(program);
