@@ -79,11 +79,10 @@ async fn admit(
             return Ok(None);
         }
         (Access::Read, Some(secret)) => {
-            let key = key::find_read(&state.pool, &secret).await?.ok_or_else(|| {
-                unknown_key(
-                    "The project key is unknown, revoked, or must not read. Create one with scope read.",
-                )
-            })?;
+            let Some(key) = key::find_read(&state.pool, &secret).await? else {
+                let wrong_scope = "This key can only send events. Create a key with scope read.";
+                return Err(refused_key(state, &secret, wrong_scope).await);
+            };
             request.extensions_mut().insert(Reader::Key(key));
             return Ok(None);
         }
@@ -123,11 +122,21 @@ async fn ingest_key(state: &AppState, secret: Option<Hash>) -> Result<key::Inges
     if let Some(key) = state.keys.get(&secret) {
         return Ok(key);
     }
-    let key = key::find_ingest(&state.pool, &secret).await?.ok_or_else(|| {
-        unknown_key("The project key is unknown or revoked. Create a new one under Settings.")
-    })?;
+    let Some(key) = key::find_ingest(&state.pool, &secret).await? else {
+        let wrong_scope = "This key can only read. Create a key that can send events under Settings.";
+        return Err(refused_key(state, &secret, wrong_scope).await);
+    };
     state.keys.insert(secret, key);
     Ok(key)
+}
+
+/// Why a key is refused: it has another scope, or it is not valid at all.
+async fn refused_key(state: &AppState, secret: &Hash, wrong_scope: &'static str) -> ApiError {
+    match key::exists(&state.pool, secret).await {
+        Ok(true) => ApiError::forbidden("wrong_scope", wrong_scope),
+        Ok(false) => unknown_key("The project key is unknown or revoked. Create a new one under Settings."),
+        Err(error) => error.into(),
+    }
 }
 
 fn unknown_key(message: &str) -> ApiError {

@@ -6,8 +6,9 @@ use serde::Serialize;
 use sqlx::PgPool;
 use utoipa::ToSchema;
 
-/// A proven backup older than a day is worth an alert: more grace would hide a missed one.
-const STALE_AFTER_SECONDS: i64 = 86_400;
+/// A day, and two hours to create and drill the next backup: more grace would hide a missed one.
+/// The alert SquallBackupNotProven has the same limit.
+const STALE_AFTER_SECONDS: i64 = 26 * 3600;
 
 /// Two weeks of daily drills.
 const SHOWN_DRILLS: i64 = 14;
@@ -15,7 +16,7 @@ const SHOWN_DRILLS: i64 = 14;
 /// The state of the backups, as shown by the latest drills.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Backups {
-    /// Whether a backup from the last day has been proven.
+    /// Whether a backup from the last 26 hours has been proven.
     ok: bool,
     /// The state in a sentence, with the next step if it is not ok.
     message: String,
@@ -58,9 +59,9 @@ pub async fn status(pool: &PgPool) -> Result<Backups, ApiError> {
         None => {
             "No backup has been proven yet. Create one and restore it: cargo xtask backup create, then cargo xtask backup drill."
         }
-        Some(_) if ok => "A backup from the last day has been restored and compared.",
+        Some(_) if ok => "A backup from the last 26 hours has been restored and compared.",
         Some(_) => {
-            "The newest proven backup is older than a day. Find out why the scheduled one failed, or run cargo xtask backup create and cargo xtask backup drill."
+            "The newest proven backup is older than 26 hours. Find out why the scheduled one failed, or run cargo xtask backup create and cargo xtask backup drill."
         }
     };
     Ok(Backups { ok, message: message.into(), newest_proven_age_seconds: age, drills })

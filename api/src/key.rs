@@ -150,6 +150,16 @@ pub async fn find_read(pool: &PgPool, secret: &Hash) -> sqlx::Result<Option<Read
     .await
 }
 
+/// Whether a key has this secret and is not revoked, whatever its scope.
+pub async fn exists(pool: &PgPool, secret: &Hash) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(
+        "select exists(select from api_keys where secret_hash = $1 and revoked_at is null) as \"exists!\"",
+        secret
+    )
+    .fetch_one(pool)
+    .await
+}
+
 pub async fn is_valid(pool: &PgPool, id: i64) -> sqlx::Result<bool> {
     sqlx::query_scalar!(
         "select exists(select from api_keys where id = $1 and revoked_at is null) as \"may!\"",

@@ -6,10 +6,7 @@
 use anyhow::{Context, Result};
 use duct::Expression;
 use nix::{
-    sys::{
-        resource::{UsageWho, getrusage},
-        signal::{SIGHUP, kill, killpg},
-    },
+    sys::signal::{SIGHUP, kill, killpg},
     unistd::{self, Pid},
 };
 use serde::{Deserialize, Serialize};
@@ -171,13 +168,6 @@ pub fn stop_signal() -> Result<Arc<AtomicBool>> {
         signal_hook::flag::register(signal as i32, Arc::clone(&stop)).context("listening for signals")?;
     }
     Ok(stop)
-}
-
-/// CPU seconds of all children that were waited for, and of their children.
-pub fn children_cpu_seconds() -> Result<f64> {
-    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
-    let times = [usage.user_time(), usage.system_time()];
-    Ok(times.iter().map(|time| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6).sum())
 }
 
 /// Set the `defaults` that are not set, and remove what `cargo run` sets for xtask: it would make

@@ -9,7 +9,7 @@ use axum::{Json, extract::State};
 
 /// List the latest drills
 ///
-/// `ok` is true if the newest proven backup is less than a day old.
+/// `ok` is true if the newest proven backup is less than 26 hours old.
 #[utoipa::path(
     get, path = "/api/v1/backups", tag = "backups", operation_id = "list_backup_drills",
     responses((status = 200, body = Backups), (status = 401, body = ErrorBody))

@@ -38,9 +38,9 @@ struct RejectedLine {
     /// The number of the line, or of the item in an array, from 1.
     line: usize,
     /// The reason by which the source and the metrics count it.
-    code: RejectionReason,
-    /// The reason as a sentence.
-    reason: String,
+    reason: RejectionReason,
+    /// What is wrong with it, for people.
+    message: String,
 }
 
 /// Send events
@@ -61,6 +61,7 @@ struct RejectedLine {
         (status = 202, body = Receipt, description = "Stored durably"),
         (status = 400, body = ErrorBody, description = "Nothing was stored: the body is damaged or contains no event"),
         (status = 401, body = ErrorBody, description = "The project key is missing, unknown or revoked"),
+        (status = 403, body = ErrorBody, description = "The project key can only read"),
         (status = 413, body = ErrorBody, description = "The body is too large, compressed or decompressed"),
         (status = 415, body = ErrorBody, description = "The content type or encoding is not supported"),
         (status = 429, body = ErrorBody, description = "The key sends too many events; nothing was stored, send the request again after Retry-After"),
@@ -142,7 +143,7 @@ fn shape(headers: &HeaderMap) -> Result<Shape, ApiError> {
 
 impl From<&Rejection> for RejectedLine {
     fn from(rejection: &Rejection) -> Self {
-        Self { line: rejection.line, code: rejection.reason, reason: rejection.message.clone() }
+        Self { line: rejection.line, reason: rejection.reason, message: rejection.message.clone() }
     }
 }
 

@@ -58,6 +58,7 @@ pub(super) struct Filter {
     responses(
         (status = 200, body = StreamData, content_type = "text/event-stream"),
         (status = 401, body = ErrorBody),
+        (status = 403, body = ErrorBody, description = "The project key can only send events"),
         (status = 404, body = ErrorBody),
         (status = 429, body = ErrorBody, description = "The user or key has too many open streams"),
         (status = 503, body = ErrorBody, description = "The server has too many open streams, or is shutting down"),

@@ -72,10 +72,10 @@ async fn a_bad_line_is_reported_and_its_neighbours_are_stored(pool: PgPool) {
     let sender = Sender::new(pool).await;
     let answer = sender.send(&[], "{\"message\":\"one\"}\n{\"message\":\n{\"message\":\"three\"}").await;
     assert_eq!(answer.status, StatusCode::ACCEPTED);
-    assert_eq!(
-        (answer.body["accepted"].as_i64(), answer.body["rejected"][0]["line"].as_i64()),
-        (Some(2), Some(2))
-    );
+    let rejected = &answer.body["rejected"][0];
+    assert_eq!((&answer.body["accepted"], &rejected["line"]), (&json!(2), &json!(2)));
+    assert_eq!(rejected["reason"], "not_json", "the name by which it is counted");
+    assert!(rejected["message"].as_str().unwrap().contains("JSON"), "{rejected}");
     assert_eq!(sender.events().await, 2);
 }
 

@@ -75,9 +75,12 @@ async fn a_key_needs_scope_read_and_watches_only_its_own_project(pool: PgPool) {
     insert_issues(&pool, bank, 1..=1).await;
     insert_issues(&pool, shop, 2..=2).await;
 
-    for (name, value) in [("x-squall-key", ingest.as_str()), ("authorization", "Bearer sq_nobody")] {
+    for (name, value, status, code) in [
+        ("x-squall-key", ingest.as_str(), StatusCode::FORBIDDEN, "wrong_scope"),
+        ("authorization", "Bearer sq_nobody", StatusCode::UNAUTHORIZED, "unknown_key"),
+    ] {
         let refused = api.send(request(&[(name, value)], "")).await;
-        assert_eq!((refused.status, refused.code()), (StatusCode::UNAUTHORIZED, "unknown_key"));
+        assert_eq!((refused.status, refused.code()), (status, code));
     }
     assert_eq!(api.send(request(&[], "")).await.code(), "unauthenticated");
     let other = api.send(request(&[("authorization", &read)], "?project=bank")).await;
@@ -95,7 +98,8 @@ async fn a_key_needs_scope_read_and_watches_only_its_own_project(pool: PgPool) {
     }
     // A key of scope read cannot ingest.
     let sent = axum::http::Request::post("/api/v1/ingest").header("authorization", &read);
-    assert_eq!(api.send(sent.body("{\"message\":\"x\"}".into()).unwrap()).await.code(), "unknown_key");
+    let refused = api.send(sent.body("{\"message\":\"x\"}".into()).unwrap()).await;
+    assert_eq!((refused.status, refused.code()), (StatusCode::FORBIDDEN, "wrong_scope"));
 }
 
 #[sqlx::test(migrator = "squall_migrations::MIGRATOR")]

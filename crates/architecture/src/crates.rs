@@ -25,7 +25,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("squall-edge", &["squall-base"]),
     ("squall-backup", &["squall-base"]),
     ("squall-demo", &["squall-base", "squall-grouping"]),
-    ("squall-bench", &["squall-backup", "squall-grouping", "squall-intake", "squall-migrations"]),
+    (
+        "squall-bench",
+        &["squall-backup", "squall-base", "squall-grouping", "squall-intake", "squall-migrations"],
+    ),
     // Starts xtask, and is compiled by the first `cargo xtask` from a folder below the root.
     ("squall-launcher", &[]),
     ("squall-acceptance", &["squall-base"]),
@@ -59,6 +62,17 @@ fn metadata(manifest: &Path) -> Result<Metadata> {
         .no_deps()
         .exec()
         .with_context(|| format!("cargo metadata of {}", manifest.display()))
+}
+
+/// The folder of every package, from the root of the repository.
+pub fn folders() -> Result<Vec<String>> {
+    let workspace = metadata(&root().join("Cargo.toml"))?;
+    let mut folders = vec!["xtask".to_owned()];
+    for package in &workspace.packages {
+        let manifest = package.manifest_path.strip_prefix(&workspace.workspace_root)?;
+        folders.extend(manifest.parent().map(ToString::to_string));
+    }
+    Ok(folders)
 }
 
 fn broken_rules(metadata: &Metadata, may_import: &[(&str, &[&str])]) -> Vec<String> {

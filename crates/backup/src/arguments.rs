@@ -14,8 +14,9 @@ use std::path::{Path, PathBuf};
     name = "squall-backup",
     version,
     after_help = "Backups are stored in a folder, or in a bucket as s3://bucket/prefix with AWS_ENDPOINT_URL, AWS_REGION, \
-                  AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY from the environment.\nDATABASE_URL names the database. \
-                  pg_dump and pg_restore are taken from SQUALL_PG_BIN or the PATH.\n\nExample:\n  \
+                  AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY from the environment.\nDATABASE_URL names the database; it \
+                  is not an argument, since it may hold a password. PostgreSQL's programs are taken from the folder \
+                  SQUALL_PG_BIN or the PATH.\n\nExample:\n  \
                   squall-backup create --to /var/backups/squall && squall-backup drill --from /var/backups/squall"
 )]
 pub struct Cli {
@@ -28,7 +29,7 @@ pub enum Command {
     /// Back up the database from one snapshot, without stopping it.
     #[command(after_help = "Example:\n  squall-backup create --to s3://bucket/squall")]
     Create(Create),
-    /// Copy the data folder, whole or only what changed: the start of point-in-time recovery.
+    /// Copy the data folder, in full or only what changed: the start of point-in-time recovery.
     #[command(after_help = "Example:\n  squall-backup base --incremental --to /var/backups/squall --keep 2")]
     Base(Base),
     /// Archive the write-ahead log continuously, until stopped.
@@ -45,8 +46,6 @@ pub enum Command {
         /// machine.
         #[arg(long, default_value_t = 30, value_name = "SECONDS")]
         flush: u64,
-        #[command(flatten)]
-        database: Database,
     },
     /// Prepare a data folder as of a point in time, from a base and the write-ahead log.
     #[command(
@@ -63,9 +62,6 @@ pub enum Command {
         into: PathBuf,
         #[command(flatten)]
         key: Key,
-        /// Folder of pg_combinebackup, if it is not on the PATH; only increments need it.
-        #[arg(long, env = "SQUALL_PG_BIN", hide_env_values = true, value_name = "FOLDER")]
-        pg_bin: Option<PathBuf>,
     },
     /// Generate a key pair for encrypted backups: FILE with the secret one, FILE.pub with the
     /// public one.
@@ -135,7 +131,10 @@ pub enum Command {
         or_verify: bool,
     },
     /// Back up, drill and prune once a day; for containers, which have no cron.
-    #[command(after_help = "Example:\n  squall-backup schedule --at 02:30")]
+    #[command(
+        after_help = "SQUALL_BACKUP_TO names the folder or bucket, and DATABASE_URL the database.\n\nExample:\n  \
+                      squall-backup schedule --at 02:30"
+    )]
     Schedule(Schedule),
 }
 
@@ -169,8 +168,6 @@ pub struct Create {
     /// Number of files to write in parallel.
     #[arg(long, default_value_t = 3)]
     pub jobs: usize,
-    #[command(flatten)]
-    pub database: Database,
 }
 
 #[derive(Args)]
@@ -180,15 +177,13 @@ pub struct Base {
     /// Copy only what changed since the newest base; requires summarize_wal = on at the server.
     #[arg(long)]
     pub incremental: bool,
-    /// With --incremental: copy the whole folder when the newest whole base is this many days old.
+    /// With --incremental: make a full base when the newest full one is this many days old.
     #[arg(long, default_value_t = 7, value_name = "DAYS", requires = "incremental")]
-    pub whole_every: u32,
-    /// Number of whole bases to keep, with their increments; older ones and their segments are
+    pub full_every: u32,
+    /// Number of full bases to keep, with their increments; older ones and their segments are
     /// removed.
     #[arg(long, default_value_t = 2)]
     pub keep: usize,
-    #[command(flatten)]
-    pub database: Database,
 }
 
 #[derive(Args)]
@@ -218,8 +213,6 @@ pub struct Source {
     /// Number of files to load in parallel.
     #[arg(long, default_value_t = 2)]
     pub jobs: usize,
-    #[command(flatten)]
-    pub database: Database,
 }
 
 #[derive(Args)]
@@ -260,14 +253,6 @@ impl Key {
     pub fn file(&self) -> Option<&Path> {
         self.identity.as_deref().filter(|file| !file.as_os_str().is_empty())
     }
-}
-
-/// The address of the database may hold a password, so only the environment names it.
-#[derive(Args)]
-pub struct Database {
-    /// Folder of pg_dump and pg_restore, if they are not on the PATH.
-    #[arg(long, env = "SQUALL_PG_BIN", hide_env_values = true, value_name = "FOLDER")]
-    pub pg_bin: Option<PathBuf>,
 }
 
 /// The unit of `--split-above`.

@@ -44,7 +44,7 @@ pub struct Base {
     pub format: u32,
     /// Its id.
     pub id: BackupId,
-    /// The base that an increment builds on; a whole base has none.
+    /// The base that an increment builds on; a full base has none.
     pub parent: Option<BackupId>,
     /// When it started.
     pub started_at: DateTime<Utc>,
@@ -81,10 +81,10 @@ pub struct Request<'a> {
     pub store: &'a Store,
     /// Who can decrypt it.
     pub recipients: &'a Recipients,
-    /// Makes an increment if a whole base younger than this exists; `None` always makes a whole
+    /// Makes an increment if a full base younger than this exists; `None` always makes a full
     /// base.
     pub increment_for: Option<TimeDelta>,
-    /// Number of whole bases to keep, with their increments; older ones and their segments are
+    /// Number of full bases to keep, with their increments; older ones and their segments are
     /// removed.
     pub keep: usize,
     /// Shows the progress.
@@ -171,8 +171,8 @@ async fn parent(request: &Request<'_>, system: &str, now: DateTime<Utc>) -> Resu
     let Some(increment_for) = request.increment_for else { return Ok(None) };
     let mut bases = bases(request.store).await?;
     bases.retain(|base| base.system == system);
-    let whole = bases.iter().rev().find(|base| base.parent.is_none());
-    let is_young = whole.is_some_and(|whole| now - whole.started_at < increment_for);
+    let full = bases.iter().rev().find(|base| base.parent.is_none());
+    let is_young = full.is_some_and(|full| now - full.started_at < increment_for);
     Ok(bases.pop().filter(|_| is_young))
 }
 
@@ -183,12 +183,12 @@ async fn require_wal_summaries(connection: &mut PgConnection) -> Result<()> {
         Some("on") => return Ok(()),
         Some(_) => (
             "the server does not record which blocks change: summarize_wal is off",
-            "run `alter system set summarize_wal = on` and `select pg_reload_conf()` there, then make a whole base with \
+            "run `alter system set summarize_wal = on` and `select pg_reload_conf()` there, then make a full base with \
              `squall-backup base`; increments can be based on that one",
         ),
         None => (
             "the server is older than PostgreSQL 17",
-            "omit --incremental: a whole base works as well, but takes more space",
+            "omit --incremental: a full base works as well, but takes more space",
         ),
     };
     Err(failure("making an increment", wrong, next))

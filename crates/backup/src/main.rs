@@ -3,9 +3,7 @@
 mod arguments;
 
 use anyhow::{Context, Result};
-use arguments::{
-    Base, Cli, Command, Create, Database, Destination, From, Key, MEGABYTE, Restore, Schedule, Source,
-};
+use arguments::{Base, Cli, Command, Create, Destination, From, Key, MEGABYTE, Restore, Schedule, Source};
 use chrono::{TimeDelta, Utc};
 use clap::Parser;
 use indicatif::HumanBytes;
@@ -60,15 +58,14 @@ async fn run(command: Command) -> Result<()> {
     match command {
         Command::Create(arguments) => create_backup(arguments).await,
         Command::Base(arguments) => create_base(arguments).await,
-        Command::Wal { destination, spool, flush, database } => {
-            archive_wal(&destination, spool, Duration::from_secs(flush), database).await
+        Command::Wal { destination, spool, flush } => {
+            archive_wal(&destination, spool, Duration::from_secs(flush)).await
         }
-        Command::Recover { from, to, into, key, pg_bin } => {
+        Command::Recover { from, to, into, key } => {
             let (store, identities) = (Store::open(&from.from)?, Identities::read(key.file())?);
             let request = recover::Request {
                 store: &store,
                 identities: &identities,
-                programs_folder: pg_bin,
                 to,
                 into,
                 progress: &Progress::of("recover"),
@@ -81,7 +78,7 @@ async fn run(command: Command) -> Result<()> {
                 prepared.base.id,
                 match prepared.bases {
                     1 => String::new(),
-                    bases => format!(" (one whole base and {} increments)", bases - 1),
+                    bases => format!(" (one full base and {} increments)", bases - 1),
                 },
                 prepared.segments,
                 prepared.base.server_version_number / 10_000,
@@ -122,9 +119,9 @@ async fn run_schedule(arguments: &Schedule) -> Result<()> {
 }
 
 async fn create_backup(arguments: Create) -> Result<()> {
-    let Create { destination, split_above, jobs, database } = arguments;
+    let Create { destination, split_above, jobs } = arguments;
     let ((store, recipients), server, stop) = (destination.open()?, server().await?, stop_on_signals()?);
-    let programs = Programs::find(database.pg_bin, server.version_number().await?).await?;
+    let programs = Programs::find(server.version_number().await?).await?;
     let manifest = create(&create::Request {
         server: &server,
         programs: &programs,
@@ -140,15 +137,15 @@ async fn create_backup(arguments: Create) -> Result<()> {
 }
 
 async fn create_base(arguments: Base) -> Result<()> {
-    let Base { destination, incremental, whole_every, keep, database } = arguments;
+    let Base { destination, incremental, full_every, keep } = arguments;
     let ((store, recipients), server, stop) = (destination.open()?, server().await?, stop_on_signals()?);
-    let programs = Programs::find(database.pg_bin, server.version_number().await?).await?;
+    let programs = Programs::find(server.version_number().await?).await?;
     let request = base::Request {
         server: &server,
         programs: &programs,
         store: &store,
         recipients: &recipients,
-        increment_for: incremental.then(|| TimeDelta::days(whole_every.into())),
+        increment_for: incremental.then(|| TimeDelta::days(full_every.into())),
         keep,
         progress: &Progress::of("base"),
         stop: &stop,
@@ -156,7 +153,7 @@ async fn create_base(arguments: Base) -> Result<()> {
     let made = base(&request).await?;
     let kind = match &made.parent {
         Some(parent) => format!("Increment of {parent}"),
-        None => "Whole base".to_owned(),
+        None => "Full base".to_owned(),
     };
     let size = HumanBytes(made.file.stored_bytes);
     print(&format!(
@@ -167,14 +164,9 @@ async fn create_base(arguments: Base) -> Result<()> {
     ))
 }
 
-async fn archive_wal(
-    destination: &Destination,
-    spool: PathBuf,
-    flush: Duration,
-    database: Database,
-) -> Result<()> {
+async fn archive_wal(destination: &Destination, spool: PathBuf, flush: Duration) -> Result<()> {
     let ((store, recipients), server, stop) = (destination.open()?, server().await?, stop_on_signals()?);
-    let programs = Programs::find(database.pg_bin, server.version_number().await?).await?;
+    let programs = Programs::find(server.version_number().await?).await?;
     let request = wal::Request {
         server: &server,
         programs: &programs,
@@ -272,7 +264,6 @@ impl Source {
         let manifest = choose(&store, &self.id).await?;
         let request = restore::Request {
             server: &server,
-            programs_folder: self.database.pg_bin.clone(),
             store: &store,
             identities: &identities,
             jobs: self.jobs,

@@ -34,8 +34,6 @@ pub struct Request<'a> {
     pub store: &'a Store,
     /// Keys to decrypt them.
     pub identities: &'a Identities,
-    /// Folder of pg_combinebackup, if it is not on the PATH. Only increments need it.
-    pub programs_folder: Option<PathBuf>,
     /// The point in time, by the clock of the server.
     pub to: DateTime<Utc>,
     /// A new or empty folder.
@@ -49,7 +47,7 @@ pub struct Request<'a> {
 pub struct Prepared {
     /// The newest base that it contains.
     pub base: Base,
-    /// Number of bases: a whole one and its increments.
+    /// Number of bases: a full one and its increments.
     pub bases: usize,
     /// Number of segments.
     pub segments: usize,
@@ -77,10 +75,7 @@ pub async fn recover(request: &Request<'_>) -> Result<Prepared> {
     }
     let programs = match chain.len() {
         1 => None,
-        _ => {
-            let folder = request.programs_folder.clone();
-            Some(Programs::find_one(folder, "pg_combinebackup", base.server_version_number).await?)
-        }
+        _ => Some(Programs::find_one("pg_combinebackup", base.server_version_number).await?),
     };
     let parts = parts(&request.into);
     ensure_empty(&request.into).await?;

@@ -20,15 +20,13 @@ use anyhow::{Result, ensure};
 use install::{Installed, TargetState};
 use load::Loading;
 use scratch::ScratchDatabase;
-use std::{path::PathBuf, time::Instant};
+use std::time::Instant;
 
 /// What to restore, and where to.
 #[derive(Debug)]
 pub struct Request<'a> {
     /// The server; its database is the one that `--replace` replaces.
     pub server: &'a Server,
-    /// Folder of the PostgreSQL programs, if not on the PATH.
-    pub programs_folder: Option<PathBuf>,
     /// Where the backup is stored.
     pub store: &'a Store,
     /// Keys to decrypt it.
@@ -128,7 +126,7 @@ pub(crate) async fn check_requirements(
             format!("restore it on PostgreSQL {needs} or newer"),
         ));
     }
-    Programs::find(request.programs_folder.clone(), version).await
+    Programs::find(version).await
 }
 
 fn explain_leftovers(error: anyhow::Error, state: TargetState, removed: Result<()>) -> anyhow::Error {

@@ -7,6 +7,7 @@ pub mod environment;
 pub mod secrets;
 pub mod failure;
 pub mod random;
+pub mod postgres;
 pub mod http;
 
 pub use environment::{Environment, Variable};

@@ -24,7 +24,7 @@ const ROUNDS: usize = 7;
 #[derive(clap::Args)]
 pub struct Args {
     /// Folder with one folder per system: `<System>/*.log` and `<System>/*.log_structured.csv`.
-    #[arg(long, value_name = "DIR", default_value = "../shared/data/loghub")]
+    #[arg(long, value_name = "DIR")]
     data: PathBuf,
     /// Write `line,group` for each system: `<System>.csv` for messages, `<System>.raw.csv` for raw lines.
     #[arg(long, value_name = "DIR")]

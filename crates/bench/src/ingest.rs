@@ -10,16 +10,14 @@
 mod corpus;
 mod stack;
 mod connection;
-mod cpu;
 mod lines;
 mod single;
 mod latency;
 mod disk;
-mod report;
 
+use crate::{cpu, report::Report};
 use anyhow::{Context, Result};
 use clap::ValueEnum;
-use report::Report;
 use stack::Stack;
 use std::time::Duration;
 
@@ -30,7 +28,7 @@ use std::time::Duration;
 )]
 pub(crate) struct Args {
     /// Address of the API, on this machine.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", env = "SQUALL_BENCH_API")]
     api: String,
     /// Key of an empty project, which is filled.
     #[arg(long, env = "SQUALL_BENCH_KEY", hide_env_values = true)]

@@ -3,6 +3,11 @@
 mod backup;
 mod grouping;
 mod ingest;
+mod migrate;
+mod stack;
+
+mod cpu;
+mod report;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -23,6 +28,10 @@ enum Command {
     Ingest(Box<ingest::Args>),
     /// Measure backups: speed compared with pg_dump, time to prove a gigabyte, damage found.
     Backup(backup::Args),
+    /// Measure the time from an edit of the schema to a verified migration.
+    Migrate(migrate::Args),
+    /// Measure xtask and the stack: compiling, starting, stopping, memory, images.
+    Stack(stack::Args),
 }
 
 fn main() -> ExitCode {
@@ -30,6 +39,8 @@ fn main() -> ExitCode {
         Command::Grouping(args) => grouping::run(&args),
         Command::Ingest(args) => ingest::run(&args),
         Command::Backup(args) => backup::run(&args),
+        Command::Migrate(args) => migrate::run(&args),
+        Command::Stack(args) => stack::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -3,7 +3,7 @@
 use crate::{
     exception::{self, Exception},
     mask,
-    tree::{Place, Tree},
+    tree::{TemplateMatch, Tree},
 };
 use std::{collections::HashSet, fmt};
 
@@ -151,13 +151,13 @@ impl Grouper {
         }
         let mut tokens = Vec::with_capacity(mask::MAX_TOKENS);
         mask::tokens(subject.message, &mut tokens);
-        match self.tree.place(&tokens, self.names.len() < MAX_TEMPLATES) {
-            Some(Place::Known(index)) => self.known(index, Change::Known),
-            Some(Place::Generalised(index)) => {
+        match self.tree.match_template(&tokens, self.names.len() < MAX_TEMPLATES) {
+            Some(TemplateMatch::Known(index)) => self.known(index, Change::Known),
+            Some(TemplateMatch::Generalised(index)) => {
                 let template = self.tree.template(index);
                 self.known(index, Change::Generalised { template })
             }
-            Some(Place::New(index)) => {
+            Some(TemplateMatch::New(index)) => {
                 let template = self.tree.template(index);
                 self.names.push(Fingerprint::new(KIND_TEMPLATE, &template));
                 self.known(index, Change::New { template })

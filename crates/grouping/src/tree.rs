@@ -24,9 +24,9 @@ const MAX_COMPARISONS: usize = 20_000;
 /// Messages whose template is remembered; a memory of what the tree would say, forgotten when full.
 const MEMORY: usize = 50_000;
 
-/// What the tree says of a message.
+/// The template of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum TemplateMatch {
     /// It belongs to this template.
     Known(usize),
     /// It belongs to this template, which became more general.
@@ -68,30 +68,31 @@ impl Tree {
     }
 
     /// Finds the template of a message, generalising or adding one when `may_add`.
-    pub(crate) fn place(&mut self, tokens: &[Token<'_>], may_add: bool) -> Option<Place> {
+    pub(crate) fn match_template(&mut self, tokens: &[Token<'_>], may_add: bool) -> Option<TemplateMatch> {
         let key = leaf_key(tokens);
         let whole = whole_key(tokens);
         let generation = self.leaves.get(&key).map_or(0, |leaf| leaf.generation);
         if let Some(&(index, seen)) = self.memory.get(&whole)
             && seen == generation
         {
-            return Some(Place::Known(index as usize));
+            return Some(TemplateMatch::Known(index as usize));
         }
         let found = self
             .leaves
             .get(&key)
             .and_then(|leaf| self.best(leaf, tokens))
             .or_else(|| self.same(whole, tokens));
-        let place = match found {
-            Some((index, true)) => Place::Known(index),
+        let matched = match found {
+            Some((index, true)) => TemplateMatch::Known(index),
             Some((index, false)) => {
                 self.generalise(index, tokens, key);
-                Place::Generalised(index)
+                TemplateMatch::Generalised(index)
             }
-            None if may_add => Place::New(self.add(tokens)),
+            None if may_add => TemplateMatch::New(self.add(tokens)),
             None => return None,
         };
-        let (Place::Known(index) | Place::Generalised(index) | Place::New(index)) = place;
+        let (TemplateMatch::Known(index) | TemplateMatch::Generalised(index) | TemplateMatch::New(index)) =
+            matched;
         if self.memory.len() >= MEMORY {
             self.memory.clear();
         }
@@ -99,7 +100,7 @@ impl Tree {
         if let Ok(index) = u32::try_from(index) {
             self.memory.insert(whole, (index, generation));
         }
-        Some(place)
+        Some(matched)
     }
 
     fn add(&mut self, tokens: &[Token<'_>]) -> usize {

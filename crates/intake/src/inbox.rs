@@ -115,6 +115,11 @@ pub async fn insert(connection: &mut PgConnection, origin: Origin, batch: &Batch
     insert_rejected(connection, &rejected).await
 }
 
+/// Whether the project or the source of a batch was deleted before its insert.
+pub fn is_origin_gone(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_foreign_key_violation)
+}
+
 async fn write_all(
     pool: PgPool,
     notifier: Notifier,
@@ -141,7 +146,7 @@ async fn write_all(
                 answers.into_iter().for_each(|(_, answer)| drop(answer.send(Ok(()))));
             }
             // A deleted source makes the whole statement fail; each batch gets its own answer.
-            Err(error) if is_foreign_key(&error) && answers.len() > 1 => {
+            Err(error) if is_origin_gone(&error) && answers.len() > 1 => {
                 let deleted_origins = deleted(&pool, &answers).await;
                 for (origin, answer) in answers {
                     drop(answer.send(Err(match &deleted_origins {
@@ -154,7 +159,7 @@ async fn write_all(
                 tracing::error!(error = %error, batches = answers.len(), "Writing batches to the inbox failed.");
                 let error = Arc::new(error);
                 for (_, answer) in answers {
-                    drop(answer.send(Err(match is_foreign_key(&error) {
+                    drop(answer.send(Err(match is_origin_gone(&error) {
                         true => InboxError::OriginGone,
                         false => InboxError::Database(error.clone()),
                     })));
@@ -266,10 +271,6 @@ pub fn unpack(codec: i16, body: &[u8]) -> Result<Vec<u8>, String> {
         ));
     }
     zstd::decode_all(body).map_err(|error| format!("the batch is damaged: {error}"))
-}
-
-fn is_foreign_key(error: &sqlx::Error) -> bool {
-    error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_foreign_key_violation)
 }
 
 async fn deleted(pool: &PgPool, answers: &[Answer]) -> Result<Vec<Origin>, sqlx::Error> {

@@ -2,7 +2,8 @@
 
 use anyhow::{Context, Result, bail};
 use sqlx::postgres::PgConnectOptions;
-use std::{collections::BTreeMap, path::PathBuf};
+use squall_base::postgres;
+use std::collections::BTreeMap;
 
 /// The statements of a dump, each with its number of occurrences.
 pub type Dump = BTreeMap<String, usize>;
@@ -12,8 +13,7 @@ pub type Dump = BTreeMap<String, usize>;
 /// # Errors
 /// When `pg_dump` is missing or fails.
 pub async fn schema(database: &PgConnectOptions, password: Option<&str>) -> Result<Dump> {
-    let program = std::env::var_os("SQUALL_PG_BIN")
-        .map_or_else(|| PathBuf::from("pg_dump"), |bin| PathBuf::from(bin).join("pg_dump"));
+    let program = postgres::program(postgres::programs_folder().as_deref(), "pg_dump");
     let mut command = tokio::process::Command::new(&program);
     command.args(["--schema-only", "--no-owner", "--no-password", "--exclude-table=_sqlx_migrations"]);
     command.env("PGHOST", database.get_host()).env("PGPORT", database.get_port().to_string());

@@ -13,7 +13,7 @@ export interface paths {
         };
         /**
          * List the latest drills
-         * @description `ok` is true if the newest proven backup is less than a day old.
+         * @description `ok` is true if the newest proven backup is less than 26 hours old.
          */
         get: operations["list_backup_drills"];
         put?: never;
@@ -477,7 +477,7 @@ export interface components {
              * @description The age of the newest proven backup; null if none has been proven.
              */
             newest_proven_age_seconds?: number | null;
-            /** @description Whether a backup from the last day has been proven. */
+            /** @description Whether a backup from the last 26 hours has been proven. */
             ok: boolean;
         };
         /** @description The status to set. */
@@ -966,12 +966,12 @@ export interface components {
         };
         /** @description A piece that could not be read as an event. */
         RejectedLine: {
-            /** @description The reason by which the source and the metrics count it. */
-            code: components["schemas"]["RejectionReason"];
             /** @description The number of the line, or of the item in an array, from 1. */
             line: number;
-            /** @description The reason as a sentence. */
-            reason: string;
+            /** @description What is wrong with it, for people. */
+            message: string;
+            /** @description The reason by which the source and the metrics count it. */
+            reason: components["schemas"]["RejectionReason"];
         };
         /** @description The rejected pieces of a source with one reason. */
         RejectionCount: {
@@ -1274,6 +1274,15 @@ export interface operations {
             };
             /** @description The project key is missing, unknown or revoked */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The project key can only read */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2204,6 +2213,15 @@ export interface operations {
                 };
             };
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The project key can only send events */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -169,7 +169,7 @@ export const liveIssue = (with_: Partial<LiveIssue> = {}): LiveIssue => {
 
 export const backups = (with_: Partial<Backups> = {}): Backups => ({
   ok: true,
-  message: 'A backup made within the last day has been restored and compared.',
+  message: 'A backup from the last 26 hours has been restored and compared.',
   newest_proven_age_seconds: 3600,
   drills: [
     {

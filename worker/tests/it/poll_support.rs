@@ -1,22 +1,16 @@
 //! A watched folder, a source that reads it, and a clock that only the test moves.
 
+use crate::support::context_with;
 use chrono::{DateTime, TimeDelta, Utc};
 use flate2::{Compression, write::GzEncoder};
 use sqlx::PgPool;
-use squall_base::Environment;
 use squall_intake::{RawEvent, inbox};
-use squall_live::Publisher;
-use squall_worker::{
-    config::Config,
-    pipeline::{Context, Poll, Progress},
-};
+use squall_worker::pipeline::{Context, Poll, Progress};
 use std::{
     fs::{self, OpenOptions},
     io::Write,
     path::{Path, PathBuf},
-    sync::Arc,
 };
-use tokio::sync::Notify;
 
 pub struct Watched {
     pub folder: tempfile::TempDir,
@@ -140,17 +134,7 @@ impl Watched {
 
 /// A worker's context with a budget of 64 KiB a poll, the least that can be set.
 pub fn context(pool: &PgPool) -> Context {
-    let env = Environment::from_lookup(|name| match name {
-        "DATABASE_URL" => Some("postgres://not-used".to_owned()),
-        "SQUALL_POLL_BYTES" => Some("64KiB".to_owned()),
-        _ => None,
-    });
-    Context {
-        pool: pool.clone(),
-        config: Arc::new(Config::read(env).unwrap()),
-        inbox_filled: Arc::new(Notify::new()),
-        live: Publisher::start(pool.clone(), None),
-    }
+    context_with(pool, &[("SQUALL_POLL_BYTES", "64KiB")])
 }
 
 pub fn append(path: &Path, text: &[u8]) {

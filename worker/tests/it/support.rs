@@ -28,12 +28,18 @@ pub async fn project(pool: &PgPool, slug: &str) -> Origin {
 }
 
 pub fn context(pool: &PgPool) -> Context {
-    let env =
-        Environment::from_lookup(|name| (name == "DATABASE_URL").then(|| "postgres://not-used".to_owned()));
-    let config = Arc::new(Config::read(env).unwrap());
+    context_with(pool, &[])
+}
+
+/// A worker's context with these settings.
+pub fn context_with(pool: &PgPool, settings: &'static [(&'static str, &'static str)]) -> Context {
+    let env = Environment::from_lookup(move |wanted| match wanted {
+        "DATABASE_URL" => Some("postgres://not-used".to_owned()),
+        _ => settings.iter().find(|(name, _)| *name == wanted).map(|(_, value)| (*value).to_owned()),
+    });
     Context {
         pool: pool.clone(),
-        config,
+        config: Arc::new(Config::read(env).unwrap()),
         inbox_filled: Arc::new(Notify::new()),
         live: Publisher::start(pool.clone(), None),
     }

@@ -44,7 +44,7 @@ struct Header {
     format: u32,
 }
 
-/// The bases that recover a base: the whole one first, then each increment up to the base itself.
+/// The bases that recover a base: the full one first, then each increment up to the base itself.
 ///
 /// # Errors
 /// When one of them is missing.
@@ -66,7 +66,7 @@ pub fn chain<'a>(bases: &'a [Base], last: &'a Base) -> Result<Vec<&'a Base>> {
     Ok(chain)
 }
 
-/// Keeps the newest whole bases of a server with their increments; removes the others and the
+/// Keeps the newest full bases of a server with their increments; removes the others and the
 /// segments that only they needed. Bases of other servers are not touched.
 pub async fn remove_older(store: &Store, system: &str, keep: usize) -> Result<()> {
     let mut bases = bases(store).await?;
@@ -84,11 +84,11 @@ pub async fn remove_older(store: &Store, system: &str, keep: usize) -> Result<()
 /// The bases to remove, increments before their parents so that an interruption leaves no increment
 /// without its parent; and the first segment that is still needed.
 fn surplus(bases: &[Base], keep: usize) -> (Vec<&BackupId>, Option<&str>) {
-    let whole: Vec<&Base> = bases.iter().filter(|base| base.parent.is_none()).collect();
-    let Some(oldest) = whole.len().checked_sub(keep.max(1)).filter(|surplus| *surplus > 0) else {
+    let full: Vec<&Base> = bases.iter().filter(|base| base.parent.is_none()).collect();
+    let Some(oldest) = full.len().checked_sub(keep.max(1)).filter(|surplus| *surplus > 0) else {
         return (Vec::new(), None);
     };
-    let kept = &whole[oldest..];
+    let kept = &full[oldest..];
     let is_kept =
         |base: &Base| chain(bases, base).is_ok_and(|chain| kept.iter().any(|kept| kept.id == chain[0].id));
     let removed = bases.iter().rev().filter(|base| !is_kept(base)).map(|base| &base.id).collect();
@@ -109,7 +109,7 @@ mod tests {
         DateTime::<Utc>::from_timestamp(1_700_000_000, 0).unwrap() + TimeDelta::days(number)
     }
 
-    /// The parent of each base; `None` for a whole one.
+    /// The parent of each base; `None` for a full one.
     fn built(parents: &[Option<i64>]) -> Vec<Base> {
         let file = |kind| FileEntry {
             name: "x".to_owned(),
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_starts_with_the_whole_base_and_a_missing_parent_is_named() {
+    fn a_chain_starts_with_the_full_base_and_a_missing_parent_is_named() {
         let bases = built(&[None, Some(0), None, Some(1), Some(3)]);
         let ids: Vec<_> = chain(&bases, &bases[4]).unwrap().into_iter().map(|base| base.id.clone()).collect();
         assert_eq!(ids, [id(0), id(1), id(3), id(4)]);
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_bases_are_counted_and_removed_with_their_increments() {
+    fn full_bases_are_counted_and_removed_with_their_increments() {
         let bases = built(&[None, Some(0), None, Some(2), Some(1), Some(3)]);
         let (removed, first_segment) = surplus(&bases, 1);
         assert_eq!(removed, [&id(4), &id(1), &id(0)], "an increment is removed before its parent");

@@ -5,6 +5,7 @@ use crate::failure::failure;
 use anyhow::{Context, Result};
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, stream};
+use squall_base::postgres::{program, programs_folder};
 use std::{
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
@@ -27,13 +28,13 @@ pub struct Programs {
 }
 
 impl Programs {
-    /// Finds pg_dump and pg_restore in a folder or on the PATH, and checks that they are not older
-    /// than the server (`server_version_num`): an older pg_dump refuses to work.
+    /// Finds pg_dump and pg_restore in `SQUALL_PG_BIN` or on the PATH, and checks that they are not
+    /// older than the server (`server_version_num`): an older pg_dump refuses to work.
     ///
     /// # Errors
     /// When one is missing or too old, with what to install or set.
-    pub async fn find(folder: Option<PathBuf>, server_version_number: i32) -> Result<Self> {
-        let programs = Self { folder };
+    pub async fn find(server_version_number: i32) -> Result<Self> {
+        let programs = Self { folder: programs_folder() };
         for name in ["pg_dump", "pg_restore"] {
             programs.require(name, server_version_number / 10_000).await?;
         }
@@ -44,8 +45,8 @@ impl Programs {
     ///
     /// # Errors
     /// As [`Programs::find`].
-    pub async fn find_one(folder: Option<PathBuf>, name: &str, server_version_number: i32) -> Result<Self> {
-        let programs = Self { folder };
+    pub async fn find_one(name: &str, server_version_number: i32) -> Result<Self> {
+        let programs = Self { folder: programs_folder() };
         programs.require(name, server_version_number / 10_000).await?;
         Ok(programs)
     }
@@ -85,10 +86,10 @@ impl Programs {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.folder.as_deref().map_or_else(|| PathBuf::from(name), |folder| folder.join(name))
+        program(self.folder.as_deref(), name)
     }
 
-    /// Merges a whole base and its increments, in this order, into one new or empty folder.
+    /// Merges a full base and its increments, in this order, into one new or empty folder.
     ///
     /// # Errors
     /// When pg_combinebackup finds that they do not belong together, or the disk is full.
@@ -217,7 +218,7 @@ async fn finish(name: &str, mut child: Child, stderr: JoinHandle<String>) -> Res
         let next = if stderr.contains("LOCK TABLE") {
             "another session holds a lock, perhaps a migration; run the command again when that has ended"
         } else if stderr.contains("WAL summar") {
-            "the server no longer knows what changed since the newest base; make a whole one with `squall-backup base`"
+            "the server no longer knows what changed since the newest base; make a full one with `squall-backup base`"
         } else {
             "read its messages above, and the log of the server"
         };

@@ -1,9 +1,7 @@
 //! `ingest.disk`: disk space per stored event, including its share of indexes and counts.
 
-use super::{
-    report::{Goal, Report},
-    stack::Stack,
-};
+use super::stack::Stack;
+use crate::report::{Goal, Report};
 use anyhow::{Context, Result, ensure};
 
 #[derive(Debug, Clone, Copy, sqlx::FromRow)]
@@ -37,7 +35,7 @@ pub(crate) fn compare(before: &Occupied, after: &Occupied, sent: u64, report: &m
     let each = |bytes: i64| [bytes as f64 / events as f64];
     let (rows, indexes, around) =
         (after.rows - before.rows, after.indexes - before.indexes, after.around - before.around);
-    let goal = Goal::AtMost { asked: None, goal: 450.0 };
+    let goal = Goal::AtMost { asked: None, goal: 350.0 };
     report.row(
         "ingest.disk",
         "stored event, indexes and counts",

@@ -1,12 +1,10 @@
 //! `ingest.lines`: lines in batches over a few connections, from the first request until every line is
 //! stored, grouped and counted.
 
-use super::{
-    Args,
-    corpus::Corpus,
+use super::{Args, corpus::Corpus, stack::Stack};
+use crate::{
     cpu::{self, CpuSeconds},
     report::{Goal, Report},
-    stack::Stack,
 };
 use anyhow::{Context, Result};
 use std::{
@@ -60,7 +58,7 @@ pub(crate) async fn measure(stack: &Stack, args: &Args, report: &mut Report) -> 
 fn add_to(report: &mut Report, rounds: &[Round], args: &Args) {
     let each = |figure: &dyn Fn(&Round) -> f64| rounds.iter().map(figure).collect::<Vec<_>>();
     let visible = each(&|round| per_second(round.lines, round.visible));
-    let goal = Goal::AtLeast { asked: Some(30_000.0), goal: 100_000.0 };
+    let goal = Goal::AtLeast { asked: Some(30_000.0), goal: 150_000.0 };
     report.row("ingest.lines", "lines visible, end to end", "lines/s", &visible, Some(goal));
     let accepted = each(&|round| per_second(round.lines, round.accepted));
     report.row("", "lines accepted", "lines/s", &accepted, None);

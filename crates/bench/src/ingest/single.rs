@@ -1,11 +1,9 @@
 //! `ingest.single`: one event per request over many keep-alive connections, each durable when acknowledged.
 
-use super::{
-    Args,
-    corpus::Corpus,
+use super::{Args, corpus::Corpus, stack::Stack};
+use crate::{
     cpu,
     report::{Goal, Report, quantile},
-    stack::Stack,
 };
 use anyhow::{Context, Result};
 use std::time::Duration;

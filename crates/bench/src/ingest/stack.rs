@@ -1,6 +1,7 @@
 //! The stack under measurement: its API, database and processes.
 
-use super::{Args, VISIBLE_WITHIN, connection::Api, cpu::Processes};
+use super::{Args, VISIBLE_WITHIN, connection::Api};
+use crate::cpu::Processes;
 use anyhow::{Context, Result, ensure};
 use sqlx::{
     PgPool,

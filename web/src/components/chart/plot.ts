@@ -7,6 +7,8 @@ import type { ChartData } from './Chart'
 export type Plot = { update(data: ChartData): void; destroy(): void }
 
 const FONT = '11px system-ui, sans-serif'
+/** Half of the widest time label: one at the end of the axis is centred on the edge of the bars. */
+const LABEL_OVERHANG = 20
 /** Counts are whole: ticks at 1, 2, 5, 10, 20, … */
 const WHOLE_STEPS = Array.from({ length: 12 }, (_, power) =>
   [1, 2, 5].map((digit) => digit * 10 ** power),
@@ -25,7 +27,7 @@ export function createPlot(host: HTMLElement, first: ChartData, onHover: (bar: n
       {
         width: host.clientWidth,
         height: host.clientHeight,
-        padding: [8, 2, 0, 0],
+        padding: [8, LABEL_OVERHANG, 0, 0],
         legend: { show: false },
         cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
         scales: {

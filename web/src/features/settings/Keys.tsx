@@ -33,7 +33,8 @@ export function Keys({ project }: { project: Project }) {
       {made && (
         <div className="settings__made" role="status">
           <p className="small">
-            The key <b>{made.name}</b> is made. Copy it now: only its hash is kept, and it is not shown again.
+            The key <b>{made.name}</b> is created. Copy it now: only its hash is kept, and it is not shown
+            again.
           </p>
           <Snippet text={made.secret} label={`Key ${made.name}`} line />
         </div>
@@ -47,7 +48,7 @@ export function Keys({ project }: { project: Project }) {
                   <tr>
                     <th scope="col">Name</th>
                     <th scope="col">Begins with</th>
-                    <th scope="col">Made</th>
+                    <th scope="col">Created</th>
                     <th scope="col">Last used</th>
                     <th scope="col">
                       <span className="hidden-visually">Actions</span>

@@ -63,9 +63,9 @@ describe('the status page', () => {
       ...version,
       'GET /readyz': () => readiness(),
       'GET /api/v1/backups': () =>
-        backups({ ok: false, message: 'The newest proven backup is older than a day.' }),
+        backups({ ok: false, message: 'The newest proven backup is older than 26 hours.' }),
     })
-    expect(await screen.findByText('The newest proven backup is older than a day.')).toBeVisible()
+    expect(await screen.findByText('The newest proven backup is older than 26 hours.')).toBeVisible()
     expect(screen.getByText(/^1,234,567 rows restored and compared in /)).toBeVisible()
     expect(screen.getByText(/in \/var\/backups\/squall, backup/)).toBeVisible()
   })

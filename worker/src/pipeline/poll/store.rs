@@ -58,7 +58,7 @@ pub(super) async fn save(pool: &PgPool, poll: &FinishedPoll<'_>) -> Result<bool>
     for batch in poll.batches {
         match inbox::insert(&mut transaction, poll.origin, batch).await {
             Ok(()) => {}
-            Err(error) if is_deleted(&error) => return Ok(false),
+            Err(error) if inbox::is_origin_gone(&error) => return Ok(false),
             Err(error) => return Err(error).context("putting a poll's events into the inbox"),
         }
     }
@@ -135,8 +135,4 @@ pub(super) async fn record_failure(
     .await
     .context("recording a failed poll")?;
     Ok(())
-}
-
-fn is_deleted(error: &sqlx::Error) -> bool {
-    error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_foreign_key_violation)
 }

@@ -1,6 +1,6 @@
 //! Bases and the write-ahead log become the database of one moment, on servers of their own.
 
-use crate::support::cluster::{Cluster, bin};
+use crate::support::cluster::Cluster;
 use chrono::{DateTime, TimeDelta, Utc};
 use squall_backup::{
     base::{self, Base, base, bases},
@@ -48,22 +48,22 @@ async fn a_row_deleted_by_mistake_is_there_again_at_the_moment_before() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_moment_is_recovered_from_a_whole_base_and_its_encrypted_increments() {
+async fn a_moment_is_recovered_from_a_full_base_and_its_encrypted_increments() {
     let mut world = World::new().await;
     world.encrypt();
     let week = Some(TimeDelta::days(7));
     world.live.run("create table numbers (n integer, filler text)").await;
     world.live.run("insert into numbers select n, repeat('x', 500) from generate_series(1, 20000) n").await;
     let follower = world.follow();
-    let whole = world.base(week).await.unwrap();
-    assert_eq!(whole.parent, None, "the first one is whole");
+    let full = world.base(week).await.unwrap();
+    assert_eq!(full.parent, None, "the first one is full");
     world.live.run("update numbers set n = -n where n <= 3; insert into numbers values (20001, '')").await;
     let first = world.base(week).await.unwrap();
     world.live.run("delete from numbers where n between 4 and 10000").await;
     let second = world.base(week).await.unwrap();
-    assert_eq!((first.parent.as_ref(), second.parent.as_ref()), (Some(&whole.id), Some(&first.id)));
+    assert_eq!((first.parent.as_ref(), second.parent.as_ref()), (Some(&full.id), Some(&first.id)));
     // The log that a base carries is in whole segments of 16 MB; what changed is a few kilobytes.
-    assert!(first.file.stored_bytes * 4 < whole.file.stored_bytes, "{first:?}, {whole:?}");
+    assert!(first.file.stored_bytes * 4 < full.file.stored_bytes, "{first:?}, {full:?}");
     world.live.run("insert into numbers values (20002, '')").await;
     let before: DateTime<Utc> = world.live.value("select clock_timestamp()").await;
     world.live.run("drop table numbers").await;
@@ -86,7 +86,7 @@ async fn a_moment_is_recovered_from_a_whole_base_and_its_encrypted_increments() 
     world.keep = 1;
     let next = world.base(None).await.unwrap();
     let left: Vec<_> = bases(&world.store).await.unwrap().into_iter().map(|base| base.id).collect();
-    assert_eq!(left, [next.id], "increments go with the whole one they build on");
+    assert_eq!(left, [next.id], "increments go with the full one they build on");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -176,16 +176,16 @@ async fn a_second_recovery_reaches_a_later_moment_of_the_first_server() {
 async fn an_increment_that_cannot_be_made_says_what_to_do_and_leaves_nothing() {
     let mut world = World::new().await;
     let week = Some(TimeDelta::days(7));
-    let whole = world.base(week).await.unwrap();
+    let full = world.base(week).await.unwrap();
     world.live.run("alter system set summarize_wal = off").await;
     world.live.run("select pg_reload_conf()").await;
     while world.live.value::<String>("show summarize_wal").await == "on" {}
     let refused = format!("{:#}", world.base(week).await.unwrap_err());
     assert!(refused.contains("summarize_wal is off") && refused.contains("squall-backup base"), "{refused}");
     assert_eq!(bases(&world.store).await.unwrap().len(), 1);
-    assert_eq!(world.store.list("base").await.unwrap().len(), 4, "the files of {} alone", whole.id);
+    assert_eq!(world.store.list("base").await.unwrap().len(), 4, "the files of {} alone", full.id);
     let other = world.base(Some(TimeDelta::zero())).await.unwrap();
-    assert_eq!(other.parent, None, "when the whole one is old, the next is whole again");
+    assert_eq!(other.parent, None, "when the full one is old, the next is full again");
 }
 
 /// A live server, a place for its bases, and who reads them.
@@ -207,7 +207,7 @@ impl World {
         let version = live.value("select current_setting('server_version_num')::int").await;
         Self {
             store: Store::open(folder.path().join("backups").to_str().unwrap()).unwrap(),
-            programs: Programs::find(bin(), version).await.unwrap(),
+            programs: Programs::find(version).await.unwrap(),
             recipients: Recipients::default(),
             identities: Identities::default(),
             keep: 2,
@@ -244,7 +244,6 @@ impl World {
         let request = recover::Request {
             store: &self.store,
             identities: &self.identities,
-            programs_folder: bin(),
             to,
             into: self.path(into),
             progress: &Progress::hidden(),

@@ -1,6 +1,7 @@
 //! A private server, whose data folder can be copied and whose log can be archived.
 
 use squall_backup::postgres::{self, Server};
+use squall_base::postgres::{program as program_path, programs_folder};
 use std::{
     os::unix::fs::chown,
     path::{Path, PathBuf},
@@ -79,14 +80,9 @@ impl Drop for Cluster {
     }
 }
 
-pub fn bin() -> Option<PathBuf> {
-    std::env::var_os("SQUALL_PG_BIN").map(PathBuf::from)
-}
-
 /// PostgreSQL refuses to run as root, so root starts it as nobody.
 fn program(name: &str) -> Command {
-    let path = bin().map_or_else(|| PathBuf::from(name), |bin| bin.join(name));
-    let mut command = Command::new(path);
+    let mut command = Command::new(program_path(programs_folder().as_deref(), name));
     if is_root() {
         std::os::unix::process::CommandExt::uid(&mut command, NOBODY);
     }

@@ -57,7 +57,7 @@ impl World {
         let version = server.version_number().await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         Self {
-            programs: Programs::find(pg_bin(), version).await.unwrap(),
+            programs: Programs::find(version).await.unwrap(),
             store: Store::open(folder.path().join("backups").to_str().unwrap()).unwrap(),
             server,
             folder,
@@ -140,7 +140,6 @@ impl World {
     ) -> restore::Request<'a> {
         restore::Request {
             server: &self.server,
-            programs_folder: pg_bin(),
             store,
             identities,
             jobs: 2,
@@ -213,10 +212,6 @@ pub async fn content(server: &Server, manifest: &Manifest) -> Vec<String> {
                      from (select * from pg_sequences order by schemaname, sequencename) s";
     content.push(postgres::value(&mut connection, sequences).await.unwrap());
     content
-}
-
-pub fn pg_bin() -> Option<PathBuf> {
-    std::env::var_os("SQUALL_PG_BIN").map(PathBuf::from)
 }
 
 fn with_database(url: &str, name: &str) -> String {

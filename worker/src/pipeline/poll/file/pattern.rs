@@ -31,14 +31,14 @@ pub(super) struct Pattern {
 
 /// A file that the walk found.
 #[derive(Debug, Clone)]
-pub(super) struct Found {
+pub(super) struct MatchedFile {
     pub(super) path: PathBuf,
     pub(super) id: FileId,
     pub(super) size: u64,
     pub(super) modified: Option<SystemTime>,
 }
 
-impl Found {
+impl MatchedFile {
     pub(super) fn of(path: PathBuf, metadata: &fs::Metadata) -> Self {
         Self { path, id: FileId::of(metadata), size: metadata.len(), modified: metadata.modified().ok() }
     }
@@ -48,7 +48,7 @@ impl Found {
 #[derive(Debug, Default)]
 pub(super) struct Walk {
     /// One entry per file, however many names it has.
-    pub(super) found: Vec<Found>,
+    pub(super) found: Vec<MatchedFile>,
     /// Paths that could not be read, with the reason.
     pub(super) unreadable: Vec<(PathBuf, io::Error)>,
     /// More files match than a source follows.
@@ -130,7 +130,7 @@ impl Pattern {
             Ok(metadata) if !metadata.is_file() => {}
             Ok(_) if walk.found.len() == MAX_FILES => walk.too_many = true,
             Ok(metadata) => {
-                let found = Found::of(path, &metadata);
+                let found = MatchedFile::of(path, &metadata);
                 if walk.files.insert(found.id) {
                     walk.found.push(found);
                 }
@@ -156,7 +156,8 @@ mod tests {
         let pattern = Pattern::parse(&folder.join(glob).to_string_lossy()).unwrap();
         let walk = pattern.walk();
         assert!(walk.unreadable.is_empty(), "{:?}", walk.unreadable);
-        let name = |found: &Found| found.path.strip_prefix(folder).unwrap().to_string_lossy().into_owned();
+        let name =
+            |found: &MatchedFile| found.path.strip_prefix(folder).unwrap().to_string_lossy().into_owned();
         let mut names: Vec<_> = walk.found.iter().map(name).collect();
         names.sort();
         names

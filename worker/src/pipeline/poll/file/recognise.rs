@@ -9,7 +9,7 @@
 use super::{
     FileSource, QUIET, Troubles,
     content::{Content, MARK_BYTES, is_gzip},
-    pattern::Found,
+    pattern::MatchedFile,
     position::{self, FileId, Gone, Position},
     tracked::{Tracked, shown},
 };
@@ -73,7 +73,7 @@ impl FileSource {
     }
 
     /// Finds each file's entry, and returns the files that have none.
-    fn see_known(&mut self, found: Vec<Found>, now: DateTime<Utc>) -> Vec<Found> {
+    fn see_known(&mut self, found: Vec<MatchedFile>, now: DateTime<Utc>) -> Vec<MatchedFile> {
         let by_id: HashMap<FileId, usize> =
             self.files.iter().enumerate().map(|(index, file)| (file.position.id, index)).collect();
         for file in &mut self.files {
@@ -157,7 +157,7 @@ impl FileSource {
     }
 
     /// Adds new files.
-    fn admit(&mut self, newcomers: Vec<Found>, now: DateTime<Utc>, troubles: &mut Troubles) {
+    fn admit(&mut self, newcomers: Vec<MatchedFile>, now: DateTime<Utc>, troubles: &mut Troubles) {
         let mut arrivals = Arrivals::new();
         for found in newcomers {
             let stamp = (found.size, found.modified);
@@ -202,7 +202,7 @@ impl FileSource {
     }
 
     /// Determines whether a new file continues one that was read.
-    fn origin_of(&self, found: &Found, may_be_in_the_making: bool) -> io::Result<Origin> {
+    fn origin_of(&self, found: &MatchedFile, may_be_in_the_making: bool) -> io::Result<Origin> {
         let is_candidate = |gone: &Gone| gone.position.id == found.id || is_comparable(&gone.position);
         let live = || self.files.iter().map(|file| &file.position).filter(|position| is_comparable(position));
         if !self.gone.iter().any(is_candidate) && (!may_be_in_the_making || live().next().is_none()) {

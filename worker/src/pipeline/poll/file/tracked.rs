@@ -3,7 +3,7 @@
 use super::{
     MAX_OPEN, QUIET, Taker,
     content::{Content, is_gzip},
-    pattern::Found,
+    pattern::MatchedFile,
     position::{FileId, Mark, Position},
     take::{Span, take},
 };
@@ -78,7 +78,7 @@ impl Tracked {
 
     /// A file that has just been found, and has not grown since `grown_at`.
     pub(super) fn found(
-        found: Found,
+        found: MatchedFile,
         mut position: Position,
         grown_at: DateTime<Utc>,
         now: DateTime<Utc>,
@@ -108,7 +108,7 @@ impl Tracked {
     }
 
     /// Records what the walk saw, and returns whether the name has changed.
-    pub(super) fn see(&mut self, found: &Found, now: DateTime<Utc>) -> bool {
+    pub(super) fn see(&mut self, found: &MatchedFile, now: DateTime<Utc>) -> bool {
         self.listed = true;
         let renamed = self.path != found.path;
         if renamed {

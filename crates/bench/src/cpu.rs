@@ -1,4 +1,4 @@
-//! CPU time of the stack's processes, from `/proc`. On a shared machine it varies less than wall time.
+//! CPU time of processes, from `/proc`. On a shared machine it varies less than wall time.
 
 use std::{collections::BTreeMap, fs};
 
@@ -56,6 +56,13 @@ impl Processes {
         });
         used.collect()
     }
+}
+
+/// CPU seconds of this process's children that have ended, and of theirs.
+pub(crate) fn children_seconds() -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "ticks of years are below 2^53")]
+    let ticks = stat(std::process::id()).map_or(0.0, |stat| stat.ended_ticks as f64);
+    ticks / TICKS_A_SECOND
 }
 
 pub(crate) fn used(before: &CpuSeconds, after: &CpuSeconds) -> CpuSeconds {
