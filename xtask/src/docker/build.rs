@@ -11,7 +11,11 @@ use super::{
 use crate::{failure::Failure, files, world::World};
 use anyhow::{Context, Result};
 use serde::Serialize;
-use std::{env, fs::File, process::Command};
+use std::{
+    env,
+    fs::{self, File},
+    process::Command,
+};
 use xshell::cmd;
 
 #[derive(Debug, clap::Args)]
@@ -31,13 +35,15 @@ pub struct Arguments {
 }
 
 #[derive(Debug, Serialize)]
-pub struct ImageSize {
-    pub image: &'static str,
-    pub reference: String,
-    pub bytes: u64,
+struct ImageSize {
+    image: &'static str,
+    reference: String,
+    bytes: u64,
     /// What counts towards the budget: everything, or what is above the base.
-    pub counted_bytes: u64,
-    pub budget_megabytes: Option<u64>,
+    counted_bytes: u64,
+    budget_megabytes: Option<u64>,
+    /// What a build sends to the engine.
+    context_bytes: u64,
 }
 
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
@@ -48,7 +54,8 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     if !arguments.list {
         images(world, &engine, &chosen, &naming)?;
     }
-    let sizes: Vec<_> = chosen.iter().filter_map(|image| weigh(&engine, image, &naming).ok()).collect();
+    let sizes: Vec<_> =
+        chosen.iter().filter_map(|image| weigh(world, &engine, image, &naming).ok()).collect();
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&sizes)?);
     } else {
@@ -129,7 +136,7 @@ pub fn choose(names: &[String]) -> Vec<Image> {
     IMAGES.into_iter().filter(is_chosen).collect()
 }
 
-pub fn weigh(engine: &Engine, image: &Image, naming: &Naming) -> Result<ImageSize> {
+fn weigh(world: &World, engine: &Engine, image: &Image, naming: &Naming) -> Result<ImageSize> {
     let reference = image.reference(naming);
     let size = |name: &str| -> Result<u64> {
         let text = engine.ask(&["image", "inspect", "--format", "{{.Size}}", name])?;
@@ -143,6 +150,7 @@ pub fn weigh(engine: &Engine, image: &Image, naming: &Naming) -> Result<ImageSiz
         bytes,
         counted_bytes: bytes.saturating_sub(base),
         budget_megabytes: image.budget.map(|(megabytes, _)| megabytes),
+        context_bytes: fs::metadata(context::pack(world, image)?)?.len(),
     })
 }
 
