@@ -30,7 +30,7 @@ pub fn pack(world: &World, image: &Image) -> Result<PathBuf> {
     Ok(archive)
 }
 
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default)]
 pub struct Ignore {
     /// In order; the exceptions, which begin with `!`, also as far as they have no wildcard.
     patterns: Vec<(Regex, Option<String>)>,
@@ -42,7 +42,7 @@ impl Ignore {
         Ok(Self::parse(&files::read_if_there(&root.join(IGNORE))?.unwrap_or_default()))
     }
 
-    pub fn parse(text: &str) -> Self {
+    fn parse(text: &str) -> Self {
         let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
         let patterns = lines.filter(|line| !line.is_empty() && !line.starts_with('#')).filter_map(|line| {
             let path = plain(line.trim_start_matches('!').trim());
@@ -53,7 +53,7 @@ impl Ignore {
     }
 
     /// Whether a path, from the root of the context, is left out.
-    pub fn excludes(&self, path: &str) -> bool {
+    fn excludes(&self, path: &str) -> bool {
         let decides = self.patterns.iter().rfind(|(pattern, _)| pattern.is_match(path));
         decides.is_some_and(|(_, exception)| exception.is_none())
     }

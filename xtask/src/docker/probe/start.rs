@@ -11,7 +11,6 @@ use crate::{
     world::World,
 };
 use anyhow::{Context, Result};
-use std::path::PathBuf;
 
 /// Services with their port, a path, and a text that the answer holds. Other images end
 /// successfully.
@@ -25,11 +24,9 @@ const SERVERS: [(&str, u16, &str, &str); 3] = [
 type Wrong = Option<(&'static str, String, &'static str)>;
 
 pub fn check(world: &World, engine: &Engine, chosen: &[Image], naming: &Naming) -> Result<Vec<Defect>> {
-    let file = world.root.join("xtask/src/docker/probe/services.yaml");
-    let project = format!("squall-probe-{}", std::process::id());
     // A missing or old Compose is reported once, before anything starts.
     engine.compose()?;
-    let probe = Probe { engine, file, project, naming };
+    let probe = Probe { world, engine, naming };
     probe.compose("up --detach --wait postgres")?;
     let mut defects = Vec::new();
     for image in chosen.iter().filter(|image| image.usual).map(|image| image.name) {
@@ -45,9 +42,8 @@ pub fn check(world: &World, engine: &Engine, chosen: &[Image], naming: &Naming) 
 
 /// A project of Compose, removed on drop.
 struct Probe<'a> {
+    world: &'a World,
     engine: &'a Engine,
-    file: PathBuf,
-    project: String,
     naming: &'a Naming,
 }
 
@@ -56,7 +52,8 @@ const FIX: &str = "make it run with a read-only root and without capabilities";
 impl Probe<'_> {
     fn compose(&self, words: &str) -> Result<String> {
         let mut compose = self.engine.docker(["compose", "--progress", "quiet"]);
-        compose.args(["--project-name", &self.project, "--file"]).arg(&self.file);
+        compose.arg("--project-name").arg(format!("squall-probe-{}", std::process::id()));
+        compose.args(["--file", "xtask/src/docker/probe/services.yaml"]).current_dir(&self.world.root);
         compose.args(words.split(' ')).env("SQUALL_IMAGES", &self.naming.prefix);
         compose.env("SQUALL_VERSION", &self.naming.tag);
         Ok(capture(compose)?.trim().to_owned())

@@ -11,6 +11,7 @@ use crate::docker::{
         tables::TABLES,
     },
 };
+use regex_lite::Regex;
 use std::collections::BTreeSet;
 
 pub fn check(check: &mut Check<'_>) {
@@ -92,9 +93,9 @@ fn ports(check: &mut Check<'_>) {
         }
     }
     let text = check.service.json["healthcheck"]["test"].to_string();
-    for rest in ["localhost:", "127.0.0.1:", "[::1]:"].iter().flat_map(|host| text.split(host).skip(1)) {
-        let port: String = rest.chars().take_while(char::is_ascii_digit).collect();
-        if !port.is_empty() && is_closed(&port) {
+    let Ok(local) = Regex::new(r"(localhost|127\.0\.0\.1|\[::1\]):(\d+)") else { return };
+    for port in local.captures_iter(&text).map(|found| found[2].to_owned()) {
+        if is_closed(&port) {
             let why = format!("the health check asks port {port}, and its image opens {opened}");
             check.add("SQ-C18", "healthcheck", why);
         }
