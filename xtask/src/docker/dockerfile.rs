@@ -261,8 +261,7 @@ pub fn variables(text: &str) -> Vec<(&str, &str)> {
     static VARIABLE: LazyLock<Option<Regex>> =
         LazyLock::new(|| Regex::new(r"[\\$]\$|\$\{?([A-Za-z_]\w*)(:?[-+?]\}?)?").ok());
     let found = VARIABLE.iter().flat_map(|variable| variable.captures_iter(text));
-    let part = |part: Option<regex_lite::Match<'_>>| part.map_or("", |part| &text[part.range()]);
-    found.filter_map(|found| Some((part(Some(found.get(1)?)), part(found.get(2))))).collect()
+    found.filter_map(|it| Some((it.get(1)?.as_str(), it.get(2).map_or("", |it| it.as_str())))).collect()
 }
 
 /// The text with values filled in, or nothing if a variable has neither a value nor a default.

@@ -89,7 +89,9 @@ impl Rules<'_> {
             let (name, tag, has_digest) = reference(image);
             let is_hidden = *image != stage.base && name != "scratch";
             if !has_digest
-                && tag.map_or(is_hidden, |tag| TABLES.is_moving(tag) && (is_hidden || tag != "latest"))
+                && tag.map_or(is_hidden, |tag| {
+                    TABLES.moving_tags.contains(tag) && (is_hidden || tag != "latest")
+                })
             {
                 self.add("SQ-D01", stage.line, format!("{image} is another image every few weeks"));
             }
@@ -98,11 +100,10 @@ impl Rules<'_> {
 
     fn variables(&mut self) {
         let file = self.file;
-        let is_in = |names: &[String], name: &str| names.iter().any(|known| known == name);
         let froms = file.instructions.iter().filter(|instruction| instruction.is("FROM"));
         let used = froms.flat_map(|from| variables(&from.written).into_iter().map(move |it| (from, it)));
         for (from, (name, operator)) in used {
-            let is_built_in = is_in(&TABLES.defined, name) || is_in(&TABLES.defined_in_from, name);
+            let is_built_in = TABLES.defined.contains(name) || TABLES.defined_in_from.contains(name);
             let (rule, why) = match file.arguments.get(name) {
                 None if !is_built_in => ("UndefinedArgInFrom", "which no ARG above the first FROM declares"),
                 Some(None) if !operator.contains(['-', '+']) => {

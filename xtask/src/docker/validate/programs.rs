@@ -43,7 +43,7 @@ fn has_program(file: &Dockerfile, stage: usize, program: &str) -> bool {
     let folders = ["/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/"];
     let may_be_of_base = !program.contains('/') || folders.iter().any(|folder| program.starts_with(folder));
     match file.base(stage) {
-        Some("debian" | "ubuntu") => may_be_of_base && !TABLES.often_missed.iter().any(|it| it == name),
+        Some("debian" | "ubuntu") => may_be_of_base && !TABLES.often_missed.contains(name),
         Some("alpine" | "busybox") => may_be_of_base,
         base => !begins_empty(base),
     }

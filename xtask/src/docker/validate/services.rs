@@ -126,7 +126,7 @@ impl<'a> Check<'a> {
             return;
         };
         let (name, tag, has_digest) = reference(image);
-        if !has_digest && tag.is_none_or(|tag| TABLES.is_moving(tag)) {
+        if !has_digest && tag.is_none_or(|tag| TABLES.moving_tags.contains(tag)) {
             self.add("SQ-C11", "image", format!("{image} is another image every few weeks"));
         }
         // PostgreSQL 18's images keep their data in a folder of their version, below the one to
@@ -149,7 +149,7 @@ impl<'a> Check<'a> {
             let here = self.project.relative(source);
             let (rule, why) = if source.ends_with("docker.sock") {
                 ("SQ-C19", "it gets the engine's socket, and with it root on the host".to_owned())
-            } else if TABLES.system_folders.iter().any(|folder| folder == source) {
+            } else if TABLES.system_folders.contains(source) {
                 ("SQ-C19", format!("it gets {source} of the host"))
             } else if let Some(path) = here.filter(|path| !self.project.root.join(path).exists()) {
                 ("SQ-C20", format!("{path} does not exist"))

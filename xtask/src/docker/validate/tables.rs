@@ -1,17 +1,20 @@
 //! What the rules look for, read from rules.toml.
 
 use serde::Deserialize;
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tables {
-    moving_tags: Vec<String>,
-    pub system_folders: Vec<String>,
-    pub often_missed: Vec<String>,
+    pub moving_tags: BTreeSet<String>,
+    pub system_folders: BTreeSet<String>,
+    pub often_missed: BTreeSet<String>,
     pub empty_images: Vec<String>,
-    pub defined: Vec<String>,
-    pub defined_in_from: Vec<String>,
+    pub defined: BTreeSet<String>,
+    pub defined_in_from: BTreeSet<String>,
     pub read_by_libraries: Vec<String>,
     pub defined_by_base: BTreeMap<String, Vec<String>>,
     pub read_by_image: BTreeMap<String, Vec<String>>,
@@ -34,10 +37,3 @@ pub struct Row {
 
 pub static TABLES: LazyLock<Tables> =
     LazyLock::new(|| toml::from_str(include_str!("rules.toml")).unwrap_or_default());
-
-impl Tables {
-    /// Whether a tag names another image every few weeks.
-    pub fn is_moving(&self, tag: &str) -> bool {
-        self.moving_tags.iter().any(|moving| moving == tag)
-    }
-}
