@@ -39,7 +39,7 @@ struct ImageSize {
     image: &'static str,
     reference: String,
     bytes: u64,
-    /// What counts towards the budget: everything, or what is above the base.
+    /// What counts towards the budget: what is above the base.
     counted_bytes: u64,
     budget_megabytes: Option<u64>,
     /// What a build sends to the engine.
@@ -143,13 +143,14 @@ fn weigh(world: &World, engine: &Engine, image: &Image, naming: &Naming) -> Resu
         text.trim().parse().with_context(|| format!("reading the size of {name}"))
     };
     let bytes = size(&reference)?;
-    let base = image.budget.and_then(|(_, base)| size(base?).ok()).unwrap_or(0);
+    // The engine has no image `scratch`.
+    let base = image.base(&world.root)?.and_then(|base| size(&base).ok()).unwrap_or(0);
     Ok(ImageSize {
         image: image.name,
         reference,
         bytes,
         counted_bytes: bytes.saturating_sub(base),
-        budget_megabytes: image.budget.map(|(megabytes, _)| megabytes),
+        budget_megabytes: image.budget,
         context_bytes: fs::metadata(context::pack(world, image)?)?.len(),
     })
 }

@@ -1,6 +1,9 @@
 //! The images of Squall, and how large each may be.
 
+use super::dockerfile::Dockerfile;
+use anyhow::Result;
 use clap::builder::PossibleValuesParser;
+use std::path::Path;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Image {
@@ -8,8 +11,8 @@ pub struct Image {
     pub name: &'static str,
     /// From the root of the repository.
     pub dockerfile: &'static str,
-    /// The most megabytes it may have, above the image named beside it.
-    pub budget: Option<(u64, Option<&'static str>)>,
+    /// The most megabytes it may have above its base.
+    pub budget: Option<u64>,
     /// Part of every build; the others are built when they are named.
     pub usual: bool,
 }
@@ -19,11 +22,11 @@ const EDGE: &str = "infra/docker/edge.Dockerfile";
 
 #[rustfmt::skip]
 pub const IMAGES: [Image; 7] = [
-    Image { name: "migrate", dockerfile: RUST, budget: Some((12, None)), usual: true },
-    Image { name: "api", dockerfile: RUST, budget: Some((12, None)), usual: true },
-    Image { name: "worker", dockerfile: RUST, budget: Some((75, None)), usual: true },
-    Image { name: "edge", dockerfile: EDGE, budget: Some((15, Some("nginx:1.28-alpine-slim"))), usual: true },
-    Image { name: "demo", dockerfile: RUST, budget: Some((12, None)), usual: true },
+    Image { name: "migrate", dockerfile: RUST, budget: Some(12), usual: true },
+    Image { name: "api", dockerfile: RUST, budget: Some(12), usual: true },
+    Image { name: "worker", dockerfile: RUST, budget: Some(75), usual: true },
+    Image { name: "edge", dockerfile: EDGE, budget: Some(15), usual: true },
+    Image { name: "demo", dockerfile: RUST, budget: Some(12), usual: true },
     Image { name: "ops", dockerfile: RUST, budget: None, usual: true },
     Image { name: "api-test", dockerfile: RUST, budget: None, usual: false },
 ];
@@ -36,6 +39,13 @@ impl Image {
     /// `squall/api:local`, as compose.yaml names it.
     pub fn reference(&self, naming: &Naming) -> String {
         format!("{}/{}:{}", naming.prefix, self.name, naming.tag)
+    }
+
+    /// The public image that its Dockerfile begins with, or `scratch`.
+    pub fn base(&self, root: &Path) -> Result<Option<String>> {
+        let dockerfile = Dockerfile::read(root, self.dockerfile)?;
+        let stage = dockerfile.target(self.name);
+        Ok(stage.and_then(|stage| dockerfile.base_image(stage)).map(str::to_owned))
     }
 }
 

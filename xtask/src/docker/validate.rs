@@ -94,7 +94,9 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     let (hadolint, has_compose) = (tools::program(world, "hadolint")?, compose::is_installed());
     if !has_compose && engine::is_required() {
         let next = "install it, or unset SQUALL_DOCKER to skip these rules";
-        return Err(Failure::new(TRIED, NO_COMPOSE, next).exit(Exit::ToolMissing).into());
+        return Err(Failure::new(TRIED, format!("not checked: {NO_COMPOSE}"), next)
+            .exit(Exit::ToolMissing)
+            .into());
     }
     let project = Project::read(&world.root, &arguments.files)?;
     let report = judge(&project, &world.settings.docker, &hadolint, has_compose)?;

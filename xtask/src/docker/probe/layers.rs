@@ -3,7 +3,6 @@
 use super::Defect;
 use crate::{
     docker::{
-        dockerfile::Dockerfile,
         engine::{Engine, capture},
         images::{Image, Naming},
         validate::is_secret_file,
@@ -26,10 +25,8 @@ pub fn check(world: &World, engine: &Engine, image: &Image, naming: &Naming) -> 
         let printed = engine.ask(&["image", "inspect", "--format", format, name])?;
         Ok(printed.lines().map(str::to_owned).collect())
     };
-    let dockerfile = Dockerfile::read(&world.root, image.dockerfile)?;
     // Layers of the base are its maker's; `scratch` has none.
-    let base = dockerfile.target(image.name).and_then(|stage| dockerfile.base_image(stage));
-    let base = base.and_then(|base| layers(base).ok()).unwrap_or_default();
+    let base = image.base(&world.root)?.and_then(|base| layers(&base).ok()).unwrap_or_default();
     let all = layers(&reference)?;
     let own = all.iter().filter(|layer| !base.contains(layer)).count();
     let mut defects = Vec::new();
