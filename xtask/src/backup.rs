@@ -148,7 +148,7 @@ fn environment(world: &World, with_programs: bool) -> Result<Vec<(&'static str, 
     let given = env::var_os("SQUALL_BACKUP_TO").filter(|given| !given.is_empty());
     let mut environment = vec![("SQUALL_BACKUP_TO", given.unwrap_or_else(usual))];
     if with_programs {
-        let postgres = Postgres::provide(world, &|line| eprintln!("{line}"))?;
+        let postgres = Postgres::provide(world)?;
         environment.push(("SQUALL_PG_BIN", postgres.bin.into()));
     }
     Ok(environment)

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
     collections::BTreeMap,
     env, fs,
+    io::{IsTerminal, stderr},
     path::{Path, PathBuf},
     process::Command,
     sync::OnceLock,
@@ -191,6 +192,16 @@ pub fn capture(command: impl Into<Command>, next: &str) -> Result<String> {
     let printed = [output.stdout, output.stderr].concat();
     let wrong = format!("it ended with {}:\n{}", output.status, String::from_utf8_lossy(&printed));
     Err(Failure::new(show(&command), wrong, next).into())
+}
+
+/// What clears a line of progress on the terminal.
+pub fn clear_line() -> &'static str {
+    if stderr().is_terminal() { "\r\x1b[2K" } else { "" }
+}
+
+/// Print a line, in place of a line of progress, which is drawn again below it.
+pub fn say(line: &str) {
+    eprintln!("{}{line}", clear_line());
 }
 
 /// The path in an environment variable, unless it is empty.

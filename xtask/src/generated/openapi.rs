@@ -11,7 +11,7 @@ use xshell::cmd;
 
 pub fn run(world: &World, arguments: Arguments) -> Result<()> {
     build::binaries(world, Binaries::Tested)?;
-    build::node_modules(world, &|line| eprintln!("{line}"))?;
+    build::node_modules(world)?;
     let (shell, api) = (world.shell()?, world.binary(Profile::Debug, "squall-api")?);
     let next = "fix what the message names, then run the command again";
     let document = format!("{}\n", world.capture(cmd!(shell, "{api} openapi"), next)?.trim_end());

@@ -81,7 +81,7 @@ impl<'w> NativeStack<'w> {
         report_leftovers(folder)?;
         let web = if options.dev {
             build::binaries(world, options.binaries)?;
-            build::node_modules(world, &|line| eprintln!("{line}"))?;
+            build::node_modules(world)?;
             None
         } else {
             Some(build::stack(world, options.binaries)?)
