@@ -7,10 +7,7 @@ pub const GROUPS: [(&str, &[&str]); 5] = [
     ("Run Squall", &["up", "down", "ps", "logs", "restart"]),
     ("Protect the data", &["backup"]),
     ("Check a change", &["ci", "fmt", "lint", "typecheck", "build", "test", "fuzz", "docker", "bench"]),
-    (
-        "Change the schema, renew generated files",
-        &["migrate", "generated", "queries", "openapi", "workflows"],
-    ),
+    ("Change the schema, renew generated files", &["migrate", "generated"]),
     ("Set up this machine", &["doctor", "completions"]),
 ];
 
@@ -84,7 +81,8 @@ mod tests {
     #[test]
     fn every_command_has_an_example_and_its_help_is_as_reviewed() {
         walk(&mut built(), "", &mut |command, path| {
-            let help = command.render_help().to_string();
+            let is_long = command.is_disable_help_flag_set();
+            let help = if is_long { command.render_long_help() } else { command.render_help() }.to_string();
             assert!(command.has_subcommands() || help.contains("Example"), "{path} has no example");
             check(&path.replace(' ', "-"), &help);
         });
@@ -129,10 +127,5 @@ mod tests {
             fs::write(&page, &expected).unwrap();
         }
         assert_eq!(fs::read_to_string(&page).unwrap(), expected, "run `cargo xtask generated`");
-    }
-
-    #[test]
-    fn the_arguments_are_consistent() {
-        Cli::command().debug_assert();
     }
 }

@@ -13,7 +13,7 @@ pub mod cluster;
 
 use crate::{
     failure::{Exit, Failure},
-    tools::{Tools, is_at_least, version_numbers, version_of},
+    tools::{Tools, is_at_least, version_of},
     world::{self, World, path_variable},
 };
 use account::{Account, reachable_place};
@@ -82,10 +82,6 @@ impl Postgres {
         let is_unpacked = Tools::read(world)?.wheel("postgres")?.folder(&cache)?.exists();
         let exists = is_unpacked || path_variable("SQUALL_PG_BIN").is_some();
         exists.then(|| Self::provide(world)).transpose()
-    }
-
-    pub fn major(&self) -> u32 {
-        version_numbers(&self.version).first().copied().unwrap_or(0)
     }
 
     /// One of the server's programs, run as the user who owns the data.

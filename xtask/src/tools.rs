@@ -156,7 +156,7 @@ fn unpack(wheel: &Path, keep: &[String], into: &Path) -> Result<()> {
 }
 
 /// A version's numbers, so that 20.9 < 20.10.
-pub fn version_numbers(text: &str) -> Vec<u32> {
+fn version_numbers(text: &str) -> Vec<u32> {
     let start = text.find(|c: char| c.is_ascii_digit()).unwrap_or(text.len());
     let end =
         text[start..].find(|c: char| !c.is_ascii_digit() && c != '.').map_or(text.len(), |end| start + end);
@@ -217,13 +217,13 @@ mod tests {
                     for n in ['a-1.data/scripts/tool', 'a-1.data/scripts/tools', 'lib/a/b.so', 'lib/c.a']: z.writestr(n, n)\n";
         assert!(Command::new("python3").args(["-c", pack]).arg(&wheel).status().unwrap().success());
         let unpacked = |keep: &str| {
-            let (into, mut names) = (folder.path().join(keep), Vec::new());
+            let into = folder.path().join(keep);
             unpack(&wheel, &[keep.to_owned()], &into).ok()?;
-            files::walk(&into, &[], &mut |file| Ok(names.push(file.strip_prefix(&into)?.to_owned()))).ok()?;
-            Some(names)
+            let names = ["tool", "tools", "lib/a/b.so", "lib/c.a"].into_iter();
+            Some(names.filter(|name| into.join(name).is_file()).collect::<Vec<_>>())
         };
-        assert_eq!(unpacked("tool"), Some(vec!["tool".into()]));
-        assert_eq!(unpacked("lib"), Some(vec!["lib/a/b.so".into()]));
+        assert_eq!(unpacked("tool"), Some(vec!["tool"]));
+        assert_eq!(unpacked("lib"), Some(vec!["lib/a/b.so"]));
         assert_eq!(unpacked("absent"), None);
     }
 }

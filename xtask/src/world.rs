@@ -259,18 +259,9 @@ pub mod tests {
         Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
     }
 
-    fn world() -> World {
-        World::new(root()).unwrap()
-    }
-
-    #[test]
-    fn the_committed_settings_are_valid() {
-        world();
-    }
-
     #[test]
     fn a_package_is_built_from_what_it_depends_on_but_not_from_the_other_programs() {
-        let world = world();
+        let world = World::new(root()).unwrap();
         let packages = world.packages(&["squall-worker"]).unwrap();
         let has = |name: &str| packages.iter().any(|package| *package.name == name);
         assert!(has("squall-worker") && has("squall-boot") && has("squall-grouping"), "{packages:?}");

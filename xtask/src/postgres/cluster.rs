@@ -5,6 +5,7 @@ use super::{NAME, Postgres, account::make_folder};
 use crate::{
     files::{self, fingerprint},
     process::{ProcessId, SIGINT},
+    tools::is_at_least,
     world::capture,
 };
 use anyhow::{Context, Result, ensure};
@@ -87,7 +88,7 @@ fn template(postgres: &Postgres) -> Result<PathBuf> {
             let mut initdb = postgres.command("initdb");
             initdb.args(["--no-sync", "--encoding=UTF8", "--locale=C", "--auth=scram-sha-256"]);
             initdb.args(["--username", NAME, "--pwfile"]).arg(&password).arg("-D").arg(aside.join("data"));
-            if postgres.major() >= 17 {
+            if is_at_least(version, "17") {
                 initdb.args(["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]);
             }
             capture(initdb, NEXT)?;

@@ -339,8 +339,16 @@ pub fn delete_data(folder: &StateFolder) -> Result<()> {
     let keeps_secrets = Record::read(folder)?.is_some_and(|record| {
         record.prod && record.secrets == folder.secret("") && folder.is_own(record.folder.as_deref())
     });
-    let created =
-        ["postgres", "logs", "demo-logs", "plan.json", "state.json", "build-failed", "supervisor.lock"];
+    let created = [
+        "postgres",
+        "wal",
+        "logs",
+        "demo-logs",
+        "plan.json",
+        "state.json",
+        "build-failed",
+        "supervisor.lock",
+    ];
     for name in created.into_iter().chain((!keeps_secrets).then_some("secrets")) {
         remove(&folder.0.join(name))?;
     }
