@@ -94,7 +94,8 @@ mod tests {
         let arguments = arguments.map(|argument| {
             let values = argument.get_possible_values();
             let names: Vec<_> = values.iter().map(|value| value.get_name()).collect();
-            let names = if names.len() > 2 { format!(" ({})", names.join(", ")) } else { String::new() };
+            let is_listed = names.len() > 2 && !argument.is_hide_possible_values_set();
+            let names = if is_listed { format!(" ({})", names.join(", ")) } else { String::new() };
             format!("`{argument}`{names}")
         });
         let about = command.get_about().map(ToString::to_string).unwrap_or_default();
@@ -104,19 +105,16 @@ mod tests {
     #[test]
     fn the_commands_of_the_docs_are_these() {
         const MARK: &str = "<!-- generated: the commands of xtask -->\n";
-        let mut rows = Vec::new();
-        walk(&mut built(), "", &mut |command, path| {
-            if !command.has_subcommands() {
-                rows.push((path.to_owned(), row(command, path)));
-            }
-        });
-        let mut tables = String::new();
+        let (mut root, mut tables) = (built(), String::new());
         for (title, names) in GROUPS {
             tables +=
                 &format!("\n### {title}\n| command | what it does | arguments |\n| --- | --- | --- |\n");
             for name in names {
-                let rows = rows.iter().filter(|(path, _)| path.split(' ').next() == Some(name));
-                tables.extend(rows.map(|(_, row)| row.as_str()));
+                walk(&mut root, "", &mut |command, path| {
+                    if path.split(' ').next() == Some(name) && !command.has_subcommands() {
+                        tables += &row(command, path);
+                    }
+                });
             }
         }
         let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference/commands.md");
