@@ -101,7 +101,8 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
         // For another server its owner chooses the programs: SQUALL_PG_BIN, or the path.
         false => environment(world, !reads_only_backups && given_url().is_none())?,
     };
-    let needs_database = !reads_only_backups && command != Recover;
+    let asks_for_help = arguments.arguments.iter().any(|word| word == "--help");
+    let needs_database = !reads_only_backups && command != Recover && !asks_for_help;
     let job = Job { program: "squall-backup", arguments: words, environment, needs_database };
     // A key belongs to the user rather than to a container that is removed.
     let run = match command {
