@@ -21,7 +21,7 @@ use std::{
 /// A busy engine answers within a second.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 /// The first Compose that waits for jobs to succeed and merges files as ours need it.
-const OLDEST_COMPOSE: &str = "2.24";
+pub const OLDEST_COMPOSE: &str = "2.24";
 /// Older clients build with BuildKit without the plugin buildx.
 const FIRST_CLIENT_WITHOUT_BUILDER: &str = "23";
 

@@ -81,7 +81,7 @@ impl<'w> NativeStack<'w> {
         report_leftovers(folder)?;
         let web = if options.dev {
             build::binaries(world, options.binaries)?;
-            build::node_modules(world, &|line| eprintln!("{line}"))?;
+            build::node_modules(world)?;
             None
         } else {
             Some(build::stack(world, options.binaries)?)
@@ -339,8 +339,16 @@ pub fn delete_data(folder: &StateFolder) -> Result<()> {
     let keeps_secrets = Record::read(folder)?.is_some_and(|record| {
         record.prod && record.secrets == folder.secret("") && folder.is_own(record.folder.as_deref())
     });
-    let created =
-        ["postgres", "logs", "demo-logs", "plan.json", "state.json", "build-failed", "supervisor.lock"];
+    let created = [
+        "postgres",
+        "wal",
+        "logs",
+        "demo-logs",
+        "plan.json",
+        "state.json",
+        "build-failed",
+        "supervisor.lock",
+    ];
     for name in created.into_iter().chain((!keeps_secrets).then_some("secrets")) {
         remove(&folder.0.join(name))?;
     }

@@ -53,8 +53,8 @@ impl Stack<'_> {
     }
 
     fn journey(&self, arguments: &[String]) -> Result<()> {
-        let chromium = doctor::chromium(self.world, &|line| eprintln!("{line}"))?;
-        build::node_modules(self.world, &|line| eprintln!("{line}"))?;
+        let chromium = doctor::chromium(self.world)?;
+        build::node_modules(self.world)?;
         let shell = self.world.web_shell()?;
         let npm = cmd!(shell, "npm run --silent test:browser -- {arguments...}")
             .env("CHROMIUM_PATH", chromium)
