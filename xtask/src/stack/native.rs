@@ -160,7 +160,8 @@ impl Stack for NativeStack<'_> {
     }
 
     fn start(&mut self, detached: bool) -> Result<()> {
-        Record::supersede(&self.folder)?;
+        // From now on, the user means this stack.
+        Record::forget(&self.folder)?;
         self.plan.write(&self.folder.plan_file())?;
         self.began = Instant::now();
         if !self.is_running()? {
@@ -332,17 +333,16 @@ fn print_lines(prefix: &str, tail: impl std::io::Read) {
 }
 
 /// Delete what xtask created in a state folder and nothing else: `--state` may name any folder.
-///
-/// The secrets stay where they open a database that stays in a volume.
 pub fn delete_data(folder: &StateFolder) -> Result<()> {
     remove(&postgres_home(folder)?)?;
-    let keeps_secrets = Record::read(folder)?.is_some_and(|record| {
-        record.prod && record.secrets == folder.secret("") && folder.is_own(record.folder.as_deref())
-    });
-    let created =
-        ["postgres", "logs", "demo-logs", "plan.json", "state.json", "build-failed", "supervisor.lock"];
-    for name in created.into_iter().chain((!keeps_secrets).then_some("secrets")) {
+    for name in
+        ["postgres", "logs", "demo-logs", "plan.json", "state.json", "build-failed", "supervisor.lock"]
+    {
         remove(&folder.0.join(name))?;
+    }
+    // There may be others: the password of a production database in containers opens a volume.
+    for name in ["demo-key", "demo-password", "seed.json"] {
+        remove(&folder.secret(name))?;
     }
     Ok(())
 }
