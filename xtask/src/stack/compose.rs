@@ -140,12 +140,13 @@ impl<'w> ComposeStack<'w> {
         let _ = child.kill();
     }
 
-    /// Why the stack does not become healthy: a service that failed, else one that runs but is not
-    /// healthy, else one that ended.
+    /// Why the stack does not become healthy: a service that the engine could not start or that
+    /// failed, else one that runs but is not healthy, else one that ended.
     fn failure(&self, status: &Status) -> Failure {
         let phases = [Phase::Failed, Phase::Unhealthy, Phase::Restarting, Phase::Starting, Phase::Stopped];
         let in_phase = |phase: &Phase| status.services.iter().find(|service| service.phase == *phase);
-        match phases.iter().find_map(in_phase) {
+        let not_started = status.services.iter().find(|it| it.phase == Phase::Waiting && it.note.is_some());
+        match not_started.or_else(|| phases.iter().find_map(in_phase)) {
             Some(service) => explain::service(self, service),
             None => explain::compose(self),
         }
