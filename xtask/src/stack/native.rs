@@ -34,7 +34,6 @@ use running::STARTS;
 use std::{
     fs::{self, File},
     io::{BufRead, BufReader, ErrorKind, Write},
-    path::Path,
     process::Command,
     sync::atomic::AtomicBool,
     thread,
@@ -334,25 +333,15 @@ fn print_lines(prefix: &str, tail: impl std::io::Read) {
 
 /// Delete what xtask created in a state folder and nothing else: `--state` may name any folder.
 pub fn delete_data(folder: &StateFolder) -> Result<()> {
-    remove(&postgres_home(folder)?)?;
+    files::remove(&postgres_home(folder)?)?;
     for name in
         ["postgres", "logs", "demo-logs", "plan.json", "state.json", "build-failed", "supervisor.lock"]
     {
-        remove(&folder.0.join(name))?;
+        files::remove(&folder.0.join(name))?;
     }
     // There may be others: the password of a production database in containers opens a volume.
     for name in ["demo-key", "demo-password", "seed.json"] {
-        remove(&folder.secret(name))?;
+        files::remove(&folder.secret(name))?;
     }
     Ok(())
-}
-
-fn remove(path: &Path) -> Result<()> {
-    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
-    match removed {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("deleting {}", path.display()))
-        }
-        _ => Ok(()),
-    }
 }

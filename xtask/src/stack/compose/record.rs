@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    io::ErrorKind,
     path::PathBuf,
 };
 
@@ -83,15 +82,8 @@ impl Record {
 
     /// Its volumes are gone, or the user means the native stack of the same folder.
     pub fn forget(folder: &StateFolder) -> Result<()> {
-        for file in [record_file(folder), env_file_of(folder)] {
-            match fs::remove_file(&file) {
-                Err(error) if error.kind() != ErrorKind::NotFound => {
-                    return Err(error).with_context(|| format!("deleting {}", file.display()));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
+        files::remove(&record_file(folder))?;
+        files::remove(&env_file_of(folder))
     }
 
     /// For a command that exchanges the data folder of the native stack: the data of containers is
