@@ -60,12 +60,6 @@ impl Engine {
         }
     }
 
-    /// One whose client is this script.
-    #[cfg(test)]
-    pub fn fake(client: PathBuf) -> Self {
-        Self { client, processors: 2 }
-    }
-
     /// The engine, or a failure that names what is missing.
     pub fn need(tried: &str) -> Result<Self> {
         Self::find().map_err(|error| error.failure(tried).into())

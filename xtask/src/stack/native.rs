@@ -34,7 +34,6 @@ use running::STARTS;
 use std::{
     fs::{self, File},
     io::{BufRead, BufReader, ErrorKind, Write},
-    path::Path,
     process::Command,
     sync::atomic::AtomicBool,
     thread,
@@ -160,7 +159,8 @@ impl Stack for NativeStack<'_> {
     }
 
     fn start(&mut self, detached: bool) -> Result<()> {
-        Record::supersede(&self.folder)?;
+        // From now on, the user means this stack.
+        Record::forget(&self.folder)?;
         self.plan.write(&self.folder.plan_file())?;
         self.began = Instant::now();
         if !self.is_running()? {
@@ -332,13 +332,8 @@ fn print_lines(prefix: &str, tail: impl std::io::Read) {
 }
 
 /// Delete what xtask created in a state folder and nothing else: `--state` may name any folder.
-///
-/// The secrets stay where they open a database that stays in a volume.
 pub fn delete_data(folder: &StateFolder) -> Result<()> {
-    remove(&postgres_home(folder)?)?;
-    let keeps_secrets = Record::read(folder)?.is_some_and(|record| {
-        record.prod && record.secrets == folder.secret("") && folder.is_own(record.folder.as_deref())
-    });
+    files::remove(&postgres_home(folder)?)?;
     let created = [
         "postgres",
         "wal",
@@ -349,18 +344,12 @@ pub fn delete_data(folder: &StateFolder) -> Result<()> {
         "build-failed",
         "supervisor.lock",
     ];
-    for name in created.into_iter().chain((!keeps_secrets).then_some("secrets")) {
-        remove(&folder.0.join(name))?;
+    for name in created {
+        files::remove(&folder.0.join(name))?;
+    }
+    // There may be others: the password of a production database in containers opens a volume.
+    for name in ["demo-key", "demo-password", "seed.json"] {
+        files::remove(&folder.secret(name))?;
     }
     Ok(())
-}
-
-fn remove(path: &Path) -> Result<()> {
-    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
-    match removed {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("deleting {}", path.display()))
-        }
-        _ => Ok(()),
-    }
 }
