@@ -6,7 +6,7 @@ use crate::{
     files,
     postgres::{self, Postgres},
     tools::require,
-    world::{Profile, World},
+    world::{Profile, World, say},
 };
 use anyhow::{Context, Result};
 use clap::ValueEnum;
@@ -39,7 +39,7 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
         binaries(world, if arguments.release { Binaries::Release } else { Binaries::Tested })?;
     }
     if Part::Web.is_wanted(arguments.part) {
-        web(world, &|line| eprintln!("{line}"))?;
+        web(world)?;
     }
     Ok(())
 }
@@ -112,12 +112,11 @@ pub fn binaries(world: &World, which: Binaries) -> Result<()> {
 
 /// Builds the programs and the web app and fetches PostgreSQL, side by side. Returns the folder of the web app.
 pub fn stack(world: &World, which: Binaries) -> Result<PathBuf> {
-    let say = |line: &str| cargo::print(&format!("{line}\n"));
     thread::scope(|scope| {
-        let web = scope.spawn(|| web(world, &say));
+        let web = scope.spawn(|| web(world));
         if postgres::given_url().is_none() {
             // A failure is reported when the server is started.
-            scope.spawn(|| Postgres::provide(world, &say));
+            scope.spawn(|| Postgres::provide(world));
         }
         let built = binaries(world, which);
         let web = web.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -127,13 +126,13 @@ pub fn stack(world: &World, which: Binaries) -> Result<PathBuf> {
 
 /// Runs a script of web/package.json, with the npm packages it needs.
 pub fn npm_run(world: &World, script: &str, arguments: &[String], next: &str) -> Result<()> {
-    node_modules(world, &|line| eprintln!("{line}"))?;
+    node_modules(world)?;
     let shell = world.web_shell()?;
     world.run(cmd!(shell, "npm run --silent {script} -- {arguments...}"), next)
 }
 
 /// Installs the npm packages of web/package-lock.json, unless they are installed.
-pub fn node_modules(world: &World, say: &dyn Fn(&str)) -> Result<()> {
+pub fn node_modules(world: &World) -> Result<()> {
     if node_modules_are_fresh(world)? {
         return Ok(());
     }
@@ -159,8 +158,8 @@ pub fn node_modules_are_fresh(world: &World) -> Result<bool> {
 }
 
 /// Builds web/dist unless nothing changed since the last time, and returns it.
-pub fn web(world: &World, say: &dyn Fn(&str)) -> Result<PathBuf> {
-    node_modules(world, say)?;
+pub fn web(world: &World) -> Result<PathBuf> {
+    node_modules(world)?;
     let (dist, stamp_file) = (world.web().join("dist"), folder(world).join("web.stamp"));
     let waiting = || say("another xtask is building the web app; waiting for it");
     let _lock = files::lock(&folder(world).join("web.lock"), waiting)?;

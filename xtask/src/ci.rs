@@ -9,20 +9,20 @@ pub mod report;
 mod graph;
 mod run;
 
-use crate::{
-    doctor,
-    failure::{self, Exit, Failure},
-    process::stop_signal,
-    world::World,
-};
+use crate::{doctor, failure, process::stop_signal, world::World};
 use anyhow::Result;
+use clap::builder::PossibleValuesParser;
 use std::collections::BTreeSet;
 use steps::STEPS;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// Steps to run, including their dependencies [default: all].
-    #[arg(value_name = "STEP")]
+    #[arg(
+        value_name = "STEP",
+        hide_possible_values = true,
+        value_parser = PossibleValuesParser::new(STEPS.iter().map(|step| step.id)),
+    )]
     steps: Vec<String>,
     /// After a failure, continue with every step that does not need the failed one.
     #[arg(long)]
@@ -39,10 +39,7 @@ pub struct Arguments {
 }
 
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
-    let chosen = graph::choose(STEPS, &arguments.steps).map_err(|unknown| {
-        let next = "run `cargo xtask ci --list`, which lists the steps";
-        Failure::new("choosing steps", format!("{unknown} is not a step"), next).exit(Exit::Usage)
-    })?;
+    let chosen = graph::choose(STEPS, &arguments.steps);
     if arguments.list {
         return report::list(&chosen, arguments.json);
     }

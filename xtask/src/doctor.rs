@@ -75,19 +75,15 @@ pub fn provide(world: &World, provisions: &BTreeSet<Provision>) -> Vec<anyhow::E
     if is_root_on_debian() && !packages.is_empty() {
         results.push(apt_install(world, &packages));
     } else if missing.contains(&&Provision::Chromium) {
-        results.push(chromium(world, &print).map(drop));
+        results.push(chromium(world).map(drop));
     }
     if provisions.contains(&Provision::Postgres) && postgres::given_url().is_none() {
-        results.push(Postgres::provide(world, &print).map(drop));
+        results.push(Postgres::provide(world).map(drop));
     }
     if provisions.contains(&Provision::NpmPackages) {
-        results.push(build::node_modules(world, &print));
+        results.push(build::node_modules(world));
     }
     results.into_iter().filter_map(Result::err).collect()
-}
-
-fn print(line: &str) {
-    eprintln!("{line}");
 }
 
 fn is_root_on_debian() -> bool {
@@ -139,19 +135,4 @@ fn table(checks: &[Check]) -> String {
         text += &format!("{}\n", line.trim_end());
     }
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_table_explains_only_how_to_get_what_is_missing() {
-        let (found, how) = (Some("v20.1".to_owned()), "apt-get install it");
-        let checks = [check::check("node", found, "20", how), check::check("npm", None, "", how)];
-        let text = table(&checks);
-        let lines: Vec<_> =
-            text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
-        assert_eq!(lines[1..], ["✓ node ≥ 20 v20.1", "✗ npm any not found apt-get install it"]);
-    }
 }

@@ -1,10 +1,17 @@
 //! `fmt`: format all code.
 
-use crate::{build, generated::Arguments, tools::require, world::World};
+use crate::{build, tools::require, world::World};
 use anyhow::Result;
 use xshell::cmd;
 
-pub fn run(world: &World, arguments: Arguments) -> Result<()> {
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Change nothing, and fail if something would change.
+    #[arg(long)]
+    check: bool,
+}
+
+pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     let next = "run `cargo xtask fmt`, which formats everything";
     require("cargo", &["fmt", "--version"], "run `rustup component add rustfmt`")?;
     let shell = world.shell()?;

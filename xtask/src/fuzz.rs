@@ -4,7 +4,6 @@
 //! adds the address sanitizer. cargo-fuzz would need nightly for both.
 
 use crate::{
-    failure::{Exit, Failure},
     tools::{require, version_of},
     world::World,
 };
@@ -29,15 +28,7 @@ const COVERAGE: &str = "--cfg fuzzing -Cdebug-assertions -Ccodegen-units=1 -Cpas
     -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares";
 
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
-    let mut targets = targets(world)?;
-    if let Some(name) = &arguments.target {
-        let next = format!("choose one of: {}", targets.join(", "));
-        targets.retain(|target| target == name);
-        if targets.is_empty() {
-            let failure = Failure::new("fuzzing", format!("{name} is not a fuzz target"), next);
-            return Err(failure.exit(Exit::Usage).into());
-        }
-    }
+    let targets = arguments.target.clone().map_or_else(|| targets(world), |target| Ok(vec![target]))?;
     require("c++", &["--version"], "install a C++ compiler (Debian: apt-get install g++)")?;
     let nightly = version_of("rustc", &["+nightly", "--version"]).is_some();
     let flags = if nightly { format!("{COVERAGE} -Zsanitizer=address") } else { COVERAGE.to_owned() };
@@ -48,7 +39,8 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     let options = ["--locked", "--release", "--target", &host, "--target-dir", FOLDER];
     let build = cmd!(shell, "cargo {toolchain...} build {options...}");
     let build = build.args(["--manifest-path", "crates/grouping/fuzz/Cargo.toml"]).env("RUSTFLAGS", flags);
-    world.run(build, "fix what the compiler names above")?;
+    let build = build.args(targets.iter().flat_map(|target| ["--bin", target]));
+    world.run(build, "fix what cargo names above")?;
     for target in targets {
         let corpus = format!("{FOLDER}/corpus/{target}");
         let failures = format!("{FOLDER}/failures/{target}");

@@ -76,7 +76,7 @@ enum Command {
     Ci(ci::Arguments),
     /// Format all code.
     #[command(after_help = "Example:\n  cargo xtask fmt --check")]
-    Fmt(generated::Arguments),
+    Fmt(fmt::Arguments),
     /// Lint code, prose and dependencies.
     #[command(after_help = "Examples:\n  cargo xtask lint\n  cargo xtask lint words")]
     Lint(lint::Arguments),
@@ -102,17 +102,8 @@ enum Command {
     /// Write, apply and verify database migrations.
     Migrate(migrate::Arguments),
     /// Renew every generated file: queries, API description, workflows, snapshots, docs tables.
-    #[command(after_help = "Example:\n  cargo xtask generated --check")]
+    #[command(after_help = "Examples:\n  cargo xtask generated\n  cargo xtask generated queries --check")]
     Generated(generated::Arguments),
-    /// Renew .sqlx: the SQL queries of the code, described by a migrated database.
-    #[command(after_help = "Example:\n  cargo xtask queries --check")]
-    Queries(generated::Arguments),
-    /// Renew the API description and the web app's types.
-    #[command(after_help = "Example:\n  cargo xtask openapi --check")]
-    Openapi(generated::Arguments),
-    /// Renew the GitHub workflows, or lint them with --check.
-    #[command(after_help = "Example:\n  cargo xtask workflows --check")]
-    Workflows(generated::Arguments),
 
     /// Create, verify and restore backups.
     Backup(backup::Arguments),
@@ -173,7 +164,7 @@ fn run(world: &World, command: Command) -> Result<()> {
         Command::Logs(arguments) => up::logs::run(world, &arguments),
         Command::Restart(arguments) => up::restart::run(world, &arguments),
         Command::Ci(arguments) => ci::run(world, &arguments),
-        Command::Fmt(arguments) => fmt::run(world, arguments),
+        Command::Fmt(arguments) => fmt::run(world, &arguments),
         Command::Lint(arguments) => lint::run(world, &arguments),
         Command::Typecheck(arguments) => typecheck::run(world, &arguments),
         Command::Build(arguments) => build::run(world, &arguments),
@@ -181,10 +172,7 @@ fn run(world: &World, command: Command) -> Result<()> {
         Command::Fuzz(arguments) => fuzz::run(world, &arguments),
         Command::Bench(arguments) => bench::run(world, &arguments),
         Command::Migrate(arguments) => migrate::run(world, &arguments),
-        Command::Generated(arguments) => generated::run(world, arguments),
-        Command::Queries(arguments) => generated::queries::run(world, arguments),
-        Command::Openapi(arguments) => generated::openapi::run(world, arguments),
-        Command::Workflows(arguments) => generated::workflows::run(world, arguments),
+        Command::Generated(arguments) => generated::run(world, &arguments),
         Command::Backup(arguments) => backup::run(world, &arguments),
         Command::Docker(arguments) => docker::run(world, &arguments),
         Command::Doctor(arguments) => doctor::run(world, &arguments),

@@ -3,11 +3,7 @@
 use crate::failure::{Failure, OrFail};
 use anyhow::Result;
 use listeners::{Listener, Protocol, SocketState};
-use std::{
-    io::ErrorKind,
-    net::{IpAddr, Ipv4Addr, TcpListener, TcpStream},
-    time::Duration,
-};
+use std::net::{Ipv4Addr, TcpListener};
 
 /// How many ports after a taken one are tried before any port will do.
 const ATTEMPTS: u16 = 20;
@@ -28,19 +24,6 @@ pub fn any() -> Result<u16> {
 
 pub fn is_free(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
-}
-
-/// Whether somebody listens there. A port that only root may open is not taken while nobody does:
-/// the engine may open it. Nor is one of an address that this machine does not have: the engine may
-/// be on another one.
-pub fn is_taken(address: IpAddr, port: u16) -> bool {
-    match TcpListener::bind((address, port)) {
-        Ok(_) => false,
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-            TcpStream::connect_timeout(&(address, port).into(), Duration::from_millis(500)).is_ok()
-        }
-        Err(error) => error.kind() == ErrorKind::AddrInUse,
-    }
 }
 
 /// The wanted port or another one, with a sentence about why it is another.
@@ -87,6 +70,7 @@ pub fn owner(port: u16) -> Option<Owner> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::TcpStream;
 
     #[test]
     fn a_taken_port_gives_way_to_the_next_free_one() {
@@ -109,16 +93,5 @@ mod tests {
         drop(TcpStream::connect(listener.local_addr().unwrap()).unwrap());
         drop(listener.accept().unwrap());
         assert_eq!(owner(port).unwrap().pid, std::process::id());
-    }
-
-    #[test]
-    fn a_port_is_taken_on_all_addresses_when_one_of_them_has_it() {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let port = listener.local_addr().unwrap().port();
-        assert!(is_taken(Ipv4Addr::UNSPECIFIED.into(), port));
-        drop(listener);
-        assert!(!is_taken(Ipv4Addr::UNSPECIFIED.into(), port));
-        // Of TEST-NET-1, which no machine has.
-        assert!(!is_taken(Ipv4Addr::new(192, 0, 2, 1).into(), port));
     }
 }

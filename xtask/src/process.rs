@@ -201,15 +201,6 @@ pub fn prepare_environment(defaults: &BTreeMap<String, String>) {
     }
 }
 
-/// Write an executable script. Another process writes it: a file that this one has open while one
-/// of its threads forks is busy for a moment after it was closed, and cannot be run.
-#[cfg(test)]
-pub fn write_script(path: &std::path::Path, text: &str) {
-    let mut sh = std::process::Command::new("sh");
-    sh.args(["-c", "printf %s \"$1\" >\"$0\" && chmod 700 \"$0\""]).arg(path).arg(text);
-    assert!(sh.status().unwrap().success());
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

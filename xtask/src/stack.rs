@@ -157,7 +157,7 @@ pub fn copied_from(folder: &StateFolder) -> Result<Option<PathBuf>> {
     if folder.supervisor()?.is_some() {
         return Ok(None);
     }
-    let recorded = [Record::read(folder)?.and_then(|record| record.folder), folder.status()?.folder];
+    let recorded = [Record::read(folder)?.map(|record| record.folder), folder.status()?.folder];
     Ok(recorded.into_iter().flatten().find(|recorded| !folder.is_own(Some(recorded))))
 }
 

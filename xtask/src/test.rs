@@ -153,7 +153,7 @@ fn xtask(world: &World, arguments: &[String]) -> Result<()> {
 
 /// A stack of its own, fresh and on free ports, as a person meets it on the first run.
 fn browser(world: &World, arguments: &[String]) -> Result<()> {
-    let chromium = doctor::chromium(world, &|line| eprintln!("{line}"))?;
+    let chromium = doctor::chromium(world)?;
     let options =
         Options { demo: false, dev: false, binaries: Binaries::Tested, isolated: true, durable: false };
     let folder = StateFolder(world.build_folder().join("squall-browser"));

@@ -20,7 +20,7 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
         world.run(check, "fix what the compiler names above")?;
     }
     if Part::Web.is_wanted(arguments.part) {
-        let next = "fix what the compiler names above; after a change of the API run `cargo xtask openapi`";
+        let next = "fix what the compiler names above; after a change of the API run `cargo xtask generated openapi`";
         build::npm_run(world, "typecheck", &[], next)?;
     }
     Ok(())

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
     collections::BTreeMap,
     env, fs,
+    io::{IsTerminal, stderr},
     path::{Path, PathBuf},
     process::Command,
     sync::OnceLock,
@@ -193,6 +194,16 @@ pub fn capture(command: impl Into<Command>, next: &str) -> Result<String> {
     Err(Failure::new(show(&command), wrong, next).into())
 }
 
+/// What clears a line of progress on the terminal.
+pub fn clear_line() -> &'static str {
+    if stderr().is_terminal() { "\r\x1b[2K" } else { "" }
+}
+
+/// Print a line, in place of a line of progress, which is drawn again below it.
+pub fn say(line: &str) {
+    eprintln!("{}{line}", clear_line());
+}
+
 /// The path in an environment variable, unless it is empty.
 pub fn path_variable(name: &str) -> Option<PathBuf> {
     env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
@@ -248,18 +259,9 @@ pub mod tests {
         Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
     }
 
-    fn world() -> World {
-        World::new(root()).unwrap()
-    }
-
-    #[test]
-    fn the_committed_settings_are_valid() {
-        world();
-    }
-
     #[test]
     fn a_package_is_built_from_what_it_depends_on_but_not_from_the_other_programs() {
-        let world = world();
+        let world = World::new(root()).unwrap();
         let packages = world.packages(&["squall-worker"]).unwrap();
         let has = |name: &str| packages.iter().any(|package| *package.name == name);
         assert!(has("squall-worker") && has("squall-boot") && has("squall-grouping"), "{packages:?}");

@@ -34,5 +34,5 @@ fn every_operation_has_a_unique_name_a_summary_and_its_failures() {
 #[test]
 fn the_committed_description_is_up_to_date() {
     let committed = include_str!("../../../web/openapi.json");
-    assert!(committed == description(), "web/openapi.json is stale: run `cargo xtask openapi`");
+    assert!(committed == description(), "web/openapi.json is stale: run `cargo xtask generated openapi`");
 }

@@ -3,7 +3,7 @@
 use crate::{
     failure::Failure,
     process::{SIGTERM, die_with_parent},
-    world::{World, show},
+    world::{World, clear_line, show},
 };
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -36,7 +36,7 @@ pub fn build(world: &World, packages: &[&str], options: &[&str]) -> Result<()> {
             Ok(line) => {
                 let message: Value = serde_json::from_str(&line).unwrap_or_default();
                 if let Some(text) = message["message"]["rendered"].as_str() {
-                    print(text);
+                    eprint!("{}{text}", clear_line());
                 }
                 if message["reason"] == "compiler-artifact" {
                     progress.count(&message, || all_packages(world, packages, options));
@@ -47,14 +47,14 @@ pub fn build(world: &World, packages: &[&str], options: &[&str]) -> Result<()> {
         }
         let Some(line) = progress.line(started.elapsed()) else { continue };
         if terminal {
-            print(&line);
+            eprint!("{}{line}", clear_line());
         } else if printed.elapsed() >= INTERVAL {
             printed = Instant::now();
             eprintln!("{line}");
         }
     }
     let status = child.wait()?;
-    print("");
+    eprint!("{}", clear_line());
     if !status.success() {
         let next = "fix the errors above, then run the command again";
         let wrong = format!("it ended with {status}; its output is above");
@@ -68,12 +68,6 @@ pub fn build(world: &World, packages: &[&str], options: &[&str]) -> Result<()> {
 
 /// Between two lines where the output is not a terminal.
 const INTERVAL: Duration = Duration::from_secs(15);
-
-/// Prints in place of the progress, which is drawn again below it.
-pub fn print(text: &str) {
-    let clear = if stderr().is_terminal() { "\r\x1b[2K" } else { "" };
-    eprint!("{clear}{text}");
-}
 
 /// The names of the packages that a build compiles.
 fn all_packages(world: &World, packages: &[&str], options: &[&str]) -> Result<Vec<String>> {

@@ -20,7 +20,7 @@ use std::{
 /// A busy engine answers within a second.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 /// The first Compose that waits for jobs to succeed and merges files as ours need it.
-const OLDEST_COMPOSE: &str = "2.24";
+pub const OLDEST_COMPOSE: &str = "2.24";
 
 /// An engine that answers.
 #[derive(Debug, Clone)]
@@ -46,12 +46,6 @@ impl Engine {
             Ok(processors) => Ok(Self { client, processors }),
             Err(error) => Err(Unavailable::NotResponding(format!("{error:#}"))),
         }
-    }
-
-    /// One whose client is this script.
-    #[cfg(test)]
-    pub fn fake(client: PathBuf) -> Self {
-        Self { client, processors: 2 }
     }
 
     /// The engine, or a failure that names what is missing.

@@ -3,7 +3,7 @@
 use super::{Provision, browser};
 use crate::{
     build,
-    docker::engine::{Engine, Unavailable},
+    docker::engine::{Engine, OLDEST_COMPOSE, Unavailable},
     failure,
     postgres::{self, Postgres},
     tools::{Tools, is_at_least, version_of},
@@ -11,7 +11,6 @@ use crate::{
 };
 use anyhow::Result;
 use serde::Serialize;
-use std::process::Command;
 
 #[derive(Debug, Serialize)]
 pub struct Check {
@@ -67,7 +66,7 @@ pub fn all(world: &World) -> Result<Vec<Check>> {
     ])
 }
 
-pub fn check(tool: &'static str, found: Option<String>, minimum: &str, how: &str) -> Check {
+fn check(tool: &'static str, found: Option<String>, minimum: &str, how: &str) -> Check {
     let ok = found.as_deref().is_some_and(|found| minimum.is_empty() || is_at_least(found, minimum));
     let needed = if minimum.is_empty() { "any".into() } else { format!("≥ {minimum}") };
     Check { tool, needed, found, ok, optional: false, how: how.into(), provision: None }
@@ -103,21 +102,19 @@ fn npm_packages(world: &World) -> Check {
     Check { ok, needed, provision, ..check("npm packages", found, "", "cargo xtask doctor --fix") }
 }
 
-/// nginx prints its version to standard error, and is outside an ordinary user's path on Debian.
+/// Outside an ordinary user's path on Debian.
 pub fn nginx() -> Option<String> {
-    let ask = |program| Command::new(program).arg("-v").output().ok();
-    let output = ask("nginx").or_else(|| ask("/usr/sbin/nginx"))?;
-    Some(String::from_utf8_lossy(&output.stderr).trim().strip_prefix("nginx version: nginx/")?.to_owned())
+    version("nginx -v").or_else(|| version("/usr/sbin/nginx -v"))
 }
 
 fn docker() -> Check {
     let (found, ok) = match Engine::find() {
         Ok(engine) if engine.compose().is_ok() => (Some("an engine that answers, with Compose"), true),
-        Ok(_) => (Some("an engine that answers, without Compose"), false),
+        Ok(_) => (Some("an engine that answers, without this Compose"), false),
         Err(Unavailable::NoClient) => (None, false),
         Err(Unavailable::NotResponding(_)) => (Some("a client whose engine does not answer"), false),
     };
     let how = "Debian: apt-get install docker.io docker-compose; optional (docs/guide/containers.md)";
-    let needed = "any, with Compose".into();
+    let needed = format!("with Compose ≥ {OLDEST_COMPOSE}");
     Check { ok, needed, optional: true, ..check("docker", found.map(str::to_owned), "", how) }
 }

@@ -1,4 +1,4 @@
-//! `queries`: check each SQL query of the code against the schema, and keep its description in .sqlx.
+//! `generated queries`: check each SQL query of the code against the schema, and keep its description in .sqlx.
 //!
 //! sqlx's macros write one file per query when they expand with a database and `SQLX_OFFLINE_DIR`
 //! set. They expand only when a crate is compiled, so the roots of the crates that use them are
@@ -7,7 +7,7 @@
 use crate::{
     build::{self, Binaries},
     files,
-    generated::{Arguments, renew},
+    generated::renew,
     stack::Scratch,
     world::{Profile, World},
 };
@@ -21,7 +21,7 @@ use std::{
 };
 use xshell::cmd;
 
-pub fn run(world: &World, arguments: Arguments) -> Result<()> {
+pub fn run(world: &World, check: bool) -> Result<()> {
     let committed = world.root.join(".sqlx");
     let fresh = world.build_folder().join("squall-queries");
     describe(world, &fresh)?;
@@ -32,7 +32,7 @@ pub fn run(world: &World, arguments: Arguments) -> Result<()> {
     let count = used.len();
     descriptions.extend(used);
     let files: Vec<_> = descriptions.into_iter().map(|(name, text)| (committed.join(name), text)).collect();
-    renew(world, &files, arguments.check, "queries")?;
+    renew(world, &files, check)?;
     println!("{count} queries, all described in .sqlx");
     Ok(())
 }

@@ -1,13 +1,11 @@
 //! A server's data folder: a copy of a template that `initdb` created once, with a password of its
 //! own.
 
-use super::{
-    NAME, Postgres,
-    account::{make_folder, reachable_place},
-};
+use super::{NAME, Postgres, account::make_folder};
 use crate::{
     files::{self, fingerprint},
     process::{ProcessId, SIGINT},
+    tools::is_at_least,
     world::capture,
 };
 use anyhow::{Context, Result, ensure};
@@ -20,8 +18,6 @@ use std::{
     time::Duration,
 };
 
-/// Linux refuses a longer path for a socket.
-const LONGEST_SOCKET_PATH: usize = 107;
 const NEXT: &str = "check the free space of the disk, then run the command again";
 
 /// Create `<home>/data` and the password beside it, unless they exist, and return both.
@@ -66,13 +62,6 @@ pub fn clear_stale_lock(data: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The folder of the server's socket: beside its data, or none if the path would be too long.
-pub fn socket_folder(data: &Path, port: u16) -> String {
-    let folder = data.parent().unwrap_or(data);
-    let socket = folder.join(format!(".s.PGSQL.{port}"));
-    if socket.as_os_str().len() <= LONGEST_SOCKET_PATH { folder.display().to_string() } else { String::new() }
-}
-
 /// The working directory of a server is its data folder.
 fn serves(pid: u32, data: &Path) -> bool {
     if cfg!(target_os = "linux") {
@@ -86,8 +75,7 @@ fn serves(pid: u32, data: &Path) -> bool {
 fn template(postgres: &Postgres) -> Result<PathBuf> {
     let (bin, version, account) = (&postgres.bin, &postgres.version, &postgres.account);
     let name = format!("template-{}", &fingerprint(&format!("{bin:?} {version} {account:?} 2"))[..12]);
-    // Under root the cache folder may be one that only root can enter.
-    let home = reachable_place(&postgres.cache, "/var/cache/squall", account.as_ref()).join(name);
+    let home = postgres.cache.join(name);
     files::create_once(
         &home,
         || {},
@@ -98,18 +86,9 @@ fn template(postgres: &Postgres) -> Result<PathBuf> {
             files::replace(&password, &random::token())?;
             account.as_ref().map_or(Ok(()), |account| account.give(&password))?;
             let mut initdb = postgres.command("initdb");
-            initdb.args([
-                "--no-sync",
-                "-E",
-                "UTF8",
-                "-U",
-                NAME,
-                "--auth=scram-sha-256",
-                "--locale=C",
-                "--pwfile",
-            ]);
-            initdb.arg(&password).arg("-D").arg(aside.join("data"));
-            if postgres.major() >= 17 {
+            initdb.args(["--no-sync", "--encoding=UTF8", "--locale=C", "--auth=scram-sha-256"]);
+            initdb.args(["--username", NAME, "--pwfile"]).arg(&password).arg("-D").arg(aside.join("data"));
+            if is_at_least(version, "17") {
                 initdb.args(["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]);
             }
             capture(initdb, NEXT)?;
@@ -137,13 +116,6 @@ fn set_password(postgres: &Postgres, data: &Path, password: &str) -> Result<()> 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_socket_is_beside_the_data_unless_its_path_is_too_long() {
-        let deep = Path::new("/").join("a".repeat(100)).join("data");
-        assert_eq!(socket_folder(Path::new("/squall/postgres/data"), 8643), "/squall/postgres");
-        assert_eq!(socket_folder(&deep, 8643), "");
-    }
 
     #[test]
     fn a_lock_file_that_names_another_process_is_removed_and_the_process_lives() {

@@ -1,14 +1,13 @@
 //! The stack in containers, through Docker Compose.
 //!
-//! `up` decides files, ports and variables ([`record`]), provides secrets ([`secrets`]) and images,
-//! and migrates the database of a running stack first ([`prepare`]). Then `docker compose up`
-//! starts what changed, and the containers are watched ([`services`]) until all are healthy or one
-//! will not be ([`explain`]). Deliberately absent: a supervisor. The engine restarts what crashes
-//! and keeps its logs.
+//! `up` decides files, project and variables ([`record`]), provides secrets ([`secrets`]) and
+//! images, and migrates the database of a running stack first ([`prepare`]). Then `docker compose
+//! up` starts what changed, and the containers are watched ([`services`]) until all are healthy or
+//! one will not be ([`explain`]). Deliberately absent: a supervisor. The engine restarts what
+//! crashes and keeps its logs.
 
 pub mod record;
 mod variables;
-mod ports;
 mod secrets;
 mod prepare;
 mod services;
@@ -27,7 +26,7 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use duct::Handle;
-use record::{ComposeService, Lifecycle, Record, Request};
+use record::{Record, SECRETS};
 use services::Container;
 use std::{
     collections::BTreeMap,
@@ -35,7 +34,7 @@ use std::{
     process::Command,
     time::{Duration, Instant},
 };
-use variables::Variables;
+use variables::{PROFILES, Variables};
 
 /// A service that ends this often before it was healthy will not become so.
 const HOPELESS_RESTARTS: u32 = 3;
@@ -64,38 +63,28 @@ pub struct ComposeStack<'w> {
 impl<'w> ComposeStack<'w> {
     pub fn open(world: &'w World, folder: &StateFolder, record: Record) -> Result<Self> {
         let engine = Engine::need("reaching the stack in containers")?;
-        let variables = Variables::here(&record.root, record.remembered.clone())?;
+        let variables = Variables::here(&record.remembered);
         Ok(Self::new(world, engine, folder, record, variables))
     }
 
     /// Decide everything and provide images and secrets. Starts nothing.
     pub fn plan(world: &'w World, folder: &StateFolder, demo: bool, prod: bool) -> Result<Self> {
-        const TRIED: &str = "starting the stack in containers";
-        let engine = Engine::need(TRIED)?;
+        let engine = Engine::need("starting the stack in containers")?;
         let before = Record::own(folder)?;
-        let running = before.as_ref().filter(|record| {
-            record.lifecycle == Lifecycle::Started
-                && services::containers(&engine, record).is_ok_and(|containers| !containers.is_empty())
-        });
-        // The variables of a stack that is down are forgotten, but not where its volumes are.
-        let remembered = running.map(|running| running.remembered.clone()).unwrap_or_default();
-        let variables = Variables::here(&world.root, remembered)?;
-        let (processors, is_running) = (engine.processors, running.is_some());
-        let request = Request { demo, prod, processors, before: before.as_ref(), is_running };
-        let record = Record::decide(world, folder, &variables, &request)?;
-        if let Some(running) = running.filter(|running| running.project != record.project) {
-            let (is, wanted) = (&running.project, &record.project);
-            let wrong =
-                format!("this folder's stack is running as {is}, but COMPOSE_PROJECT_NAME is {wanted}");
-            let next = "stop it with `cargo xtask down`, or choose another folder with --state";
-            return Err(Failure::new(TRIED, wrong, next).into());
-        }
+        let remembered = before.as_ref().map(|before| before.remembered.clone()).unwrap_or_default();
+        let mut variables = Variables::here(&remembered);
+        variables.set_default("SQUALL_CPUS", engine.processors.to_string());
+        let record = Record::decide(world, folder, &mut variables, before.as_ref(), demo, prod)?;
         let mut stack = Self::new(world, engine, folder, record, variables);
-        services::containers(&stack.engine, &stack.record)?;
-        stack.record.services = stack.configured()?;
+        // Those of another clone are refused before anything is built.
+        stack.is_running()?;
+        let next = "fix what Compose names, most often a variable of the shell or of .env; .env.example \
+                    describes each";
+        let printed = world.capture(stack.compose(&["config", "--format", "json"])?, next)?;
+        (stack.record.url, stack.record.services) = services::configured(&printed)?;
         prepare::provide_images(&stack)?;
-        if stack.record.prod {
-            secrets::create(&stack.record.secrets)?;
+        if stack.record.is_prod() {
+            secrets::create(&world.root.join(stack.variables.get(SECRETS).unwrap_or_default()))?;
         }
         Ok(stack)
     }
@@ -121,21 +110,15 @@ impl<'w> ComposeStack<'w> {
         }
     }
 
-    /// `docker compose` for this stack; its files, project and profiles are in the environment.
+    /// `docker compose` for this stack, whatever this shell has set for Compose itself.
     fn compose(&self, arguments: &[&str]) -> Result<Command> {
+        let Record { root, project, files, profiles, .. } = &self.record;
         let mut command = self.engine.compose()?;
-        command.arg("--project-directory").arg(&self.record.root).current_dir(&self.record.root);
+        command.arg("--project-directory").arg(root).args(["--project-name", project]).current_dir(root);
+        command.args(files.iter().flat_map(|file| ["--file", file]));
         command.args(["--ansi", "never", "--progress", "plain"]).args(arguments);
-        command.envs(self.variables.added()).envs(&self.record.environment);
+        command.envs(self.variables.all()).env(PROFILES, profiles);
         Ok(command)
-    }
-
-    /// The services that Compose reads from the files, in an order in which they can start.
-    fn configured(&self) -> Result<Vec<ComposeService>> {
-        let next = "fix what Compose names, most often a variable of the shell or of .env; .env.example \
-                    describes each";
-        let printed = self.world.capture(self.compose(&["config", "--format", "json"])?, next)?;
-        services::configured(&printed)
     }
 
     fn start_containers(&mut self) -> Result<()> {
@@ -157,12 +140,13 @@ impl<'w> ComposeStack<'w> {
         let _ = child.kill();
     }
 
-    /// Why the stack does not become healthy: a service that failed, else one that runs but is not
-    /// healthy, else one that ended.
+    /// Why the stack does not become healthy: a service that the engine could not start or that
+    /// failed, else one that runs but is not healthy, else one that ended.
     fn failure(&self, status: &Status) -> Failure {
         let phases = [Phase::Failed, Phase::Unhealthy, Phase::Restarting, Phase::Starting, Phase::Stopped];
         let in_phase = |phase: &Phase| status.services.iter().find(|service| service.phase == *phase);
-        match phases.iter().find_map(in_phase) {
+        let not_started = status.services.iter().find(|it| it.phase == Phase::Waiting && it.note.is_some());
+        match not_started.or_else(|| phases.iter().find_map(in_phase)) {
             Some(service) => explain::service(self, service),
             None => explain::compose(self),
         }
@@ -287,105 +271,5 @@ impl Stack for ComposeStack<'_> {
 impl Drop for ComposeStack<'_> {
     fn drop(&mut self) {
         self.end_compose_up();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{record::tests::*, *};
-    use crate::{stack, world::tests::root};
-    use std::path::Path;
-
-    /// A stack whose client writes down its arguments and answers with these lines of a shell's
-    /// `case`.
-    pub fn fake<'w>(
-        world: &'w World,
-        folder: &StateFolder,
-        record: Record,
-        answers: &str,
-    ) -> ComposeStack<'w> {
-        let client = folder.0.join("docker");
-        let script = format!(
-            "#!/bin/sh\necho \"$*\" >>{}/asked\ncase \"$*\" in\n'compose version'*) echo 2.40.3;;\n{answers}\nesac\n",
-            folder.0.display()
-        );
-        process::write_script(&client, &script);
-        ComposeStack::new(world, Engine::fake(client), folder, record, Variables::default())
-    }
-
-    pub fn asked(folder: &Path) -> String {
-        fs::read_to_string(folder.join("asked")).unwrap_or_default()
-    }
-
-    /// What `docker inspect` prints about a container of a service of the stack in a folder.
-    pub fn inspected(service: &str, state: &str, image: &str, folder: &str) -> String {
-        let labels = serde_json::json!({
-            "com.docker.compose.service": service, "com.docker.compose.project.working_dir": folder,
-        });
-        let state = serde_json::json!({"Status": state, "ExitCode": 0});
-        serde_json::json!({"Id": "1", "Image": image, "State": state, "Config": {"Labels": labels}})
-            .to_string()
-    }
-
-    #[test]
-    fn deleting_the_data_of_a_stack_keeps_its_backups_and_works_after_it_was_stopped() {
-        let (world, folder) = (World::new(root()).unwrap(), folder("delete"));
-        let answers = "'volume ls'*) for role in backups demo postgres s3 watched; do \
-                       printf 'squall_%s\\t%s\\n' $role $role; done;;";
-        record("squall").save(&folder).unwrap();
-        let mut stack = fake(&world, &folder, record("squall"), answers);
-        stack.stop().unwrap();
-        let project = Record::stopped(&folder).unwrap().unwrap().project;
-        data::delete_volumes(&stack.engine, &project).unwrap();
-        let asked = asked(&folder.0);
-        assert!(asked.contains(" down --remove-orphans\n") && !asked.contains("--volumes"), "{asked}");
-        assert!(asked.ends_with("volume rm squall_demo squall_postgres squall_watched\n"), "{asked}");
-        fs::remove_dir_all(&folder.0).unwrap();
-    }
-
-    #[test]
-    fn a_copied_folder_does_not_reach_the_containers_of_the_original() {
-        let (world, original) = (World::new(root()).unwrap(), folder("original"));
-        let written = Record { folder: Some(original.path()), ..record("squall") };
-        written.save(&original).unwrap();
-        assert!(Record::load(&original).unwrap().is_some());
-        let copy = folder("copy");
-        fs::copy(original.0.join("compose.json"), copy.0.join("compose.json")).unwrap();
-        // `down`, `ps` and the others find no stack here, and `down --delete-data` no volumes.
-        assert!(Record::load(&copy).unwrap().is_none());
-        assert_eq!(stack::copied_from(&copy).unwrap(), Some(original.path()));
-        Record::mark_stopped(&copy).unwrap();
-        assert!(Record::stopped(&copy).unwrap().is_none());
-        // `up` in the copy has the same project, and finds whose containers they are.
-        let container = inspected("api", "running", "", "/original");
-        let answers = format!("'ps '*) echo 1;;\n'container inspect'*) echo '[{container}]';;");
-        let stack = fake(&world, &copy, Record { root: "/copy".into(), ..written }, &answers);
-        let error = stack.is_running().unwrap_err().to_string();
-        assert!(error.contains("belong to /original") && error.contains("COMPOSE_PROJECT_NAME"), "{error}");
-        assert!(!asked(&copy.0).contains("down"));
-        fs::remove_dir_all(&original.0).unwrap();
-        fs::remove_dir_all(&copy.0).unwrap();
-    }
-
-    #[test]
-    fn the_volumes_of_containers_stay_if_a_native_stack_ran_after_them() {
-        let folder = folder("native-after");
-        fs::create_dir_all(folder.secret("")).unwrap();
-        // Its database has its password in this folder.
-        let containers = Record { prod: true, secrets: folder.secret(""), ..record("squall") };
-        containers.save(&folder).unwrap();
-        Record::mark_stopped(&folder).unwrap();
-        Record::supersede(&folder).unwrap();
-        // The second time, the plan and data of the native stack are gone.
-        for _ in 0..2 {
-            data::delete(&folder, false).unwrap();
-            stack::native::delete_data(&folder).unwrap();
-            assert!(Record::stopped(&folder).unwrap().is_some() && folder.secret("").exists());
-        }
-        // Started once more, it is the one that the user means.
-        containers.save(&folder).unwrap();
-        Record::mark_stopped(&folder).unwrap();
-        assert_eq!(Record::stopped(&folder).unwrap().unwrap().lifecycle, Lifecycle::Stopped);
-        fs::remove_dir_all(&folder.0).unwrap();
     }
 }

@@ -34,7 +34,6 @@ use running::STARTS;
 use std::{
     fs::{self, File},
     io::{BufRead, BufReader, ErrorKind, Write},
-    path::Path,
     process::Command,
     sync::atomic::AtomicBool,
     thread,
@@ -81,7 +80,7 @@ impl<'w> NativeStack<'w> {
         report_leftovers(folder)?;
         let web = if options.dev {
             build::binaries(world, options.binaries)?;
-            build::node_modules(world, &|line| eprintln!("{line}"))?;
+            build::node_modules(world)?;
             None
         } else {
             Some(build::stack(world, options.binaries)?)
@@ -160,7 +159,8 @@ impl Stack for NativeStack<'_> {
     }
 
     fn start(&mut self, detached: bool) -> Result<()> {
-        Record::supersede(&self.folder)?;
+        // From now on, the user means this stack.
+        Record::forget(&self.folder)?;
         self.plan.write(&self.folder.plan_file())?;
         self.began = Instant::now();
         if !self.is_running()? {
@@ -332,27 +332,24 @@ fn print_lines(prefix: &str, tail: impl std::io::Read) {
 }
 
 /// Delete what xtask created in a state folder and nothing else: `--state` may name any folder.
-///
-/// The secrets stay where they open a database that stays in a volume.
 pub fn delete_data(folder: &StateFolder) -> Result<()> {
-    remove(&postgres_home(folder)?)?;
-    let keeps_secrets = Record::read(folder)?.is_some_and(|record| {
-        record.prod && record.secrets == folder.secret("") && folder.is_own(record.folder.as_deref())
-    });
-    let created =
-        ["postgres", "logs", "demo-logs", "plan.json", "state.json", "build-failed", "supervisor.lock"];
-    for name in created.into_iter().chain((!keeps_secrets).then_some("secrets")) {
-        remove(&folder.0.join(name))?;
+    files::remove(&postgres_home(folder)?)?;
+    let created = [
+        "postgres",
+        "wal",
+        "logs",
+        "demo-logs",
+        "plan.json",
+        "state.json",
+        "build-failed",
+        "supervisor.lock",
+    ];
+    for name in created {
+        files::remove(&folder.0.join(name))?;
+    }
+    // There may be others: the password of a production database in containers opens a volume.
+    for name in ["demo-key", "demo-password", "seed.json"] {
+        files::remove(&folder.secret(name))?;
     }
     Ok(())
-}
-
-fn remove(path: &Path) -> Result<()> {
-    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
-    match removed {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("deleting {}", path.display()))
-        }
-        _ => Ok(()),
-    }
 }

@@ -1,8 +1,8 @@
 //! `test containers`: the stack as people run it with Docker, driven by the commands they type.
 //!
-//! Up to healthy, the browser's journey through the edge, a restart, down and up again: the admin
-//! that the journey made must still be there. The stack has a name, a port and volumes of its own,
-//! and leaves nothing behind.
+//! Up to healthy, the browser's journey through the edge, a restart, a failed migration, down and up
+//! again: the admin that the journey made must still be there. Deleting the data keeps backups. The
+//! stack has a name, a port and volumes of its own, and leaves nothing behind.
 
 use super::NEXT;
 use crate::{
@@ -11,19 +11,19 @@ use crate::{
     doctor,
     failure::Failure,
     http, ports,
-    stack::{self, state::StateFolder},
+    stack::{self, compose::record::Record, state::StateFolder},
     world::World,
 };
-use anyhow::Result;
-use std::{fs, path::PathBuf, process::Command};
+use anyhow::{Context, Result, ensure};
+use std::{collections::BTreeSet, fs, path::PathBuf, process::Command};
 use xshell::cmd;
 
 const TRIED: &str = "testing the stack in containers";
 
 pub fn run(world: &World, arguments: &[String]) -> Result<()> {
-    Engine::for_step(TRIED)?;
+    let engine = Engine::for_step(TRIED)?;
     let folder = StateFolder(world.build_folder().join("squall-containers"));
-    let stack = Stack { world, watched: folder.0.join("watched"), port: ports::any()?, folder };
+    let stack = Stack { world, engine, watched: folder.0.join("watched"), port: ports::any()?, folder };
     stack.xtask(&["down", "--delete-data"])?;
     // What the journey leaves must not be taken for the next one's.
     let _ = fs::remove_dir_all(&stack.watched);
@@ -35,6 +35,7 @@ pub fn run(world: &World, arguments: &[String]) -> Result<()> {
 
 struct Stack<'a> {
     world: &'a World,
+    engine: Engine,
     folder: StateFolder,
     watched: PathBuf,
     port: u16,
@@ -47,14 +48,64 @@ impl Stack<'_> {
         self.check("after the journey")?;
         self.xtask(&["restart"])?;
         self.check("after a restart")?;
+        self.fail_to_migrate()?;
+        self.check("after a failed migration")?;
         self.xtask(&["down"])?;
         self.xtask(&["up", "--docker", "--detach"])?;
-        self.check("after down and up")
+        self.check("after down and up")?;
+        self.delete_data()
+    }
+
+    /// A version whose migration fails replaces nothing.
+    fn fail_to_migrate(&self) -> Result<()> {
+        let record = self.record()?;
+        let built = record.services.iter().filter(|service| service.target.is_some());
+        let mut images = BTreeSet::new();
+        for service in built {
+            let (name, _) = service.image.rsplit_once(':').context("an image of Squall has a tag")?;
+            // That of PostgreSQL ends at once: it has no password for a new database.
+            let base = if service.name == "migrate" { record.service("postgres") } else { Some(service) };
+            let image = format!("{name}:broken");
+            self.engine.ask(&["tag", &base.context("the stack has a database")?.image, &image])?;
+            images.insert(image);
+        }
+        let of_project = format!("label=com.docker.compose.project={}", record.project);
+        let containers = || self.engine.ask(&["ps", "--quiet", "--no-trunc", "--filter", &of_project]);
+        let before = containers()?;
+        let mut up = self.command(&["up", "--docker", "--detach"])?;
+        up.env("SQUALL_VERSION", "broken");
+        let printed =
+            self.world.capture(up, NEXT).map_or_else(|error| error.to_string(), |_| "success".into());
+        for image in &images {
+            self.engine.ask(&["rmi", image])?;
+        }
+        ensure!(printed.contains("nothing was replaced"), "the migration should have failed, but: {printed}");
+        ensure!(containers()? == before, "the failed migration replaced containers");
+        Ok(())
+    }
+
+    /// Backups outlive the data.
+    fn delete_data(&self) -> Result<()> {
+        let project = self.record()?.project;
+        let (of_project, backups) =
+            (format!("com.docker.compose.project={project}"), format!("{project}_backups"));
+        let role = "com.docker.compose.volume=backups";
+        self.engine.ask(&["volume", "create", "--label", &of_project, "--label", role, &backups])?;
+        self.xtask(&["down", "--delete-data"])?;
+        let left =
+            self.engine.ask(&["volume", "ls", "--quiet", "--filter", &format!("label={of_project}")])?;
+        self.engine.ask(&["volume", "rm", &backups])?;
+        ensure!(left.trim() == backups, "only backups should be left, but: {left}");
+        Ok(())
+    }
+
+    fn record(&self) -> Result<Record> {
+        Record::load(&self.folder)?.context("the stack is not running in containers")
     }
 
     fn journey(&self, arguments: &[String]) -> Result<()> {
-        let chromium = doctor::chromium(self.world, &|line| eprintln!("{line}"))?;
-        build::node_modules(self.world, &|line| eprintln!("{line}"))?;
+        let chromium = doctor::chromium(self.world)?;
+        build::node_modules(self.world)?;
         let shell = self.world.web_shell()?;
         let npm = cmd!(shell, "npm run --silent test:browser -- {arguments...}")
             .env("CHROMIUM_PATH", chromium)
@@ -84,6 +135,10 @@ impl Stack<'_> {
     }
 
     fn xtask(&self, arguments: &[&str]) -> Result<()> {
+        self.world.run(self.command(arguments)?, NEXT)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Result<Command> {
         let mut xtask = Command::new(std::env::current_exe()?);
         xtask.args(arguments).arg("--state").arg(&self.folder.0);
         xtask.env("CARGO_MANIFEST_DIR", self.world.root.join("xtask"));
@@ -91,6 +146,6 @@ impl Stack<'_> {
         // The journey writes log files here and has Squall read them by the same path.
         xtask.env("SQUALL_WATCH", &self.watched).env("SQUALL_WATCH_AT", &self.watched);
         xtask.env("SQUALL_PORT", self.port.to_string());
-        self.world.run(xtask, NEXT)
+        Ok(xtask)
     }
 }

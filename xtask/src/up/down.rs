@@ -1,11 +1,7 @@
 //! `down`: stop the stack cleanly, and delete its data on request.
 
 use crate::{
-    stack::{
-        self, StackOptions,
-        compose::{data, record::Record},
-        native,
-    },
+    stack::{self, StackOptions, compose::data, native},
     world::World,
 };
 use anyhow::Result;
@@ -26,15 +22,13 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
         return Ok(());
     }
     let _lock = folder.lock()?;
-    let in_containers = Record::load(&folder)?.is_some();
     match (stack::open(world, &folder)?.stop()?, stack::copied_from(&folder)?) {
         (true, _) => println!("stopped"),
         (false, None) => println!("no stack is running"),
         (false, Some(original)) => println!("{}", stack::describe_copy(&original)),
     }
     if arguments.delete_data {
-        data::delete(&folder, in_containers)?;
-        // The secrets in the folder go last: the database needs them as long as it exists.
+        data::delete(&folder)?;
         native::delete_data(&folder)?;
         println!("deleted the data of the stack in {}", folder.0.display());
     }

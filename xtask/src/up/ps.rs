@@ -75,7 +75,7 @@ fn table(status: &Status, remembered: &BTreeMap<String, String>) -> String {
     }
     if !remembered.is_empty() {
         let variables: Vec<_> = remembered.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        text += &format!("remembered from the shell that started it: {}\n", variables.join(" "));
+        text += &format!("kept in stack.env for later commands: {}\n", variables.join(" "));
     }
     text
 }
@@ -86,7 +86,7 @@ mod tests {
     use crate::stack::state::Phase;
 
     #[test]
-    fn the_table_has_a_line_for_each_service_and_one_for_the_remembered_variables() {
+    fn the_table_has_a_line_for_each_service_and_one_for_the_variables_of_later_commands() {
         let (name, phase) = ("edge".to_owned(), Phase::Healthy);
         let edge = ServiceStatus { name, phase, port: Some(443), restarts: 1, ..Default::default() };
         let status = Status { services: vec![edge], ..Status::default() };
@@ -94,7 +94,7 @@ mod tests {
             table(&status, &[("SQUALL_TLS_PORT".to_owned(), "443".to_owned())].into()),
             "SERVICE    STATE           PID   PORT  RESTARTS  NOTE\n\
              edge       healthy                443         1\n\
-             remembered from the shell that started it: SQUALL_TLS_PORT=443\n"
+             kept in stack.env for later commands: SQUALL_TLS_PORT=443\n"
         );
     }
 }

@@ -66,7 +66,7 @@ pub(super) async fn problems(scratch: &mut Scratch, migrations: &[Script]) -> Re
 /// Describes every query in sqlx's `folder` against the schema of `migrations`.
 ///
 /// # Errors
-/// When a query does not fit the schema: run `cargo xtask queries` first.
+/// When a query does not fit the schema: run `cargo xtask generated queries` first.
 pub async fn describe_all(scratch: &mut Scratch, migrations: &[Script], folder: &Path) -> Result<Vec<Query>> {
     #[derive(Deserialize)]
     struct QueryFile {

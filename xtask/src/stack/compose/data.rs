@@ -1,70 +1,40 @@
 //! The data of a stack in containers: what `down --delete-data` deletes, and what outlives it,
 //! above all backups.
 
-use super::record::{Lifecycle, Record};
-use crate::{
-    docker::engine::Engine,
-    failure::{Failure, OrFail},
-    stack::state::StateFolder,
-};
+use super::record::Record;
+use crate::{docker::engine::Engine, failure::OrFail, stack::state::StateFolder};
 use anyhow::Result;
 
 /// The volumes of compose.yaml with data of the stack itself. Every other one is kept: backups and
 /// their log.
 const DATA: [&str; 4] = ["postgres", "recovered", "watched", "demo"];
 
-/// Delete the volumes of the stack that `down` has removed, now (`just_stopped`) or earlier.
-pub fn delete(folder: &StateFolder, just_stopped: bool) -> Result<()> {
-    let Some(record) = Record::stopped(folder)? else { return Ok(()) };
-    let project = &record.project;
-    if record.lifecycle == Lifecycle::Superseded && !just_stopped {
-        println!(
-            "kept the volumes of the stack that ran in containers before (`docker volume ls --filter \
-             label=com.docker.compose.project={project}` lists them); to delete them, run `docker volume rm NAME`, or \
-             `cargo xtask up --docker` and then `cargo xtask down --delete-data`"
-        );
-        return Ok(());
-    }
+/// Delete the volumes of the stack that `down` has removed, now or earlier, and list those that are
+/// kept.
+pub fn delete(folder: &StateFolder) -> Result<()> {
+    let Some(Record { project, .. }) = Record::own(folder)? else { return Ok(()) };
     let tried = format!("deleting the volumes of {project}, which ran in containers");
-    let engine = Engine::find().map_err(|absent| {
-        let next = format!(
-            "start the engine and run the command again; if there will be none, delete {} by hand",
-            folder.0.display()
-        );
-        let failure = absent.failure(&tried);
-        Failure::new(tried.clone(), failure.failed, next).exit(failure.exit)
-    })?;
-    delete_volumes(&engine, project)?;
-    Record::forget(folder)
-}
-
-/// Delete those with data, and list the ones that are kept.
-pub fn delete_volumes(engine: &Engine, project: &str) -> Result<()> {
+    let engine = Engine::need(&tried)?;
     let of_project = format!("label=com.docker.compose.project={project}");
     let format = "{{.Name}}\t{{.Label \"com.docker.compose.volume\"}}";
     let listed = engine.ask(&["volume", "ls", "--filter", &of_project, "--format", format])?;
     let volumes = listed.lines().filter_map(|line| line.split_once('\t'));
     let (data, kept): (Vec<_>, Vec<_>) = volumes.partition(|(_, role)| DATA.contains(&role.trim()));
-    let names = |volumes: &[(&str, &str)], between| {
-        volumes.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(between)
-    };
+    let names =
+        |volumes: &[(&str, &str)]| volumes.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" ");
     if let Some((first, _)) = data.first() {
         let next = format!(
             "remove the containers that use it (`docker ps --all --filter volume={first}` lists them), then run the \
              command again"
         );
         let words: Vec<_> = ["volume", "rm"].into_iter().chain(data.iter().map(|(name, _)| *name)).collect();
-        engine.ask(&words).or_fail(format!("deleting the volumes of {project}"), next)?;
-        println!("deleted the volumes {}", names(&data, ", "));
+        engine.ask(&words).or_fail(tried, next)?;
+        println!("deleted the volumes {}", names(&data));
     }
     if !kept.is_empty() {
-        println!(
-            "kept the volumes that may hold backups: {}; `docker volume rm {}` deletes them",
-            names(&kept, ", "),
-            names(&kept, " ")
-        );
+        println!("kept the volumes that may hold backups; `docker volume rm {}` deletes them", names(&kept));
     }
-    Ok(())
+    Record::forget(folder)
 }
 
 #[cfg(test)]

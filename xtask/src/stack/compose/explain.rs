@@ -1,7 +1,8 @@
 //! Why a stack in containers did not start, in a plain sentence with the next step.
 
-use super::{ComposeStack, ports};
-use crate::{docker::engine::capture, failure::Failure, files, stack::state::ServiceStatus};
+use super::ComposeStack;
+use crate::{docker::engine::capture, failure::Failure, files, ports, stack::state::ServiceStatus};
+use regex_lite::Regex;
 
 /// How many log lines of a failed service are shown.
 const LAST_LINES: usize = 15;
@@ -65,7 +66,7 @@ pub fn service(stack: &ComposeStack, status: &ServiceStatus) -> Failure {
     let tail = LAST_LINES.to_string();
     let printed =
         stack.compose(&["logs", "--no-color", "--no-log-prefix", "--tail", &tail, name]).and_then(capture);
-    port_taken(stack, &note).unwrap_or_else(|| {
+    port_taken(&note).unwrap_or_else(|| {
         let lines = printed.unwrap_or_default();
         let (why, next) = known(&format!("{note}\n{lines}")).unwrap_or(("", NEXT));
         let wrong = format!("{name} {note}. {why}The last lines of its log:\n{}", lines.trim_end());
@@ -76,7 +77,7 @@ pub fn service(stack: &ComposeStack, status: &ServiceStatus) -> Failure {
 /// Compose failed before a container had a log.
 pub fn compose(stack: &ComposeStack) -> Failure {
     let lines = files::last_lines(&stack.folder.log("compose"), LAST_LINES).join("\n");
-    port_taken(stack, &lines).unwrap_or_else(|| {
+    port_taken(&lines).unwrap_or_else(|| {
         let next = "fix what Compose names, then run `cargo xtask up` again";
         let (why, next) = known(&lines).unwrap_or(("", next));
         let wrong = format!("{why}Compose printed:\n{lines}");
@@ -101,15 +102,45 @@ fn known(lines: &str) -> Option<(&'static str, &'static str)> {
 }
 
 /// The engine names the port; this machine knows which process has it.
-fn port_taken(stack: &ComposeStack, message: &str) -> Option<Failure> {
-    let messages = ["port is already allocated", "address already in use"];
-    let (ports, is_taken) = (stack.record.ports, messages.iter().any(|it| message.contains(it)));
-    is_taken.then(|| ports::taken(ports, ports.named_in(message), !stack.record.prod))
+fn port_taken(message: &str) -> Option<Failure> {
+    let port = refused_port(message)?;
+    let owner = ports::owner(port);
+    let by = owner.as_ref().map_or_else(|| "another process or container".to_owned(), ToString::to_string);
+    // The engine's own program stands for a container; ending it would not free the port.
+    let end = match owner {
+        Some(owner) if owner.name != "docker-proxy" => "end that process".to_owned(),
+        _ => format!("stop what has it (`docker ps --filter publish={port}` lists the container)"),
+    };
+    let wrong = format!("{by} has the port {port}, which the stack needs");
+    let next = format!(
+        "{end}, or set another port: SQUALL_PORT, or SQUALL_TLS_PORT for https; without SQUALL_PORT, a development \
+         stack uses a free one"
+    );
+    Some(Failure::new("publishing the ports of the stack", wrong, next))
+}
+
+/// The first port after an address of this machine: `0.0.0.0:80`, `[::]:80`.
+fn refused_port(message: &str) -> Option<u16> {
+    let pattern = r"(?:\.\d+|\]):(\d+)\b.*(?:port is already allocated|address already in use)";
+    Regex::new(pattern).ok()?.captures(message)?[1].parse().ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::NEXT_OTHER_VERSION;
+    use super::*;
+
+    #[test]
+    fn the_port_that_the_engine_could_not_publish_is_found() {
+        for (message, expected) in [
+            ("Bind for 0.0.0.0:80 failed: port is already allocated", Some(80)),
+            ("at 12:30:\nlisten tcp6 [::]:443: bind: address already in use", Some(443)),
+            ("bind host port for 127.0.0.1:8642:172.18.0.2:8080/tcp: address already in use", Some(8642)),
+            ("bind host port 127.0.0.1:8642/tcp: address already in use", Some(8642)),
+            ("connecting to 127.0.0.1:8642: connection refused", None),
+        ] {
+            assert_eq!(refused_port(message), expected, "{message}");
+        }
+    }
 
     #[test]
     fn a_volume_of_another_version_is_deleted_only_after_a_backup() {

@@ -96,38 +96,3 @@ fn is_due(stack: &ComposeStack) -> Result<bool> {
         stack.engine.ask(&["image", "inspect", "--format", "{{.Id}}", &job.image]).unwrap_or_default();
     Ok(of(MIGRATE).is_none_or(|before| before.image() != image.trim()))
 }
-
-#[cfg(test)]
-mod tests {
-    use super::super::{record::tests::*, tests::*};
-    use crate::world::{World, tests::root};
-    use std::fs;
-
-    #[test]
-    fn a_migration_that_fails_leaves_everything_running() {
-        let (world, folder) = (World::new(root()).unwrap(), folder("ahead"));
-        let mut record = record("squall");
-        let job = r#"{"name": "migrate", "image": "m", "target": "migrate", "is_job": true}"#;
-        record.services.push(serde_json::from_str(job).unwrap());
-        let migrate = |database: &str, image: &str| {
-            let containers = [
-                inspected("postgres", database, "sha256:p", "/"),
-                inspected("migrate", "exited", image, "/"),
-            ];
-            let answers = format!(
-                "'image inspect'*) echo sha256:new;;\n'ps '*) echo 1;;\n'container inspect'*) echo '[{}]';;\n\
-                 *' run '*) echo 'the table is locked' >&2; exit 1;;",
-                containers.join(",")
-            );
-            super::migrate(&fake(&world, &folder, record.clone(), &answers))
-        };
-        // The database is stopped, or nothing has changed.
-        migrate("exited", "sha256:old").unwrap();
-        migrate("running", "sha256:new").unwrap();
-        assert!(!asked(&folder.0).contains(" run "));
-        let error = migrate("running", "sha256:old").unwrap_err().to_string();
-        assert!(error.contains("the table is locked") && error.contains("nothing was replaced"), "{error}");
-        assert!(asked(&folder.0).ends_with(" run --rm --no-TTY --no-deps migrate\n"));
-        fs::remove_dir_all(&folder.0).unwrap();
-    }
-}

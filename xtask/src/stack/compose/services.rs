@@ -12,8 +12,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::{collections::BTreeSet, path::Path};
 
-/// The services that `docker compose config` prints, each after those it waits for.
-pub fn configured(printed: &str) -> Result<Vec<ComposeService>> {
+/// What `docker compose config` prints: the address that people open, and the services, each after
+/// those it waits for.
+pub fn configured(printed: &str) -> Result<(String, Vec<ComposeService>)> {
     let config: Value =
         serde_json::from_str(printed).context("reading the output of `docker compose config`")?;
     let services = &config["services"];
@@ -30,7 +31,8 @@ pub fn configured(printed: &str) -> Result<Vec<ComposeService>> {
         target: service["build"]["target"].as_str().map(str::to_owned),
         is_job: jobs.contains(name),
     };
-    Ok(named.iter().map(service).collect())
+    let url = text(&services["api"]["environment"]["SQUALL_PUBLIC_URL"]);
+    Ok((url.to_owned(), named.iter().map(service).collect()))
 }
 
 /// How many services have to start before this one, one after the other. Compose has refused
@@ -65,16 +67,20 @@ pub fn containers(engine: &Engine, record: &Record) -> Result<Vec<Container>> {
     let mut containers: Vec<Container> =
         serde_json::from_str(&printed).context("reading the output of `docker inspect`")?;
     containers.retain(|container| container.label("oneoff") != Some("True"));
-    let folders = containers.iter().filter_map(|container| container.label("project.working_dir"));
-    if let Some(folder) = { folders }.find(|folder| Path::new(folder) != record.root) {
-        let tried = format!("looking at the containers of the Compose project {project}");
-        let next = format!(
-            "stop them with `cargo xtask down` in {folder} (if it has moved: `docker compose --project-name {project} \
-             down`), or set COMPOSE_PROJECT_NAME to another name for this folder"
-        );
-        return Err(Failure::new(tried, format!("they belong to {folder}"), next).into());
-    }
+    refuse_foreign(&containers, record)?;
     Ok(containers)
+}
+
+fn refuse_foreign(containers: &[Container], record: &Record) -> Result<()> {
+    let mut folders = containers.iter().filter_map(|container| container.label("project.working_dir"));
+    let Some(folder) = folders.find(|folder| Path::new(folder) != record.root) else { return Ok(()) };
+    let project = &record.project;
+    let tried = format!("looking at the containers of the Compose project {project}");
+    let next = format!(
+        "stop them with `cargo xtask down` in {folder} (if it has moved: `docker compose --project-name {project} \
+         down`), or set COMPOSE_PROJECT_NAME to another name for this folder"
+    );
+    Err(Failure::new(tried, format!("they belong to {folder}"), next).into())
 }
 
 impl Container {
@@ -120,8 +126,11 @@ impl Container {
             _ => None,
         };
         let restarts = self.0["RestartCount"].as_u64().and_then(|count| count.try_into().ok()).unwrap_or(0);
+        let published = self.0["NetworkSettings"]["Ports"].as_object().into_iter().flatten();
+        // With TLS, the last one is https: 8443 in the container after 8080.
+        let port = published.filter_map(|(_, bound)| text(&bound[0]["HostPort"]).parse().ok()).next_back();
         let (name, stamp) = (self.service().to_owned(), text(&self.0["Id"]).to_owned());
-        ServiceStatus { name, phase, restarts, stamp, note, ..ServiceStatus::default() }
+        ServiceStatus { name, phase, port, restarts, stamp, note, ..ServiceStatus::default() }
     }
 }
 
@@ -133,9 +142,7 @@ fn text(value: &Value) -> &str {
 pub fn status(record: &Record, containers: &[Container]) -> Status {
     let services = record.services.iter().filter_map(|service| {
         let container = containers.iter().find(|container| container.service() == service.name)?;
-        let status = container.status(service.is_job);
-        let is_reached = status.name == "edge" && status.phase != Phase::Waiting;
-        Some(ServiceStatus { port: is_reached.then_some(record.ports.front()), ..status })
+        Some(container.status(service.is_job))
     });
     Status { services: services.collect(), ..Status::default() }
 }
@@ -148,15 +155,39 @@ mod tests {
     fn services_come_after_what_they_wait_for_and_a_job_is_one_whose_success_is_waited_for() {
         let config = r#"{"services": {
             "api": {"image": "squall/api:local", "build": {"context": ".", "target": "api"},
+                    "environment": {"SQUALL_PUBLIC_URL": "https://squall.example"},
                     "depends_on": {"migrate": {"condition": "service_completed_successfully"}}},
             "migrate": {"image": "m", "depends_on": {"postgres": {"condition": "service_healthy"}}},
             "postgres": {"image": "p"},
             "worker": {"image": "w", "depends_on": {"gone": {"condition": "service_healthy"}}}
         }}"#;
-        let services = configured(config).unwrap();
+        let (url, services) = configured(config).unwrap();
+        assert_eq!(url, "https://squall.example");
         let names: Vec<_> = services.iter().map(|it| (it.name.as_str(), it.is_job)).collect();
         assert_eq!(names, [("postgres", false), ("migrate", true), ("worker", false), ("api", false)]);
         assert_eq!(services[3].target.as_deref(), Some("api"));
+    }
+
+    #[test]
+    fn containers_of_another_clone_are_refused() {
+        let container =
+            r#"[{"Config": {"Labels": {"com.docker.compose.project.working_dir": "/original"}}}]"#;
+        let containers: Vec<Container> = serde_json::from_str(container).unwrap();
+        let record = |root: &str| Record { root: root.into(), ..Record::default() };
+        refuse_foreign(&containers, &record("/original")).unwrap();
+        let error = refuse_foreign(&containers, &record("/copy")).unwrap_err().to_string();
+        assert!(error.contains("belong to /original") && error.contains("COMPOSE_PROJECT_NAME"), "{error}");
+    }
+
+    #[test]
+    fn the_port_of_a_service_is_that_of_https_where_there_are_two() {
+        let port = |ports: &str| {
+            let inspected = format!(r#"{{"NetworkSettings": {{"Ports": {{{ports}}}}}}}"#);
+            serde_json::from_str::<Container>(&inspected).unwrap().status(false).port
+        };
+        let (http, https) = (r#""8080/tcp": [{"HostPort": "80"}]"#, r#""8443/tcp": [{"HostPort": "443"}]"#);
+        assert_eq!(port(&format!("{https}, {http}")), Some(443));
+        assert_eq!((port(http), port(r#""5432/tcp": null"#)), (Some(80), None));
     }
 
     #[test]

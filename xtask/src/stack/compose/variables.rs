@@ -4,69 +4,62 @@
 //! The second `up` of a stack may come from a shell with fewer variables than the first one, and
 //! must decide as the first one did. So every decision asks [`Variables`], never the environment.
 
-use crate::{docker::validate, env_file};
-use anyhow::Result;
+use crate::docker::validate;
 use regex_lite::Regex;
-use std::{collections::BTreeMap, env, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env,
+};
 
 /// Read by Compose itself, without a file asking for it.
 pub const PROFILES: &str = "COMPOSE_PROFILES";
 
-#[derive(Debug, Clone, Default)]
-pub struct Variables {
-    /// Of this process, which has read `.env`. An empty one takes back what is remembered.
-    now: BTreeMap<String, String>,
-    /// Of `.env`, where the next command finds them again.
-    dotenv: BTreeMap<String, String>,
-    remembered: BTreeMap<String, String>,
-}
+#[derive(Debug, Clone)]
+pub struct Variables(BTreeMap<String, String>);
 
 impl Variables {
-    pub fn here(root: &Path, remembered: BTreeMap<String, String>) -> Result<Self> {
+    /// This process has read `.env`. What it has as an empty text takes back what is remembered.
+    pub fn here(remembered: &BTreeMap<String, String>) -> Self {
         let utf8 = env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        Ok(Self { now: utf8.collect(), dotenv: env_file::read(&root.join(".env"))?, remembered })
+        Self(remembered.clone().into_iter().chain(utf8).collect())
+    }
+
+    pub fn all(&self) -> &BTreeMap<String, String> {
+        &self.0
     }
 
     pub fn get(&self, name: &str) -> Option<&str> {
-        let value = self.now.get(name).or_else(|| self.remembered.get(name));
-        value.map(String::as_str).filter(|value| !value.is_empty())
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// Only if it is set now.
-    pub fn now(&self, name: &str) -> Option<&str> {
-        self.now.get(name).map(String::as_str).filter(|value| !value.is_empty())
-    }
-
-    /// The remembered ones that are not set now, not even empty.
-    pub fn added(&self) -> impl Iterator<Item = (&String, &String)> {
-        self.remembered.iter().filter(|(name, _)| !self.now.contains_key(*name))
+    pub fn set_default(&mut self, name: &str, value: String) {
+        if self.get(name).is_none() {
+            self.0.insert(name.to_owned(), value);
+        }
     }
 
     /// What these Compose files ask for and the next command would not find in `.env`, and the
     /// names of secrets among it, which are not written down.
     ///
     /// What a file cannot be read without is kept in any case: `down` has to read it.
-    pub fn to_remember(&self, files: &str) -> (BTreeMap<String, String>, Vec<String>) {
+    pub fn to_remember(
+        &self,
+        dotenv: &BTreeMap<String, String>,
+        files: &str,
+    ) -> (BTreeMap<String, String>, Vec<String>) {
         let (mut kept, mut secrets) = (BTreeMap::new(), Vec::new());
-        for (name, is_required) in asked(files) {
-            let Some(value) = self.get(&name).map(str::to_owned) else { continue };
-            match (is_secret(&name, &value), self.dotenv.get(&name) == Some(&value)) {
-                (true, false) => secrets.push(name),
-                (false, is_in_dotenv) if is_required || !is_in_dotenv => drop(kept.insert(name, value)),
+        for name in asked(files) {
+            let Some(value) = self.get(&name) else { continue };
+            let is_in_dotenv = dotenv.get(&name).is_some_and(|found| found == value);
+            let is_required = files.contains(&format!("${{{name}:?"));
+            match is_secret(&name, value) {
+                true if !is_in_dotenv => secrets.push(name),
+                false if !is_in_dotenv || is_required => drop(kept.insert(name, value.to_owned())),
                 _ => {}
             }
         }
         (kept, secrets)
-    }
-
-    #[cfg(test)]
-    pub fn of(shell: &[(&str, &str)], dotenv: &[(&str, &str)], remembered: &[(&str, &str)]) -> Self {
-        let owned = |list: &[(&str, &str)]| -> BTreeMap<String, String> {
-            list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
-        };
-        let now = owned(&[dotenv, shell].concat());
-        Self { now, dotenv: owned(dotenv), remembered: owned(remembered) }
     }
 }
 
@@ -78,54 +71,58 @@ fn is_secret(name: &str, value: &str) -> bool {
         && (validate::is_secret(name) || name.ends_with("_HEADERS") || validate::holds_password(value))
 }
 
-/// The names of `${NAME…}` and those that are handed on unchanged (`NAME:` alone on a line), and
-/// whether a file cannot be read without them: `${NAME:?why}`.
-fn asked(files: &str) -> BTreeMap<String, bool> {
-    let mut names = BTreeMap::from([(PROFILES.to_owned(), false)]);
-    let Ok(pattern) = Regex::new(r"\$\{(\w+)(:?\?)?|(?m:^\s*([A-Z0-9_]+):\s*$)") else { return names };
-    for found in pattern.captures_iter(files) {
-        let name = found.get(1).or(found.get(3)).map_or("", |name| name.as_str());
-        *names.entry(name.to_owned()).or_default() |= found.get(2).is_some();
+/// The names of `${NAME…}` and those that are handed on unchanged (`NAME:` alone on a line).
+fn asked(files: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::from([PROFILES.to_owned()]);
+    if let Ok(pattern) = Regex::new(r"\$\{(\w+)|(?m:^\s*([A-Z0-9_]+):\s*$)") {
+        let found = pattern.captures_iter(files).filter_map(|found| found.get(1).or(found.get(2)));
+        names.extend(found.map(|name| name.as_str().to_owned()));
     }
     names
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
 
-    const URL: (&str, &str) = ("URL", "https://a");
+    pub fn map(variables: &[(&str, &str)]) -> BTreeMap<String, String> {
+        variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    /// Variables as if the shell had only these.
+    pub fn variables(shell: &[(&str, &str)], remembered: &BTreeMap<String, String>) -> Variables {
+        Variables(remembered.clone().into_iter().chain(map(shell)).collect())
+    }
 
     #[test]
     fn the_variables_of_a_file_are_found_inside_of_defaults_and_without_a_value_too() {
         let text = "a: ${URL:-http://127.0.0.1:${PORT:-8642}}\nb: ${A_1:?why}\n  AWS_REGION:\n  api:\n";
-        let found: Vec<_> = asked(text).into_iter().collect();
-        let expected =
-            [("AWS_REGION", false), ("A_1", true), (PROFILES, false), ("PORT", false), ("URL", false)];
-        assert_eq!(found, expected.map(|(name, is_required)| (name.to_owned(), is_required)));
+        assert_eq!(
+            asked(text).into_iter().collect::<Vec<_>>(),
+            ["AWS_REGION", "A_1", PROFILES, "PORT", "URL"]
+        );
     }
 
     #[test]
     fn the_shell_wins_the_rest_is_remembered_and_each_can_be_taken_back() {
+        const URL: (&str, &str) = ("URL", "https://a");
         let file = "${VOLUME:-postgres} ${CPUS:-1} ${URL:?which}";
-        let dotenv = [("VOLUME", "recovered"), URL, ("CPUS", "4")];
+        let dotenv = [("VOLUME", "recovered"), URL];
         for (shell, dotenv, remembered, expected) in [
             (&[("CPUS", "1"), ("OTHER", "3")][..], &[][..], &[][..], &[("CPUS", "1")][..]),
             (&[("CPUS", "2")], &[], &[("CPUS", "1"), ("VOLUME", "v")], &[("CPUS", "2"), ("VOLUME", "v")]),
-            // The next command finds the others in .env.
+            // The next command finds the volume in .env.
             (&[("CPUS", "2")], &dotenv, &[], &[("CPUS", "2"), URL]),
             // Removed from .env, or empty in the shell; the files cannot be read without the URL.
             (&[("CPUS", "")], &[], &[("CPUS", "2"), URL], &[URL]),
             // Added to .env since: no need to remember it any more.
             (&[], &[("CPUS", "3")], &[("CPUS", "2"), URL], &[URL]),
         ] {
-            let (kept, _) = Variables::of(shell, dotenv, remembered).to_remember(file);
-            let kept: Vec<_> = kept.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-            assert_eq!(kept, expected, "{shell:?} {dotenv:?} {remembered:?}");
+            // The process has read .env.
+            let variables = variables(&[dotenv, shell].concat(), &map(remembered));
+            let (kept, _) = variables.to_remember(&map(dotenv), file);
+            assert_eq!(kept, map(expected), "{shell:?} {dotenv:?} {remembered:?}");
         }
-        let second = Variables::of(&[("CPUS", "")], &[], &[("CPUS", "2"), URL]);
-        assert_eq!([second.get("CPUS"), second.get("URL"), second.now("URL")], [None, Some(URL.1), None]);
-        assert_eq!(second.added().map(|(name, _)| name).collect::<Vec<_>>(), ["URL"]);
     }
 
     #[test]
@@ -142,11 +139,11 @@ mod tests {
             ("SQUALL_EDGE_KEY_RATE", "10", false),
             ("SQUALL_SECRETS", "/etc/squall", false),
         ] {
-            let file = format!("  {name}:\n");
-            let (kept, not_kept) = Variables::of(&[(name, value)], &[], &[]).to_remember(&file);
+            let (file, set) = (format!("  {name}:\n"), map(&[(name, value)]));
+            let (kept, not_kept) = Variables(set.clone()).to_remember(&BTreeMap::new(), &file);
             assert_eq!((not_kept == [name], kept.is_empty()), (expected, expected), "{name}");
             // The next command finds it in .env.
-            assert!(Variables::of(&[], &[(name, value)], &[]).to_remember(&file).1.is_empty());
+            assert!(Variables(set.clone()).to_remember(&set, &file).1.is_empty());
         }
     }
 }

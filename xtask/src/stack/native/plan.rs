@@ -43,7 +43,7 @@ pub fn make(
         eprintln!("using the PostgreSQL that DATABASE_URL names; none is started");
         (None, url)
     } else {
-        let postgres = Postgres::provide(world, &|line| eprintln!("{line}"))?;
+        let postgres = Postgres::provide(world)?;
         let home = postgres_home(folder)?;
         if !home.starts_with(&folder.0) {
             eprintln!(

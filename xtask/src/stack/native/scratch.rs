@@ -55,7 +55,7 @@ impl Scratch {
 
     /// An empty server whatever DATABASE_URL is, for commands that write into the database itself.
     pub fn start_empty(world: &World) -> Result<Self> {
-        let postgres = Postgres::provide(world, &|line| eprintln!("{line}"))?;
+        let postgres = Postgres::provide(world)?;
         let wanted = world.build_folder().join("squall-scratch");
         let servers = reachable_place(&wanted, "/var/lib/squall", postgres.account.as_ref());
         remove_abandoned(&servers);
