@@ -58,7 +58,7 @@ impl Processes {
     }
 }
 
-/// CPU seconds of this process's children that have ended, and of theirs.
+/// CPU seconds of all descendants of this process that have ended.
 pub(crate) fn children_seconds() -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "ticks of years are below 2^53")]
     let ticks = stat(std::process::id()).map_or(0.0, |stat| stat.ended_ticks as f64);
