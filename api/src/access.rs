@@ -101,7 +101,7 @@ async fn admit(
     if user.role < required {
         return Err(ApiError::forbidden(
             "forbidden",
-            format!("This requires the role {}. Ask an admin of this Squall for it.", required.name()),
+            format!("This requires the role {}. Ask an admin for it.", required.name()),
         ));
     }
     request.extensions_mut().insert(Reader::User { id: user.id, session: token });

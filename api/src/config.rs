@@ -106,7 +106,7 @@ impl Config {
                 "SQUALL_KEEP_ALIVE",
                 75,
                 1..=3600,
-                "Time after which an idle connection is closed, in seconds. Set it longer than a proxy in front of the api keeps idle connections.",
+                "Time after which an idle connection is closed, in seconds. Must be longer than the idle timeout of any proxy in front of the api, other than the edge.",
             ),
             graceful_timeout: env.seconds(
                 "SQUALL_GRACEFUL_TIMEOUT",

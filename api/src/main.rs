@@ -16,7 +16,7 @@ use squall_boot::{config::Common, database, healthcheck, metrics::Service, shutd
 use std::{future::IntoFuture, io::Write, net::SocketAddr, process::ExitCode};
 use tokio::net::TcpListener;
 
-/// Receives events, serves the API and the dashboard
+/// Receive events; serve the API and the dashboard
 #[derive(Parser)]
 #[command(
     name = "squall-api",

@@ -61,7 +61,7 @@ pub(crate) async fn create_admin(pool: &PgPool, set_up: SetUp) -> Result<User, A
     if identity::has_admin(&mut transaction).await? {
         return Err(ApiError {
             code: "setup_done",
-            ..ApiError::conflict("This Squall already has an admin. Sign in instead.")
+            ..ApiError::conflict("This instance already has an admin. Sign in instead.")
         });
     }
     let spent = sqlx::query_scalar!(

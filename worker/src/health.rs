@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 /// When the address is in use, or does not belong to this machine.
 pub async fn serve(address: SocketAddr, pool: PgPool, stop: CancellationToken) -> Result<()> {
     let listener = tokio::net::TcpListener::bind(address).await.with_context(|| {
-        format!("listening on {address} for health checks. Another process may have the port; set SQUALL_HEALTH_LISTEN to a free one")
+        format!("listening on {address} for health checks. Another process may use the port; set SQUALL_HEALTH_LISTEN to a free one")
     })?;
     let exporter = metrics::install(Service::Worker)?;
     axum::serve(listener, router(pool, exporter))

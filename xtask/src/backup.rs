@@ -51,15 +51,15 @@ enum Command {
     List,
     /// Read every byte of a backup and compare it with what was written
     Verify,
-    /// Remove backups that no rule keeps; never the newest good, the newest proven or the last one
+    /// Remove old backups; always keep the newest good and the newest proven one
     Prune,
-    /// Restore a backup into a database; with --to, take the native stack back to a moment (UTC)
+    /// Restore a backup into a database; with --to, return the native stack to a point in time (UTC)
     Restore,
     /// Prove a backup: restore it into a scratch database and compare
     Drill,
     /// Copy the data folder, or what changed in it; recovery to a point in time starts there
     Base,
-    /// Prepare a data folder as it was at one moment, beside the running stack
+    /// Prepare a data folder as of a point in time, beside the running stack
     Recover,
     /// Create a key pair for encrypted backups
     Key,
@@ -77,7 +77,7 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     }
     let in_containers = given_url().is_none() && Record::load(&folder)?.is_some();
     if in_containers && matches!(command, Recover | Wal) {
-        let wrong = "the stack is in containers, and what this command writes would not reach them";
+        let wrong = "the stack runs in containers, which cannot use files that this command writes on the host";
         let next = match command {
             Recover => {
                 "recover into a volume of its own: `docker compose run --rm --no-deps recover --to TIME` \
@@ -85,7 +85,7 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
             }
             _ => {
                 "set COMPOSE_PROFILES=point-in-time in .env, then run `cargo xtask up` again: the service `wal` \
-                 does it"
+                 then receives the log"
             }
         };
         return Err(Failure::new(format!("backup {}", name(command)), wrong, next).into());

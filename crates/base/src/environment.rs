@@ -223,7 +223,7 @@ impl Environment {
             [DATABASE_URL, "DATABASE_URL_FILE"],
         );
         self.add_secret(
-            "Its password, when `DATABASE_URL` holds none.",
+            "Database password, if `DATABASE_URL` contains none.",
             [DATABASE_PASSWORD, "SQUALL_DATABASE_PASSWORD_FILE"],
         );
         match secrets::database_url(&self.lookup) {
@@ -293,7 +293,7 @@ impl Environment {
     }
 
     fn add_secret(&mut self, about: &'static str, names: [&'static str; 2]) {
-        let file = "A file with the value of the variable above, instead of it.";
+        let file = "File that contains the value of the variable above; set only one of the two.";
         for (name, about) in names.into_iter().zip([about, file]) {
             self.variables.push(Variable { name, default: None, about });
         }

@@ -33,7 +33,7 @@ impl Common {
             "SQUALL_ENV",
             "development",
             &["development", "production"],
-            "Production refuses unsafe settings and weak secrets.",
+            "`development` or `production`. Production refuses unsafe settings and weak secrets.",
         );
         let is_production = mode == "production";
         Self {
@@ -55,7 +55,7 @@ impl Common {
                 .optional_count(
                     "SQUALL_WORKER_THREADS",
                     1..=256,
-                    "Threads that do the work; one per core when unset.",
+                    "Threads of the process, also in the api; by default one per core.",
                 )
                 .and_then(|threads| usize::try_from(threads).ok()),
             logging: Logging::read(env),

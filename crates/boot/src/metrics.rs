@@ -118,11 +118,11 @@ metrics! {
     PARTITIONS: Gauge "squall_partitions" {} Worker
         "Days of events in the database.";
     PARTITIONS_AHEAD: Gauge "squall_partition_days_ahead" {} Worker
-        "Days after today that already have a partition; below 0 today's is missing.";
+        "Days after today that already have a partition; negative if today's is missing.";
     PARTITIONS_DROPPED: Counter "squall_partitions_dropped_total" {} Worker
         "Days of events that were dropped because no project keeps them.";
     DATABASE_BYTES: Gauge "squall_database_bytes" {} Worker
-        "Size of the database on its disk.";
+        "Size of the database on disk.";
     DATABASE_UP: Gauge "squall_database_up" {} Both
         "1 when the database answers this process, else 0.";
     POOL_CONNECTIONS: Gauge "squall_database_pool_connections" {"state": ["used", "idle"]} Both
@@ -130,7 +130,7 @@ metrics! {
     POOL_LIMIT: Gauge "squall_database_pool_limit" {} Both
         "Limit of connections to the database (SQUALL_POOL_SIZE).";
     POOL_WAIT: Gauge "squall_database_pool_wait_seconds" {} Both
-        "How long this scrape waited for a connection, as every request does when all are in use.";
+        "How long this scrape waited for a connection from the pool.";
     TRACE_SPANS: Counter "squall_trace_spans_total" {"outcome": ["delivered", "dropped"]} Both
         "Spans for the collector at OTEL_EXPORTER_OTLP_ENDPOINT, by outcome.";
     PROCESS_CPU: Counter "process_cpu_seconds_total" {} Both "CPU time, user and system.";

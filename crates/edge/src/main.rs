@@ -33,7 +33,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Check the environment, write the configuration and become nginx.
+    /// Check the environment, write the configuration and start nginx in place of this process.
     Run,
     /// Check that the edge is running: exit code 0 if it is, 1 if not.
     Healthcheck,

@@ -137,20 +137,20 @@ impl Settings {
             auth: limit(
                 env,
                 ("SQUALL_EDGE_AUTH_RATE", "30/min"),
-                "Attempts of one client to sign in or to set up.",
+                "Sign-in and setup attempts of one client.",
                 ("SQUALL_EDGE_AUTH_BURST", 20),
             ),
             key: limit(
                 env,
                 ("SQUALL_EDGE_KEY_RATE", "300/s"),
-                "Requests with one ingestion key; a request may hold many events.",
+                "Requests with one project key; a request may hold many events.",
                 ("SQUALL_EDGE_KEY_BURST", 600),
             ),
             max_body: size(
                 env,
                 "SQUALL_EDGE_MAX_BODY",
                 "1MiB",
-                "Largest body of a request that is not intake. Signing in takes 16 KiB.",
+                "Largest body of a request that is not intake. Sign-in and setup are limited to 16 KiB.",
             ),
             max_intake_body: size(
                 env,
@@ -198,8 +198,8 @@ impl Settings {
                 "crit",
                 &["crit", "error", "warn", "notice", "info"],
                 "Level of the messages that nginx writes to standard error: `crit`, `error`, `warn`, `notice`, `info`. \
-                 From `error` on they contain whole request lines, and with them the keys that Sentry's browser SDK \
-                 puts into queries.",
+                 Messages at `error` and less severe levels contain whole request lines, including the keys that \
+                 Sentry's browser SDK puts into queries.",
             ),
             folder: path(
                 env,

@@ -55,7 +55,7 @@ impl Address {
     /// Reads `REDIS_URL`, which may be unset.
     pub fn read(env: &mut Environment) -> Option<Self> {
         let about = "Redis, shared by replicas for rate limits and live updates: redis://user:password@host:port/number; \
-                     one database number for each Squall. Without it, each process limits rates on its own and live updates use PostgreSQL.";
+                     one database number for each instance. Without it, each process limits rates on its own and live updates use PostgreSQL.";
         match Self::parse(&env.optional_text("REDIS_URL", about)?) {
             Ok(address) => Some(address),
             Err(problem) => {

@@ -6,8 +6,8 @@
 //!
 //! A batch that fails is retried alone and later, so that it delays no other. When it fails alone,
 //! it is halved until the event that cannot be stored is alone; that one is set aside with its
-//! reason after [`MAX_ATTEMPTS`], and `/readyz` and the overview show it. An outage of the database
-//! or a deadlock does not count as an attempt.
+//! reason after [`MAX_ATTEMPTS`], and `/readyz` and the page Status show it. An outage of the
+//! database or a deadlock does not count as an attempt.
 
 mod claim;
 mod project;

@@ -57,7 +57,7 @@ pub fn build(world: &World, packages: &[&str], options: &[&str]) -> Result<()> {
     eprint!("{}", clear_line());
     if !status.success() {
         let next = "fix the errors above, then run the command again";
-        let wrong = format!("it ended with {status}; its output is above");
+        let wrong = format!("it exited with {status}; its output is above");
         return Err(Failure::new(show(&command), wrong, next).into());
     }
     if progress.total.is_some() {

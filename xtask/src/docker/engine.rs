@@ -132,5 +132,5 @@ pub fn capture(mut command: Command) -> Result<String> {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    bail!("{} ended with {}: {message}", show(&command), output.status)
+    bail!("{} exited with {}: {message}", show(&command), output.status)
 }

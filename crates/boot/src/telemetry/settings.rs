@@ -46,13 +46,13 @@ impl Traces {
             "The OpenTelemetry collector for traces: http://host:port. Without it nothing is traced.",
         );
         let traces_endpoint = env
-            .optional_text(TRACES_ENDPOINT, "The same as a full address, when its path is not `/v1/traces`.");
+            .optional_text(TRACES_ENDPOINT, "Full address for traces, if the collector does not receive them at `/v1/traces`.");
         let protocol = env.text(PROTOCOL, "http/protobuf", "The protocol; no other is supported.");
         let headers = env.secret(HEADERS, "Headers of each request to it: `name=value,name=value`.");
         let timeout = env.text(
             TIMEOUT,
             "10000",
-            "How long it may take to answer, in milliseconds; requests to Squall never wait for it.",
+            "How long the collector may take to respond, in milliseconds; requests to Squall never wait for it.",
         );
         let sampler = env.text(SAMPLER, "parentbased_always_on", SAMPLERS_ABOUT);
         let argument =

@@ -37,7 +37,7 @@ export function SignInPage() {
         </Button>
       </form>
       <p className="small faint">
-        No account, or the password is lost? An admin of this Squall can help, under Settings.
+        No account, or the password is lost? An admin can help, under Settings.
       </p>
     </Entry>
   )

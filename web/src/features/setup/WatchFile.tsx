@@ -20,7 +20,7 @@ export function WatchFile({ project, mayAdd }: { project: Project; mayAdd: boole
     add.mutate(String(new FormData(event.currentTarget).get('glob')).trim())
   }
 
-  if (!mayAdd) return <p className="small muted">A member of this Squall can add a file source.</p>
+  if (!mayAdd) return <p className="small muted">Only an admin can add a file source.</p>
   if (add.data) {
     return (
       <div className="stack-s">

@@ -83,8 +83,8 @@ impl Probe<'_> {
         self.compose(&format!("stop {name}"))?;
         let what = match &*self.compose(&format!("ps --all --format {{{{.ExitCode}}}} {name}"))? {
             "0" => return Ok(None),
-            "137" => "it did not end within 5 s of its stop signal and was killed".to_owned(),
-            code => format!("it ended with status {code} when it was stopped"),
+            "137" => "it did not exit within 5 s of its stop signal and was killed".to_owned(),
+            code => format!("it exited with status {code} when it was stopped"),
         };
         Ok(Some(("stop", what, "handle its STOPSIGNAL: finish the work under way and end with status 0")))
     }

@@ -93,7 +93,7 @@ impl Rules<'_> {
                     TABLES.moving_tags.contains(tag) && (is_hidden || tag != "latest")
                 })
             {
-                self.add("SQ-D01", stage.line, format!("{image} is another image every few weeks"));
+                self.add("SQ-D01", stage.line, format!("the tag of {image} moves to a new image every few weeks"));
             }
         }
     }

@@ -127,7 +127,7 @@ impl<'a> Check<'a> {
         };
         let (name, tag, has_digest) = reference(image);
         if !has_digest && tag.is_none_or(|tag| TABLES.moving_tags.contains(tag)) {
-            self.add("SQ-C11", "image", format!("{image} is another image every few weeks"));
+            self.add("SQ-C11", "image", format!("the tag of {image} moves to a new image every few weeks"));
         }
         // PostgreSQL 18's images keep their data in a folder of their version, below the one to
         // mount.

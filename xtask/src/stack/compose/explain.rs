@@ -61,7 +61,7 @@ pub fn service(stack: &ComposeStack, status: &ServiceStatus) -> Failure {
     let name = &status.name;
     let note = status.note.clone().unwrap_or_else(|| match status.restarts {
         0 => "did not become healthy in time".into(),
-        count => format!("ended {count} times before it was healthy"),
+        count => format!("exited {count} times before it was healthy"),
     });
     let tail = LAST_LINES.to_string();
     let printed =

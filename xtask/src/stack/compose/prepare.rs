@@ -13,8 +13,8 @@ use crate::{
 use anyhow::{Context, Result};
 use std::{collections::BTreeSet, sync::atomic::Ordering};
 
-const NEXT_BASE: &str = "connect this machine to the registry, or run `sudo .ci/base-images` once, which makes \
-                         stand-ins from Debian's packages; `cargo xtask up --native` needs no images";
+const NEXT_BASE: &str = "connect this machine to the registry, or run `sudo .ci/base-images` once, which builds \
+                         replacements from Debian packages; `cargo xtask up --native` needs no images";
 const NEXT_OWN: &str = "check that SQUALL_IMAGES and SQUALL_VERSION name published images, or unset SQUALL_VERSION to \
                         build the images here";
 

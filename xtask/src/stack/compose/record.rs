@@ -92,13 +92,13 @@ impl Record {
         let Some(record) = Self::own(folder)? else { return Ok(()) };
         let state = if record.is_started { "is running" } else { "last ran" };
         let wrong = format!(
-            "the stack of this folder {state} in containers (Compose project {}), with its data in a volume; this \
-             command exchanges the data folder of the native stack",
+            "the stack in this folder {state} in containers (Compose project {}); this command works only on a native \
+             stack",
             record.project
         );
         let next = "restore a whole backup with `cargo xtask backup restore --replace` while the stack is up; for a \
-                    moment between backups, `docker compose run --rm --no-deps recover --to TIME` fills a volume to \
-                    start the database on (docs/guide/backup-and-restore.md). If you mean the native database of this \
+                    moment between backups, `docker compose run --rm --no-deps recover --to TIME` recovers into a \
+                    separate volume, which you then start the database on (docs/guide/backup-and-restore.md). If you mean the native database of this \
                     folder, run `cargo xtask up --native` once and `cargo xtask down`, then this command again";
         Err(Failure::new(tried, wrong, next).into())
     }

@@ -121,7 +121,7 @@ impl Container {
         let note = match text(&state["Status"]) {
             _ if !error.is_empty() => Some(error.to_owned()),
             _ if was_out_of_memory => Some("was killed because it exceeded its memory limit".into()),
-            "exited" | "restarting" if exit_code != 0 => Some(format!("ended with status {exit_code}")),
+            "exited" | "restarting" if exit_code != 0 => Some(format!("exited with status {exit_code}")),
             "running" if health == "unhealthy" => Some("does not answer its health check".into()),
             _ => None,
         };
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn the_state_of_a_container_is_a_phase_of_its_service_with_the_reason() {
-        let (job, ended) = (true, Some("ended with status 1"));
+        let (job, ended) = (true, Some("exited with status 1"));
         let memory = Some("was killed because it exceeded its memory limit");
         let silent = Some("does not answer its health check");
         for (state, is_job, phase, note) in [

@@ -31,7 +31,7 @@ pub fn make(
 ) -> Result<(Plan, File)> {
     let name = format!("squall-ports-{}.lock", nix::unistd::geteuid());
     let lock = files::lock(&env::temp_dir().join(name), || {
-        eprintln!("waiting for another stack that is starting until it has its ports");
+        eprintln!("another stack is starting; waiting until it has chosen its ports");
     })?;
     let before = folder.plan()?.unwrap_or_default();
     // Without a supervisor of this folder, the processes in its status are those of another one.

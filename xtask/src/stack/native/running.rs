@@ -77,7 +77,7 @@ impl Running {
             process.iter().for_each(|process| process.signal(self.service.stop_signal()));
             // Waiting for the child itself reaps it.
             if !wait_until(grace, || child.try_wait().is_ok_and(|status| status.is_some())) {
-                self.remark(&format!("did not end within {} s and was killed", grace.as_secs()));
+                self.remark(&format!("did not exit within {} s and was killed", grace.as_secs()));
             }
             let _ = child.kill();
             process.iter().for_each(|process| process::end_group(process.pid, SIGKILL));
@@ -188,7 +188,7 @@ impl Running {
         if self.service.is_one_shot() && status.success() {
             return self.enter(Phase::Done, None);
         }
-        let how = format!("ended with {status}");
+        let how = format!("exited with {status}");
         self.remark(&how);
         // One that never was healthy would fail again, and the user should see it now.
         let was_healthy = self.status.ready_after_ms.is_some() || self.restarts_in_a_row > 0;
@@ -273,7 +273,7 @@ mod tests {
         let probe = Probe::Http { port: 1, path: "/".into(), text: String::new() };
         let (_folder, mut running, plan) = running("exit 7", probe);
         turn_until(&mut running, &plan, Phase::Failed);
-        fails_for(&running, "ended with exit status: 7", 0);
+        fails_for(&running, "exited with exit status: 7", 0);
     }
 
     #[test]
@@ -284,7 +284,7 @@ mod tests {
             running.status.process.clone().unwrap().signal(SIGKILL);
             turn_until(&mut running, &plan, after);
         }
-        fails_for(&running, "ended with signal: 9 (SIGKILL)", 1);
+        fails_for(&running, "exited with signal: 9 (SIGKILL)", 1);
     }
 
     #[test]
