@@ -3,8 +3,13 @@
 use crate::failure::{Failure, OrFail};
 use anyhow::Result;
 use listeners::{Listener, Protocol, SocketState};
-use std::net::{Ipv4Addr, TcpListener};
+use std::{
+    net::{Ipv4Addr, TcpListener, TcpStream},
+    time::Duration,
+};
 
+/// A process of this machine accepts a connection at once.
+const ANSWERS_WITHIN: Duration = Duration::from_millis(500);
 /// How many ports after a taken one are tried before any port will do.
 const ATTEMPTS: u16 = 20;
 
@@ -24,6 +29,11 @@ pub fn any() -> Result<u16> {
 
 pub fn is_free(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+}
+
+/// Whether somebody accepts connections there; a port below 1024 may be free but not ours to open.
+pub fn is_in_use(port: u16) -> bool {
+    TcpStream::connect_timeout(&(Ipv4Addr::LOCALHOST, port).into(), ANSWERS_WITHIN).is_ok()
 }
 
 /// The wanted port or another one, with a sentence about why it is another.

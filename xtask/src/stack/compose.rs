@@ -21,6 +21,7 @@ use super::{
 use crate::{
     docker::engine::{Engine, capture},
     failure::Failure,
+    ports,
     process::{self, SIGTERM, wait_until},
     world::World,
 };
@@ -63,25 +64,38 @@ pub struct ComposeStack<'w> {
 impl<'w> ComposeStack<'w> {
     pub fn open(world: &'w World, folder: &StateFolder, record: Record) -> Result<Self> {
         let engine = Engine::need("reaching the stack in containers")?;
-        let variables = Variables::here(&record.remembered);
+        let variables = Variables::after_up(&record.remembered);
         Ok(Self::new(world, engine, folder, record, variables))
     }
 
     /// Decide everything and provide images and secrets. Starts nothing.
     pub fn plan(world: &'w World, folder: &StateFolder, demo: bool, prod: bool) -> Result<Self> {
         let engine = Engine::need("starting the stack in containers")?;
-        let before = Record::own(folder)?;
+        let mut before = Record::own(folder)?;
+        // `docker compose down` may have removed the containers.
+        if let Some(record) = before.take() {
+            let is_running = !services::containers(&engine, &record)?.is_empty();
+            before = Some(if is_running { record } else { record.stopped() });
+        }
         let remembered = before.as_ref().map(|before| before.remembered.clone()).unwrap_or_default();
-        let mut variables = Variables::here(&remembered);
-        variables.set_default("SQUALL_CPUS", engine.processors.to_string());
+        let mut variables = Variables::for_up(&remembered);
         let record = Record::decide(world, folder, &mut variables, before.as_ref(), demo, prod)?;
         let mut stack = Self::new(world, engine, folder, record, variables);
         // Those of another clone are refused before anything is built.
-        stack.is_running()?;
+        let containers = services::containers(&stack.engine, &stack.record)?;
         let next = "fix what Compose names, most often a variable of the shell or of .env; .env.example \
                     describes each";
         let printed = world.capture(stack.compose(&["config", "--format", "json"])?, next)?;
-        (stack.record.url, stack.record.services) = services::configured(&printed)?;
+        let configured = services::configured(&printed)?;
+        (stack.record.url, stack.record.services) = (configured.url, configured.services);
+        // Compose would notice it only after it has stopped what runs.
+        let is_own =
+            |port: &u16| containers.iter().any(|container| container.ports().any(|own| own == *port));
+        if let Some(port) =
+            { configured.ports }.into_iter().find(|port| !is_own(port) && ports::is_in_use(*port))
+        {
+            return Err(explain::port_in_use(port).into());
+        }
         prepare::provide_images(&stack)?;
         if stack.record.is_prod() {
             secrets::create(&world.root.join(stack.variables.get(SECRETS).unwrap_or_default()))?;
@@ -94,8 +108,10 @@ impl<'w> ComposeStack<'w> {
         engine: Engine,
         folder: &StateFolder,
         record: Record,
-        variables: Variables,
+        mut variables: Variables,
     ) -> Self {
+        // Not remembered: the machine may get fewer.
+        variables.set_default("SQUALL_CPUS", engine.processors.to_string());
         Self {
             world,
             engine,

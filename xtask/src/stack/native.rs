@@ -159,8 +159,7 @@ impl Stack for NativeStack<'_> {
     }
 
     fn start(&mut self, detached: bool) -> Result<()> {
-        // From now on, the user means this stack.
-        Record::forget(&self.folder)?;
+        Record::supersede(&self.folder)?;
         self.plan.write(&self.folder.plan_file())?;
         self.began = Instant::now();
         if !self.is_running()? {
@@ -351,5 +350,6 @@ pub fn delete_data(folder: &StateFolder) -> Result<()> {
     for name in ["demo-key", "demo-password", "seed.json"] {
         files::remove(&folder.secret(name))?;
     }
+    let _ = fs::remove_dir(folder.secret(""));
     Ok(())
 }

@@ -2,7 +2,11 @@
 //! above all backups.
 
 use super::record::Record;
-use crate::{docker::engine::Engine, failure::OrFail, stack::state::StateFolder};
+use crate::{
+    docker::engine::Engine,
+    failure::{Failure, OrFail},
+    stack::state::StateFolder,
+};
 use anyhow::Result;
 
 /// The volumes of compose.yaml with data of the stack itself. Every other one is kept: backups and
@@ -12,9 +16,23 @@ const DATA: [&str; 4] = ["postgres", "recovered", "watched", "demo"];
 /// Delete the volumes of the stack that `down` has removed, now or earlier, and list those that are
 /// kept.
 pub fn delete(folder: &StateFolder) -> Result<()> {
-    let Some(Record { project, .. }) = Record::own(folder)? else { return Ok(()) };
+    let Some(Record { project, is_superseded, .. }) = Record::own(folder)? else { return Ok(()) };
+    if is_superseded {
+        println!(
+            "kept the volumes of the stack that ran in containers before; to delete them, run `cargo xtask up \
+             --docker` and then `cargo xtask down --delete-data`"
+        );
+        return Ok(());
+    }
     let tried = format!("deleting the volumes of {project}, which ran in containers");
-    let engine = Engine::need(&tried)?;
+    let engine = Engine::find().map_err(|absent| {
+        let Failure { failed, exit, .. } = absent.failure(&tried);
+        let next = format!(
+            "start the engine and run the command again; if there will be none, delete {} by hand",
+            folder.0.display()
+        );
+        Failure::new(tried.clone(), failed, next).exit(exit)
+    })?;
     let of_project = format!("label=com.docker.compose.project={project}");
     let format = "{{.Name}}\t{{.Label \"com.docker.compose.volume\"}}";
     let listed = engine.ask(&["volume", "ls", "--filter", &of_project, "--format", format])?;

@@ -47,7 +47,7 @@ const KNOWN: [(&str, &str, &str); 7] = [
     (
         "Range of CPUs is from",
         "The stack may use more processors than this machine has. ",
-        "set SQUALL_CPUS to the number of processors or fewer, or unset it",
+        "set SQUALL_CPUS to the number of processors or fewer, or to an empty value for all of them",
     ),
     (
         "could not find an available, non-overlapping IPv4 address pool",
@@ -103,20 +103,24 @@ fn known(lines: &str) -> Option<(&'static str, &'static str)> {
 
 /// The engine names the port; this machine knows which process has it.
 fn port_taken(message: &str) -> Option<Failure> {
-    let port = refused_port(message)?;
+    refused_port(message).map(port_in_use)
+}
+
+/// Which process has a port that the stack needs, and what to do about it.
+pub fn port_in_use(port: u16) -> Failure {
     let owner = ports::owner(port);
     let by = owner.as_ref().map_or_else(|| "another process or container".to_owned(), ToString::to_string);
     // The engine's own program stands for a container; ending it would not free the port.
     let end = match owner {
         Some(owner) if owner.name != "docker-proxy" => "end that process".to_owned(),
-        _ => format!("stop what has it (`docker ps --filter publish={port}` lists the container)"),
+        _ => format!("stop what is using it (`docker ps --filter publish={port}` lists the container)"),
     };
     let wrong = format!("{by} has the port {port}, which the stack needs");
     let next = format!(
         "{end}, or set another port: SQUALL_PORT, or SQUALL_TLS_PORT for https; without SQUALL_PORT, a development \
          stack uses a free one"
     );
-    Some(Failure::new("publishing the ports of the stack", wrong, next))
+    Failure::new("publishing the ports of the stack", wrong, next)
 }
 
 /// The first port after an address of this machine: `0.0.0.0:80`, `[::]:80`.

@@ -1,7 +1,8 @@
 //! What `up` decided about a stack in containers: Compose files, project, profiles, port, secrets.
 //!
 //! It is kept in the state folder so that later commands ask Compose with the same arguments:
-//! compose.json for the decisions, stack.env for the variables of the shell that started the stack.
+//! compose.json for the decisions, stack.env for the variables: those of the shell that started the
+//! stack, and those that `up` chose.
 //! While only volumes are left, compose.json stays: it has the name of their project.
 
 use super::variables::{PROFILES, Variables};
@@ -34,6 +35,8 @@ pub struct Record {
     pub folder: PathBuf,
     /// Whether `up` has started the containers and `down` has not removed them.
     pub is_started: bool,
+    /// A native stack was started in the folder since: the user means that one.
+    pub is_superseded: bool,
     pub root: PathBuf,
     /// Compose's name of the stack, which its containers and volumes carry as a label.
     pub project: String,
@@ -74,13 +77,23 @@ impl Record {
 
     /// Keep where the volumes and secrets are, and nothing else that a shell has set.
     pub fn mark_stopped(folder: &StateFolder) -> Result<()> {
-        let Some(mut record) = Self::load(folder)? else { return Ok(()) };
-        record.is_started = false;
-        record.remembered.retain(|name, _| name == SECRETS);
-        record.save(folder)
+        let Some(record) = Self::load(folder)? else { return Ok(()) };
+        record.stopped().save(folder)
     }
 
-    /// Its volumes are gone, or the user means the native stack of the same folder.
+    pub fn stopped(mut self) -> Self {
+        self.is_started = false;
+        self.remembered.retain(|name, _| name == SECRETS);
+        self
+    }
+
+    /// A native stack is started in the same folder. The volumes stay.
+    pub fn supersede(folder: &StateFolder) -> Result<()> {
+        let Some(record) = Self::own(folder)? else { return Ok(()) };
+        Self { is_superseded: true, ..record.stopped() }.save(folder)
+    }
+
+    /// Its volumes are gone.
     pub fn forget(folder: &StateFolder) -> Result<()> {
         files::remove(&record_file(folder))?;
         files::remove(&env_file_of(folder))
@@ -89,7 +102,7 @@ impl Record {
     /// For a command that exchanges the data folder of the native stack: the data of containers is
     /// elsewhere.
     pub fn refuse_if_last_in_containers(folder: &StateFolder, tried: &str) -> Result<()> {
-        let Some(record) = Self::own(folder)? else { return Ok(()) };
+        let Some(record) = Self::own(folder)?.filter(|record| !record.is_superseded) else { return Ok(()) };
         let state = if record.is_started { "is running" } else { "last ran" };
         let wrong = format!(
             "the stack in this folder {state} in containers (Compose project {}); this command works only on a native \
@@ -305,8 +318,9 @@ mod tests {
         assert!(refused().unwrap_err().to_string().contains(is_running));
         Record::mark_stopped(&folder).unwrap();
         assert!(refused().unwrap_err().to_string().contains("last ran in containers"));
-        Record::forget(&folder).unwrap();
+        Record::supersede(&folder).unwrap();
         refused().unwrap();
+        assert_eq!(Record::own(&folder).unwrap().unwrap().project, "squall", "its volumes are found again");
     }
 
     #[test]

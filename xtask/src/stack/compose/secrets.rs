@@ -30,6 +30,9 @@ pub fn create(folder: &Path) -> Result<()> {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
         Err(error) => return Err(error).with_context(|| format!("creating {shown}")),
     }
+    if fs::metadata(&path)?.permissions().mode() & 0o004 == 0 {
+        eprintln!("containers cannot read {shown}; run `chmod 444 {shown}`: its folder keeps others out");
+    }
     // One that was cut short is empty.
     if fs::read_to_string(&path).with_context(|| format!("reading {shown}"))?.trim().is_empty() {
         let next = "restore the password that the database was created with; if there is no database yet, delete the \

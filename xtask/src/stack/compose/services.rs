@@ -12,9 +12,17 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::{collections::BTreeSet, path::Path};
 
-/// What `docker compose config` prints: the address that people open, and the services, each after
-/// those it waits for.
-pub fn configured(printed: &str) -> Result<(String, Vec<ComposeService>)> {
+/// What `docker compose config` prints.
+pub struct Configured {
+    /// The address that people open.
+    pub url: String,
+    /// Each after those it waits for.
+    pub services: Vec<ComposeService>,
+    /// Ports of this machine.
+    pub ports: Vec<u16>,
+}
+
+pub fn configured(printed: &str) -> Result<Configured> {
     let config: Value =
         serde_json::from_str(printed).context("reading the output of `docker compose config`")?;
     let services = &config["services"];
@@ -31,8 +39,12 @@ pub fn configured(printed: &str) -> Result<(String, Vec<ComposeService>)> {
         target: service["build"]["target"].as_str().map(str::to_owned),
         is_job: jobs.contains(name),
     };
-    let url = text(&services["api"]["environment"]["SQUALL_PUBLIC_URL"]);
-    Ok((url.to_owned(), named.iter().map(service).collect()))
+    let ports = named.iter().filter_map(|(_, service)| service["ports"].as_array()).flatten();
+    Ok(Configured {
+        url: text(&services["api"]["environment"]["SQUALL_PUBLIC_URL"]).to_owned(),
+        services: named.iter().map(service).collect(),
+        ports: ports.filter_map(|port| text(&port["published"]).parse().ok()).collect(),
+    })
 }
 
 /// How many services have to start before this one, one after the other. Compose has refused
@@ -101,6 +113,13 @@ impl Container {
         self.0["State"]["Health"].is_object()
     }
 
+    /// The ports of this machine at which it is reached; with TLS, that of https (8443 in the
+    /// container) comes after that of http (8080).
+    pub fn ports(&self) -> impl Iterator<Item = u16> {
+        let published = self.0["NetworkSettings"]["Ports"].as_object().into_iter().flatten();
+        published.filter_map(|(_, bound)| text(&bound[0]["HostPort"]).parse().ok())
+    }
+
     pub fn status(&self, is_job: bool) -> ServiceStatus {
         let state = &self.0["State"];
         let (error, health) = (text(&state["Error"]), text(&state["Health"]["Status"]));
@@ -126,9 +145,7 @@ impl Container {
             _ => None,
         };
         let restarts = self.0["RestartCount"].as_u64().and_then(|count| count.try_into().ok()).unwrap_or(0);
-        let published = self.0["NetworkSettings"]["Ports"].as_object().into_iter().flatten();
-        // With TLS, the last one is https: 8443 in the container after 8080.
-        let port = published.filter_map(|(_, bound)| text(&bound[0]["HostPort"]).parse().ok()).next_back();
+        let port = self.ports().last();
         let (name, stamp) = (self.service().to_owned(), text(&self.0["Id"]).to_owned());
         ServiceStatus { name, phase, port, restarts, stamp, note, ..ServiceStatus::default() }
     }
@@ -154,6 +171,7 @@ mod tests {
     #[test]
     fn services_come_after_what_they_wait_for_and_a_job_is_one_whose_success_is_waited_for() {
         let config = r#"{"services": {
+            "edge": {"image": "e", "ports": [{"target": 8080, "published": "8642"}]},
             "api": {"image": "squall/api:local", "build": {"context": ".", "target": "api"},
                     "environment": {"SQUALL_PUBLIC_URL": "https://squall.example"},
                     "depends_on": {"migrate": {"condition": "service_completed_successfully"}}},
@@ -161,11 +179,13 @@ mod tests {
             "postgres": {"image": "p"},
             "worker": {"image": "w", "depends_on": {"gone": {"condition": "service_healthy"}}}
         }}"#;
-        let (url, services) = configured(config).unwrap();
-        assert_eq!(url, "https://squall.example");
+        let Configured { url, services, ports } = configured(config).unwrap();
+        assert_eq!((url.as_str(), ports), ("https://squall.example", vec![8642]));
         let names: Vec<_> = services.iter().map(|it| (it.name.as_str(), it.is_job)).collect();
-        assert_eq!(names, [("postgres", false), ("migrate", true), ("worker", false), ("api", false)]);
-        assert_eq!(services[3].target.as_deref(), Some("api"));
+        let expected =
+            [("edge", false), ("postgres", false), ("migrate", true), ("worker", false), ("api", false)];
+        assert_eq!(names, expected);
+        assert_eq!(services[4].target.as_deref(), Some("api"));
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! The variables that the user set: those of this shell and of `.env`, then those remembered from
-//! the shell that started the stack.
+//! The variables of a stack: those of this shell and of `.env`, and those remembered from the last
+//! `up`.
 //!
-//! The second `up` of a stack may come from a shell with fewer variables than the first one, and
-//! must decide as the first one did. So every decision asks [`Variables`], never the environment.
+//! The second `up` may come from a shell with fewer variables than the first one, and must decide as
+//! the first one did. So every decision asks [`Variables`], never the environment.
 
 use crate::docker::validate;
 use regex_lite::Regex;
@@ -18,11 +18,14 @@ pub const PROFILES: &str = "COMPOSE_PROFILES";
 pub struct Variables(BTreeMap<String, String>);
 
 impl Variables {
-    /// This process has read `.env`. What it has as an empty text takes back what is remembered.
-    pub fn here(remembered: &BTreeMap<String, String>) -> Self {
-        let utf8 = env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        Self(remembered.clone().into_iter().chain(utf8).collect())
+    /// For `up`: what the shell sets replaces what is remembered, and an empty value takes it back.
+    pub fn for_up(remembered: &BTreeMap<String, String>) -> Self {
+        Self(remembered.clone().into_iter().chain(environment()).collect())
+    }
+
+    /// For the commands that follow an `up`: they call Compose as it did.
+    pub fn after_up(remembered: &BTreeMap<String, String>) -> Self {
+        Self(environment().chain(remembered.clone()).collect())
     }
 
     pub fn all(&self) -> &BTreeMap<String, String> {
@@ -61,6 +64,11 @@ impl Variables {
         }
         (kept, secrets)
     }
+}
+
+/// Of this process, which has read `.env`.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 /// A secret by its name, or an address with a password in it. The name of a file or folder of
