@@ -77,7 +77,8 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     }
     let in_containers = given_url().is_none() && Record::load(&folder)?.is_some();
     if in_containers && matches!(command, Recover | Wal) {
-        let wrong = "the stack runs in containers, which cannot use files that this command writes on the host";
+        let wrong =
+            "the stack runs in containers, which cannot use files that this command writes on the host";
         let next = match command {
             Recover => {
                 "recover into a volume of its own: `docker compose run --rm --no-deps recover --to TIME` \

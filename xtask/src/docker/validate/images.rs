@@ -93,7 +93,11 @@ impl Rules<'_> {
                     TABLES.moving_tags.contains(tag) && (is_hidden || tag != "latest")
                 })
             {
-                self.add("SQ-D01", stage.line, format!("the tag of {image} moves to a new image every few weeks"));
+                self.add(
+                    "SQ-D01",
+                    stage.line,
+                    format!("the tag of {image} moves to a new image every few weeks"),
+                );
             }
         }
     }
