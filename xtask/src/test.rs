@@ -94,13 +94,20 @@ fn rust(world: &World, suite: &str, arguments: &[String]) -> Result<()> {
         }
         filter += &format!(" and not {needing}");
     }
-    // As the default filter, so that a filter among the arguments narrows it.
-    let config = world.build_folder().join("squall-nextest.toml");
-    fs::write(&config, format!("[profile.default]\ndefault-filter = '{filter}'\n"))?;
+    let select = select(world, "rust", &filter)?;
     let server = Scratch::start(world)?;
     let shell = world.shell()?;
-    let run = cmd!(shell, "{nextest} nextest run --locked --tool-config-file xtask:{config} {arguments...}");
+    let run = cmd!(shell, "{nextest} nextest run --locked {select...} {arguments...}");
     world.run(run.envs(server.environment()), NEXT)
+}
+
+/// The options by which nextest runs the tests of a filter. It becomes the default filter, which
+/// one among the arguments narrows; nextest would run the union with `-E`.
+fn select(world: &World, suite: &str, filter: &str) -> Result<[String; 2]> {
+    let config = world.build_folder().join(format!("squall-nextest-{suite}.toml"));
+    fs::create_dir_all(world.build_folder())?;
+    fs::write(&config, format!("[profile.default]\ndefault-filter = '{filter}'\n"))?;
+    Ok(["--tool-config-file".into(), format!("xtask:{}", config.display())])
 }
 
 /// The tests that compare a snapshot or a table of the docs with the code.
@@ -146,8 +153,9 @@ fn xtask(world: &World, arguments: &[String]) -> Result<()> {
         );
         "not test(/::with_compose::/)"
     };
-    world
-        .run(cmd!(shell, "{nextest} nextest run --locked {manifest...} -E {filter} {arguments...}"), NEXT)?;
+    let select = select(world, "xtask", filter)?;
+    let run = cmd!(shell, "{nextest} nextest run --locked {manifest...} {select...} {arguments...}");
+    world.run(run, NEXT)?;
     world.run(Command::new(world.root.join(".ci/engine-test")), "fix .ci/engine, which it tests")
 }
 
