@@ -5,10 +5,11 @@ mod containers;
 use crate::{
     build::{self, Binaries},
     ci::report::SKIPPED,
+    docker::engine::{NO_COMPOSE, has_compose},
     doctor::{self, Provision},
     process,
     stack::{NativeStack, Scratch, Stack, native::Options, state::StateFolder},
-    tools::{self, version_of},
+    tools,
     world::World,
 };
 use anyhow::Result;
@@ -69,11 +70,10 @@ fn needs(world: &World) -> [Need; 5] {
     let server = |module, program, provision: Provision| {
         (module, provision.is_installed(world), missing(program, &provision.packages().join(" ")))
     };
-    let compose = version_of("docker", &["compose", "version"]).is_some();
     [
         server("nginx", "nginx", Provision::Nginx),
         server("redis", "redis-server", Provision::Redis),
-        ("compose", compose, missing("docker compose", "docker-compose-v2 or docker-compose")),
+        ("compose", has_compose(), NO_COMPOSE.into()),
         ("promtool", which::which("promtool").is_ok(), missing("promtool", "prometheus")),
         ("unprivileged", !process::is_root(), "root may read every file; run them as another user".into()),
     ]
@@ -145,12 +145,10 @@ fn count_tests(world: &World, nextest: &PathBuf, filter: &str) -> Result<BTreeMa
 fn xtask(world: &World, arguments: &[String]) -> Result<()> {
     let (shell, nextest) = (world.shell()?, tools::program(world, "cargo-nextest")?);
     let manifest = ["--manifest-path", "xtask/Cargo.toml", "--config-file", ".config/nextest.toml"];
-    let filter = if version_of("docker", &["compose", "version"]).is_some() {
+    let filter = if has_compose() {
         "all()"
     } else {
-        println!(
-            "{SKIPPED}the cases of Compose files: docker compose is missing; apt-get install docker-compose-v2"
-        );
+        println!("{SKIPPED}the cases of Compose files: {NO_COMPOSE}");
         "not test(/::with_compose::/)"
     };
     let select = select(world, "xtask", filter)?;
