@@ -3,7 +3,7 @@
 //! folder.
 
 use crate::{
-    failure::Failure,
+    failure::{Exit, Failure},
     postgres::{Postgres, account::Account, given_url},
     stack::{
         self, Job, StackOptions,
@@ -73,6 +73,11 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     use Command::{Key, List, Prune, Recover, Restore, Verify, Wal};
     let (command, folder) = (arguments.command, arguments.stack.folder(world)?);
     let has = |is_it: fn(&str) -> bool| arguments.arguments.iter().any(|word| is_it(word));
+    if has(|word| word == "--state" || word.starts_with("--state=")) {
+        let wrong = "--state belongs to xtask, but all that follows the command goes to squall-backup";
+        let next = format!("write `cargo xtask backup --state DIR {} …`", name(command));
+        return Err(Failure::new("reading the arguments", wrong, next).exit(Exit::Usage).into());
+    }
     let asks_for_help = has(|word| matches!(word, "--help" | "-h"));
     if command == Restore && !asks_for_help && has(|word| word.starts_with("--to")) {
         return go_back(world, &folder, &arguments.arguments);
