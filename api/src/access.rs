@@ -123,7 +123,7 @@ async fn ingest_key(state: &AppState, secret: Option<Hash>) -> Result<key::Inges
         return Ok(key);
     }
     let Some(key) = key::find_ingest(&state.pool, &secret).await? else {
-        let wrong_scope = "This key can only read. Create a key that can send events under Settings.";
+        let wrong_scope = "This key can only read. Under Settings, create a key that can send events.";
         return Err(refused_key(state, &secret, wrong_scope).await);
     };
     state.keys.insert(secret, key);

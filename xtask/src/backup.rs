@@ -3,7 +3,7 @@
 //! folder.
 
 use crate::{
-    failure::Failure,
+    failure::{Exit, Failure},
     postgres::{Postgres, account::Account, given_url},
     stack::{
         self, Job, StackOptions,
@@ -72,11 +72,18 @@ const NEXT: &str = "fix the cause shown above, then run the command again";
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     use Command::{Key, List, Prune, Recover, Restore, Verify, Wal};
     let (command, folder) = (arguments.command, arguments.stack.folder(world)?);
-    if command == Restore && arguments.arguments.iter().any(|word| word.starts_with("--to")) {
+    let has = |is_it: fn(&str) -> bool| arguments.arguments.iter().any(|word| is_it(word));
+    if has(|word| word == "--state" || word.starts_with("--state=")) {
+        let wrong = "--state belongs to xtask, but all that follows the command goes to squall-backup";
+        let next = format!("write `cargo xtask backup --state DIR {} …`", name(command));
+        return Err(Failure::new("reading the arguments", wrong, next).exit(Exit::Usage).into());
+    }
+    let asks_for_help = has(|word| matches!(word, "--help" | "-h"));
+    if command == Restore && !asks_for_help && has(|word| word.starts_with("--to")) {
         return go_back(world, &folder, &arguments.arguments);
     }
     let in_containers = given_url().is_none() && Record::load(&folder)?.is_some();
-    if in_containers && matches!(command, Recover | Wal) {
+    if in_containers && !asks_for_help && matches!(command, Recover | Wal) {
         let wrong =
             "the stack runs in containers, which cannot use files that this command writes on the host";
         let next = match command {
@@ -100,9 +107,8 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     let environment = match in_containers {
         true => Vec::new(),
         // For another server its owner chooses the programs: SQUALL_PG_BIN, or the path.
-        false => environment(world, !reads_only_backups && given_url().is_none())?,
+        false => environment(world, !reads_only_backups && !asks_for_help && given_url().is_none())?,
     };
-    let asks_for_help = arguments.arguments.iter().any(|word| word == "--help");
     let needs_database = !reads_only_backups && command != Recover && !asks_for_help;
     let job = Job { program: "squall-backup", arguments: words, environment, needs_database };
     // A key belongs to the user rather than to a container that is removed.

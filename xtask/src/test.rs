@@ -5,10 +5,11 @@ mod containers;
 use crate::{
     build::{self, Binaries},
     ci::report::SKIPPED,
+    docker::engine::{NO_COMPOSE, has_compose},
     doctor::{self, Provision},
     process,
     stack::{NativeStack, Scratch, Stack, native::Options, state::StateFolder},
-    tools::{self, version_of},
+    tools,
     world::World,
 };
 use anyhow::Result;
@@ -69,11 +70,10 @@ fn needs(world: &World) -> [Need; 5] {
     let server = |module, program, provision: Provision| {
         (module, provision.is_installed(world), missing(program, &provision.packages().join(" ")))
     };
-    let compose = version_of("docker", &["compose", "version"]).is_some();
     [
         server("nginx", "nginx", Provision::Nginx),
         server("redis", "redis-server", Provision::Redis),
-        ("compose", compose, missing("docker compose", "docker-compose-v2 or docker-compose")),
+        ("compose", has_compose(), NO_COMPOSE.into()),
         ("promtool", which::which("promtool").is_ok(), missing("promtool", "prometheus")),
         ("unprivileged", !process::is_root(), "root may read every file; run them as another user".into()),
     ]
@@ -94,13 +94,20 @@ fn rust(world: &World, suite: &str, arguments: &[String]) -> Result<()> {
         }
         filter += &format!(" and not {needing}");
     }
-    // As the default filter, so that a filter among the arguments narrows it.
-    let config = world.build_folder().join("squall-nextest.toml");
-    fs::write(&config, format!("[profile.default]\ndefault-filter = '{filter}'\n"))?;
+    let select = select(world, "rust", &filter)?;
     let server = Scratch::start(world)?;
     let shell = world.shell()?;
-    let run = cmd!(shell, "{nextest} nextest run --locked --tool-config-file xtask:{config} {arguments...}");
+    let run = cmd!(shell, "{nextest} nextest run --locked {select...} {arguments...}");
     world.run(run.envs(server.environment()), NEXT)
+}
+
+/// The options by which nextest runs the tests of a filter. It becomes the default filter, which
+/// one among the arguments narrows; nextest would run the union with `-E`.
+fn select(world: &World, suite: &str, filter: &str) -> Result<[String; 2]> {
+    let config = world.build_folder().join(format!("squall-nextest-{suite}.toml"));
+    fs::create_dir_all(world.build_folder())?;
+    fs::write(&config, format!("[profile.default]\ndefault-filter = '{filter}'\n"))?;
+    Ok(["--tool-config-file".into(), format!("xtask:{}", config.display())])
 }
 
 /// The tests that compare a snapshot or a table of the docs with the code.
@@ -138,16 +145,15 @@ fn count_tests(world: &World, nextest: &PathBuf, filter: &str) -> Result<BTreeMa
 fn xtask(world: &World, arguments: &[String]) -> Result<()> {
     let (shell, nextest) = (world.shell()?, tools::program(world, "cargo-nextest")?);
     let manifest = ["--manifest-path", "xtask/Cargo.toml", "--config-file", ".config/nextest.toml"];
-    let filter = if version_of("docker", &["compose", "version"]).is_some() {
+    let filter = if has_compose() {
         "all()"
     } else {
-        println!(
-            "{SKIPPED}the cases of Compose files: docker compose is missing; apt-get install docker-compose-v2"
-        );
+        println!("{SKIPPED}the cases of Compose files: {NO_COMPOSE}");
         "not test(/::with_compose::/)"
     };
-    world
-        .run(cmd!(shell, "{nextest} nextest run --locked {manifest...} -E {filter} {arguments...}"), NEXT)?;
+    let select = select(world, "xtask", filter)?;
+    let run = cmd!(shell, "{nextest} nextest run --locked {manifest...} {select...} {arguments...}");
+    world.run(run, NEXT)?;
     world.run(Command::new(world.root.join(".ci/engine-test")), "fix .ci/engine, which it tests")
 }
 

@@ -39,23 +39,26 @@ pub struct Args {
     /// Number of random bit flips and truncations.
     #[arg(long, default_value_t = 10_000)]
     damages: usize,
-    /// Folder for the output; its contents are deleted.
-    #[arg(long, default_value = "target/squall-bench-backups")]
+    /// Folder for the output, in a new folder `squall-bench-backups` that is deleted at the end.
+    #[arg(long, default_value = "target")]
     folder: PathBuf,
 }
 
 pub fn run(args: &Args) -> Result<()> {
-    remove(&args.folder)?;
-    let measured = tokio::runtime::Runtime::new().context("starting tokio")?.block_on(measure(args));
-    remove(&args.folder)?;
+    // One of its own: --folder may name a folder with other files.
+    let folder = args.folder.join("squall-bench-backups");
+    remove(&folder)?;
+    let runtime = tokio::runtime::Runtime::new().context("starting tokio")?;
+    let measured = runtime.block_on(measure(args, &folder));
+    remove(&folder)?;
     measured
 }
 
-async fn measure(args: &Args) -> Result<()> {
+async fn measure(args: &Args, folder: &Path) -> Result<()> {
     let url = env::var("DATABASE_URL").context("DATABASE_URL is not set. Name an empty database to fill")?;
     let pool = PgPool::connect(&url).await.context("connecting to the database to fill")?;
-    fs::create_dir_all(&args.folder).with_context(|| format!("creating {}", args.folder.display()))?;
-    let tools = Tools { url, folder: args.folder.clone() };
+    fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+    let tools = Tools { url, folder: folder.to_owned() };
 
     fill::prepare(&pool).await?;
     let damages = tools.folder.join("small");

@@ -24,8 +24,9 @@ pub(crate) struct Args {
     /// Rounds of quick measurements.
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u64).range(1..=100))]
     rounds: u64,
-    /// Folder for a stack and for build output; its contents are deleted.
-    #[arg(long, default_value = "target/squall-bench-stack")]
+    /// Folder for a stack and for build output, in a new folder `squall-bench-stack` that is deleted
+    /// at the end.
+    #[arg(long, default_value = "target")]
     folder: PathBuf,
 }
 
@@ -33,13 +34,15 @@ pub(crate) struct Args {
 const IDLE: Duration = Duration::from_secs(10);
 /// `/proc` counts in hundredths of a second, and one run takes seven.
 const NOOPS_PER_ROUND: u32 = 10;
-/// Compose's name of the measured stack.
+/// Compose's name of the measured stack, and that of its folder.
 const PROJECT: &str = "squall-bench-stack";
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let _ = fs::remove_dir_all(&args.folder);
-    fs::create_dir_all(&args.folder).with_context(|| format!("creating {}", args.folder.display()))?;
-    let folder = args.folder.canonicalize().context("resolving --folder")?;
+    // One of its own: --folder may name a folder with other files.
+    let folder = args.folder.join(PROJECT);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
+    let folder = folder.canonicalize().context("resolving --folder")?;
     let mut report = Report::default();
     xtask_compile(&folder, &mut report)?;
     xtask_noop(args, &mut report)?;

@@ -21,6 +21,9 @@ use std::{
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 /// The first Compose that waits for jobs to succeed and merges files as ours need it.
 pub const OLDEST_COMPOSE: &str = "2.24";
+pub const NO_COMPOSE: &str = "`docker compose` is missing or too old (Ubuntu: apt-get install docker-compose-v2; \
+                              Debian 13: docker-compose; Debian 12: see docs/guide/containers.md)";
+pub const INSTALL: &str = "Debian: apt-get install docker.io docker-compose docker-buildx";
 
 /// An engine that answers.
 #[derive(Debug, Clone)]
@@ -78,15 +81,18 @@ impl Engine {
 
     /// `docker compose`, if it is new enough.
     pub fn compose(&self) -> Result<Command> {
-        let version = version_of(&self.client.to_string_lossy(), &["compose", "version", "--short"]);
-        if version.is_some_and(|version| is_at_least(&version, OLDEST_COMPOSE)) {
+        if has_compose() {
             return Ok(self.docker(["compose"]));
         }
-        let wrong = format!("the docker client has no plugin `docker compose` {OLDEST_COMPOSE} or newer");
-        let next = "install the Compose plugin (Debian 13 and Ubuntu: docker-compose-v2 or docker-compose; \
-                    Debian 12: see the guide to containers), or run `cargo xtask up --native`";
-        Err(Failure::new("finding Docker Compose", wrong, next).exit(Exit::ToolMissing).into())
+        let next = format!("install Compose {OLDEST_COMPOSE} or newer, or run `cargo xtask up --native`");
+        Err(Failure::new("finding Docker Compose", NO_COMPOSE, next).exit(Exit::ToolMissing).into())
     }
+}
+
+/// Whether the docker client has a Compose that is new enough. That needs no engine.
+pub fn has_compose() -> bool {
+    let version = version_of("docker", &["compose", "version", "--short"]);
+    version.is_some_and(|version| is_at_least(&version, OLDEST_COMPOSE))
 }
 
 /// What a container may use, if the engine answers in time.
@@ -112,13 +118,13 @@ impl Unavailable {
         let (wrong, next) = match self {
             Self::NoClient => (
                 "there is no docker client on the path".to_owned(),
-                "install Docker (Debian: apt-get install docker.io docker-compose), or run the stack with \
-                 `cargo xtask up --native`",
+                format!("install Docker ({INSTALL}), or run the stack with `cargo xtask up --native`"),
             ),
             Self::NotResponding(message) => (
                 format!("the docker client is installed, but its engine does not answer: {message}"),
                 "start the engine (`systemctl start docker`, or `dockerd` as root), or join the group docker; \
-                 `cargo xtask up --native` runs the same services without it",
+                 `cargo xtask up --native` runs the same services without it"
+                    .to_owned(),
             ),
         };
         Failure::new(tried, wrong, next).exit(Exit::ToolMissing)

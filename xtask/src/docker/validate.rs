@@ -17,7 +17,10 @@ mod tests;
 
 pub use secrets::{holds_password, is_secret, is_secret_file};
 
-use super::{context, engine};
+use super::{
+    context,
+    engine::{self, NO_COMPOSE},
+};
 use crate::{
     ci::report::SKIPPED,
     failure::{Exit, Failure},
@@ -83,20 +86,16 @@ struct Report {
     /// What was checked.
     files: Vec<String>,
     /// What could not be checked, and why.
-    skipped: Option<&'static str>,
+    skipped: Option<String>,
 }
 
 const TRIED: &str = "checking Dockerfiles, Compose files and the build context";
-const NO_COMPOSE: &str = "rules of Compose files, because `docker compose` is missing (apt-get install docker-compose-v2 or \
-                          docker-compose; on Debian 12, .ci/engine)";
 
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
-    let (hadolint, has_compose) = (tools::program(world, "hadolint")?, compose::is_installed());
+    let (hadolint, has_compose) = (tools::program(world, "hadolint")?, engine::has_compose());
     if !has_compose && engine::is_required() {
         let next = "install it, or unset SQUALL_DOCKER to skip these rules";
-        return Err(Failure::new(TRIED, format!("not checked: {NO_COMPOSE}"), next)
-            .exit(Exit::ToolMissing)
-            .into());
+        return Err(Failure::new(TRIED, NO_COMPOSE, next).exit(Exit::ToolMissing).into());
     }
     let project = Project::read(&world.root, &arguments.files)?;
     let report = judge(&project, &world.settings.docker, &hadolint, has_compose)?;
@@ -149,7 +148,7 @@ fn judge(project: &Project, settings: &Docker, hadolint: &Path, has_compose: boo
     if has_compose {
         report.files.extend(project.composes.iter().map(|source| source.path.clone()));
     } else if !project.composes.is_empty() {
-        report.skipped = Some(NO_COMPOSE);
+        report.skipped = Some(format!("rules of Compose files: {NO_COMPOSE}"));
     }
     Ok(report)
 }
@@ -220,5 +219,5 @@ fn text(report: &Report) -> String {
         text += &format!("No findings. Files checked: {}.\n", report.files.len());
     }
     // CI reports lines that begin so.
-    text + &report.skipped.map_or(String::new(), |what| format!("{SKIPPED}{what}\n"))
+    text + &report.skipped.as_ref().map_or(String::new(), |what| format!("{SKIPPED}{what}\n"))
 }

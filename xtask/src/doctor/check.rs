@@ -3,7 +3,7 @@
 use super::{Provision, browser};
 use crate::{
     build,
-    docker::engine::{Engine, OLDEST_COMPOSE, Unavailable},
+    docker::engine::{Engine, INSTALL, OLDEST_COMPOSE, Unavailable},
     failure,
     postgres::{self, Postgres},
     tools::{Tools, is_at_least, version_of},
@@ -63,6 +63,7 @@ pub fn all(world: &World) -> Result<Vec<Check>> {
             ..check("nginx", nginx(), "1.22", "Debian: apt-get install nginx-light")
         },
         docker(),
+        buildx(),
     ])
 }
 
@@ -110,11 +111,25 @@ pub fn nginx() -> Option<String> {
 fn docker() -> Check {
     let (found, ok) = match Engine::find() {
         Ok(engine) if engine.compose().is_ok() => (Some("an engine that answers, with Compose"), true),
-        Ok(_) => (Some("an engine that answers, without this Compose"), false),
+        Ok(_) => (Some("an engine that answers, without Compose, or with one that is too old"), false),
         Err(Unavailable::NoClient) => (None, false),
         Err(Unavailable::NotResponding(_)) => (Some("a client whose engine does not answer"), false),
     };
-    let how = "Debian: apt-get install docker.io docker-compose; optional (docs/guide/containers.md)";
     let needed = format!("with Compose ≥ {OLDEST_COMPOSE}");
-    Check { ok, needed, optional: true, ..check("docker", found.map(str::to_owned), "", how) }
+    Check {
+        ok,
+        needed,
+        optional: true,
+        ..check("docker", found.map(str::to_owned), "", &how_to_get_docker())
+    }
+}
+
+fn buildx() -> Check {
+    let needed = "to build images".into();
+    let found = version("docker buildx version");
+    Check { needed, optional: true, ..check("docker buildx", found, "", &how_to_get_docker()) }
+}
+
+fn how_to_get_docker() -> String {
+    format!("{INSTALL}; optional (docs/guide/containers.md)")
 }

@@ -11,6 +11,7 @@ use crate::{
 use anyhow::{Context, Result, ensure};
 use squall_base::random;
 use std::{
+    fmt::Display,
     fs,
     io::Write,
     path::{Path, PathBuf},
@@ -18,6 +19,8 @@ use std::{
     time::Duration,
 };
 
+/// The longest path of a socket on macOS; Linux allows four bytes more.
+const LONGEST_SOCKET_PATH: usize = 103;
 const NEXT: &str = "check the free space of the disk, then run the command again";
 
 /// Create `<home>/data` and the password beside it, unless they exist, and return both.
@@ -48,9 +51,10 @@ pub fn create(postgres: &Postgres, home: &Path, durable: bool) -> Result<(PathBu
     Ok((data, password))
 }
 
-/// Stop a server that outlived its supervisor, and remove a lock file without a server.
+/// Stop a server that outlived its supervisor, and remove the lock files without a server: of its
+/// data, and of its socket.
 ///
-/// PostgreSQL refuses to start if the id in the file belongs to any process of the same user.
+/// PostgreSQL refuses to start if the id in one belongs to any process of the same user.
 pub fn clear_stale_lock(data: &Path) -> Result<()> {
     let lock = data.join("postmaster.pid");
     let Some(text) = files::read_if_there(&lock)? else { return Ok(()) };
@@ -58,8 +62,23 @@ pub fn clear_stale_lock(data: &Path) -> Result<()> {
     if let Some(server) = server.and_then(ProcessId::of) {
         server.stop(SIGINT, Duration::from_secs(20));
     }
+    // The fourth line is the port.
+    if let Some(port) = text.lines().nth(3) {
+        let _ = fs::remove_file(data.with_file_name(format!("{}.lock", socket_name(port.trim()))));
+    }
     let _ = fs::remove_file(&lock);
     Ok(())
+}
+
+/// The folder of the server's socket: beside its data, or none if the path would be too long.
+pub fn socket_folder(data: &Path, port: u16) -> String {
+    let folder = data.parent().unwrap_or(data);
+    let socket = folder.join(socket_name(port));
+    if socket.as_os_str().len() <= LONGEST_SOCKET_PATH { folder.display().to_string() } else { String::new() }
+}
+
+fn socket_name(port: impl Display) -> String {
+    format!(".s.PGSQL.{port}")
 }
 
 /// The working directory of a server is its data folder.
@@ -118,11 +137,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lock_file_that_names_another_process_is_removed_and_the_process_lives() {
-        let folder = tempfile::tempdir().unwrap();
-        let lock = folder.path().join("postmaster.pid");
-        fs::write(&lock, format!("{}\n{}\n", std::process::id(), folder.path().display())).unwrap();
-        clear_stale_lock(folder.path()).unwrap();
-        assert!(!lock.exists());
+    fn a_socket_is_beside_the_data_unless_its_path_is_too_long() {
+        let deep = Path::new("/").join("a".repeat(100)).join("data");
+        assert_eq!(socket_folder(Path::new("/squall/postgres/data"), 8643), "/squall/postgres");
+        assert_eq!(socket_folder(&deep, 8643), "");
+    }
+
+    #[test]
+    fn lock_files_that_name_another_process_are_removed_and_the_process_lives() {
+        let home = tempfile::tempdir().unwrap();
+        let data = home.path().join("data");
+        fs::create_dir(&data).unwrap();
+        let locks = [data.join("postmaster.pid"), home.path().join(".s.PGSQL.8643.lock")];
+        for lock in &locks {
+            fs::write(lock, format!("{}\n{}\n1\n8643\n", std::process::id(), data.display())).unwrap();
+        }
+        clear_stale_lock(&data).unwrap();
+        assert!(locks.iter().all(|lock| !lock.exists()));
     }
 }

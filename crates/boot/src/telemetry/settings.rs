@@ -45,8 +45,10 @@ impl Traces {
             ENDPOINT,
             "The OpenTelemetry collector for traces: http://host:port. Without it nothing is traced.",
         );
-        let traces_endpoint = env
-            .optional_text(TRACES_ENDPOINT, "Full address for traces, if the collector does not receive them at `/v1/traces`.");
+        let traces_endpoint = env.optional_text(
+            TRACES_ENDPOINT,
+            "Full address for traces, if the collector does not receive them at `/v1/traces`.",
+        );
         let protocol = env.text(PROTOCOL, "http/protobuf", "The protocol; no other is supported.");
         let headers = env.secret(HEADERS, "Headers of each request to it: `name=value,name=value`.");
         let timeout = env.text(

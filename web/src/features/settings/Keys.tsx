@@ -33,7 +33,7 @@ export function Keys({ project }: { project: Project }) {
       {made && (
         <div className="settings__made" role="status">
           <p className="small">
-            The key <b>{made.name}</b> is created. Copy it now: only its hash is kept, and it is not shown
+            The key <b>{made.name}</b> was created. Copy it now: only its hash is kept, and it is not shown
             again.
           </p>
           <Snippet text={made.secret} label={`Key ${made.name}`} line />

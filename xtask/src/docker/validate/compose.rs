@@ -5,10 +5,7 @@
 //! files.
 
 use super::{Finding, rules};
-use crate::{
-    docker::dockerfile::{Command, variables},
-    tools::version_of,
-};
+use crate::docker::dockerfile::{Command, variables};
 use regex_lite::Regex;
 use serde_json::Value;
 use std::{
@@ -43,11 +40,6 @@ pub struct Service<'a> {
 
 /// The value of variables that have no default; it can be a number, a port and a name.
 const PLACEHOLDER: &str = "1";
-
-/// Whether the docker client can read Compose files. That needs no engine.
-pub fn is_installed() -> bool {
-    version_of("docker", &["compose", "version"]).is_some()
-}
 
 impl Model {
     /// What Compose makes of these files, or what it has against them.
