@@ -4,9 +4,9 @@ mod containers;
 
 use crate::{
     build::{self, Binaries},
-    ci::report::SKIPPED,
     docker::engine::{NO_COMPOSE, has_compose},
     doctor::{self, Provision},
+    failure::SKIPPED,
     process,
     stack::{NativeStack, Scratch, Stack, native::Options, state::StateFolder},
     tools,

@@ -5,7 +5,7 @@ use super::{
     steps::Step,
 };
 use crate::{
-    failure::{Exit, Failure},
+    failure::{Exit, Failure, SKIPPED},
     world::{clear_line, say},
 };
 use anyhow::Result;
@@ -31,9 +31,6 @@ pub fn running<'a>(runs: impl Iterator<Item = &'a Run>) {
 pub fn ended(run: &Run) {
     say(&format!("{:<7} {:<15} {}", word(run.status), run.step.id, seconds(run)));
 }
-
-/// Starts a line of a step's output that names tests it left out, and why.
-pub const SKIPPED: &str = "skipped: ";
 
 /// Failures in full, the table, what was skipped and why, then the count on the last line.
 pub fn print(runs: &[Run], no_skip: bool) -> Result<()> {

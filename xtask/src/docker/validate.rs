@@ -22,8 +22,7 @@ use super::{
     engine::{self, NO_COMPOSE},
 };
 use crate::{
-    ci::report::SKIPPED,
-    failure::{Exit, Failure},
+    failure::{Exit, Failure, SKIPPED},
     tools,
     world::{Docker, World, capture},
 };
