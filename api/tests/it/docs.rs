@@ -1,8 +1,8 @@
 //! The docs have the settings of the program.
 
 use squall_api::config::Config;
+use squall_base::docs;
 use squall_base::environment::{KNOWN_VARIABLES, markdown};
-use squall_boot::docs;
 use std::path::Path;
 
 #[test]

@@ -9,6 +9,7 @@ pub mod failure;
 pub mod random;
 pub mod postgres;
 pub mod http;
+pub mod docs;
 
 pub use environment::{Environment, Variable};
 pub use failure::{Exit, Failure, OrFail};

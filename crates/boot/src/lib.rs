@@ -10,7 +10,6 @@ pub mod metrics;
 pub mod database;
 pub mod shutdown;
 pub mod healthcheck;
-pub mod docs;
 
 use anyhow::Context;
 

@@ -1317,7 +1317,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Nothing was stored; send the request again after Retry-After */
+            /** @description Send the request again after Retry-After. Nothing was stored, unless the code is `timeout` */
             503: {
                 headers: {
                     [name: string]: unknown;

@@ -1,8 +1,8 @@
 //! The docs say what the binary says.
 
 use sqlx::{AssertSqlSafe, PgPool};
+use squall_base::docs;
 use squall_base::environment::{KNOWN_VARIABLES, markdown};
-use squall_boot::docs;
 use squall_worker::config::Config;
 use std::{
     fs,

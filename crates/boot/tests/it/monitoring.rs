@@ -2,10 +2,7 @@
 //! they have.
 
 use serde_json::Value;
-use squall_boot::{
-    docs,
-    metrics::{ALL, Kind, Metric, markdown},
-};
+use squall_boot::metrics::{ALL, Kind, Metric, markdown};
 use std::{collections::BTreeSet, path::Path, process::Command};
 
 const DASHBOARD: &str = include_str!("../../../../infra/monitoring/grafana/squall.json");
@@ -144,5 +141,5 @@ mod promtool {
 #[test]
 fn the_table_of_the_docs_is_the_one_of_the_code() {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/metrics.md");
-    docs::keep(&page, "# Metrics", &markdown()).unwrap();
+    squall_base::docs::keep(&page, "# Metrics", &markdown()).unwrap();
 }

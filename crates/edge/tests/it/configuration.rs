@@ -1,7 +1,7 @@
 //! From settings to nginx's configuration, or to the reasons why not. None of this runs nginx.
 
 use crate::support::{Folder, refusal};
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 /// A fake nginx of this version.
 fn nginx(folder: &Folder, version: &str) -> String {
@@ -132,6 +132,6 @@ fn the_pages_of_the_edge_are_those_of_the_app() {
 fn the_table_of_the_docs_is_the_one_of_the_binary() {
     let output = Folder::new().run(&["config-table"], &[]);
     let table = String::from_utf8(output.stdout).unwrap();
-    let page = include_str!("../../../../docs/reference/edge.md");
-    assert!(page.contains(&table), "docs/reference/edge.md is stale; put in:\n{table}");
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/edge.md");
+    squall_base::docs::keep(&page, "## Settings", &table).unwrap();
 }
