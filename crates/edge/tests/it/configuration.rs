@@ -45,7 +45,7 @@ fn invalid_settings_are_refused_with_a_reason_each() {
         ("a name that DNS does not know", &[("SQUALL_EDGE_API", "localhost:8642")]),
         ("a log that cannot be written", &[api, ("SQUALL_EDGE_ACCESS_LOG", "/proc/access.log")]),
         ("no nginx", &[api, ("SQUALL_EDGE_NGINX", &missing)]),
-        ("no nginx on the path", &[api, ("SQUALL_EDGE_NGINX", "no-such-nginx")]),
+        ("no nginx on the path", &[api, ("SQUALL_EDGE_NGINX", "no-such-nginx"), ("PATH", "/")]),
     ];
     let refusals: Vec<_> = cases
         .iter()
