@@ -36,9 +36,7 @@ export function SignInPage() {
           {enter.isPending ? 'Signing in…' : 'Sign in'}
         </Button>
       </form>
-      <p className="small faint">
-        No account, or the password is lost? An admin can help, under Settings.
-      </p>
+      <p className="small faint">No account, or the password is lost? An admin can help, under Settings.</p>
     </Entry>
   )
 }
