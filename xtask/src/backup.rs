@@ -1,5 +1,5 @@
 //! `backup`: run `squall-backup`, which knows backups, on the right database with the right
-//! programs. Taking the native stack back to a moment is here too, since it exchanges the data
+//! programs. Returning the native stack to a point in time is here, too, since it exchanges the data
 //! folder.
 
 use crate::{
@@ -141,7 +141,7 @@ fn environment(world: &World, with_programs: bool) -> Result<Vec<(&'static str, 
 
 /// Take the stopped native stack back to a moment. The current data folder is kept beside it.
 fn go_back(world: &World, folder: &StateFolder, arguments: &[String]) -> Result<()> {
-    const TRIED: &str = "taking the stack back to a moment";
+    const TRIED: &str = "returning the stack to a point in time";
     let refuse = |wrong: &str, next: &str| Err(Failure::new(TRIED, wrong, next).into());
     if given_url().is_some() {
         return refuse(
@@ -175,7 +175,7 @@ fn go_back(world: &World, folder: &StateFolder, arguments: &[String]) -> Result<
     let kept = exchange(&data, &aside)?;
     println!("The previous data is in {}. Delete it when it is no longer needed.", kept.display());
     println!(
-        "Next: cargo xtask up. PostgreSQL replays up to that moment while the other services wait for it."
+        "Next: cargo xtask up. PostgreSQL replays the log up to that time, and the other services wait for it."
     );
     Ok(())
 }

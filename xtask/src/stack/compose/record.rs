@@ -99,8 +99,8 @@ impl Record {
         files::remove(&env_file_of(folder))
     }
 
-    /// For a command that exchanges the data folder of the native stack: the data of containers is
-    /// elsewhere.
+    /// For a command that exchanges the data folder of the native stack: containers have their data
+    /// in volumes.
     pub fn refuse_if_last_in_containers(folder: &StateFolder, tried: &str) -> Result<()> {
         let Some(record) = Self::own(folder)?.filter(|record| !record.is_superseded) else { return Ok(()) };
         let state = if record.is_started { "is running" } else { "last ran" };
@@ -110,9 +110,10 @@ impl Record {
             record.project
         );
         let next = "restore a whole backup with `cargo xtask backup restore --replace` while the stack is up; for a \
-                    moment between backups, `docker compose run --rm --no-deps recover --to TIME` recovers into a \
-                    separate volume, which you then start the database on (docs/guide/backup-and-restore.md). If you mean the native database of this \
-                    folder, run `cargo xtask up --native` once and `cargo xtask down`, then this command again";
+                    point in time between backups, `docker compose run --rm --no-deps recover --to TIME` recovers \
+                    into a separate volume, which you then start the database on \
+                    (docs/guide/backup-and-restore.md). If you mean the native database of this folder, run `cargo \
+                    xtask up --native` once and `cargo xtask down`, then this command again";
         Err(Failure::new(tried, wrong, next).into())
     }
 
