@@ -10,6 +10,7 @@ use std::path::Path;
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     // Small and quick to compile: every program reads its settings and reports its failures with it.
     ("squall-base", &[]),
+    ("squall-steps", &[]),
     // Pure: plain values in, plain values out.
     ("squall-grouping", &[]),
     ("squall-migrations", &["squall-base"]),
@@ -27,12 +28,19 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("squall-demo", &["squall-base", "squall-grouping"]),
     (
         "squall-bench",
-        &["squall-backup", "squall-base", "squall-grouping", "squall-intake", "squall-migrations"],
+        &[
+            "squall-backup",
+            "squall-base",
+            "squall-grouping",
+            "squall-intake",
+            "squall-migrations",
+            "squall-steps",
+        ],
     ),
     // Starts xtask, and is compiled by the first `cargo xtask` from a folder below the root.
     ("squall-launcher", &[]),
     ("squall-acceptance", &["squall-base"]),
-    ("squall-architecture", &[]),
+    ("squall-architecture", &["squall-base"]),
 ];
 
 /// What the api and the worker share.
@@ -54,7 +62,7 @@ const NOT_WRITTEN: &[(&str, &[&str])] =
     &[("crates/grouping/src", &["SystemTime", "Instant", "::now()", "std::fs", "std::env", "std::net"])];
 
 /// xtask runs the other programs; it links only the small base crate.
-const XTASK_MAY_IMPORT: &[&str] = &["squall-base"];
+const XTASK_MAY_IMPORT: &[&str] = &["squall-base", "squall-steps"];
 
 fn metadata(manifest: &Path) -> Result<Metadata> {
     MetadataCommand::new()

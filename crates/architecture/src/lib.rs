@@ -8,4 +8,5 @@ mod crates;
 mod modules;
 mod tables;
 mod web;
+mod docs;
 mod source;

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 /// How many pairs to try in all. The default keeps the pipeline short; the scheduled workflow tries
 /// more.
 fn pairs() -> u64 {
-    std::env::var("SQUALL_RANDOM_PAIRS").map_or(200, |pairs| pairs.parse().expect("a number of pairs"))
+    std::env::var("SQUALL_RANDOM_PAIRS").map_or(60, |pairs| pairs.parse().expect("a number of pairs"))
 }
 
 /// Tries one quarter of the pairs: the quarters run in parallel, each in its own databases.

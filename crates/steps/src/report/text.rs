@@ -1,0 +1,49 @@
+//! Values as words, for each form of a report.
+
+use super::{Status, StepReport};
+use crate::causes::Cause;
+
+impl Status {
+    /// As people read it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Cached => "cached",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+            Self::NotRun => "not run",
+        }
+    }
+}
+
+/// `1.5 s`, `2 min 5 s`, `1 h 2 min`.
+pub fn duration(seconds: f64) -> String {
+    if seconds < 99.95 {
+        return format!("{seconds:.1} s");
+    }
+    // Rounded before it is split, so that no 60 s remain.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let whole = seconds.round() as u64;
+    match whole {
+        0..3600 => format!("{} min {} s", whole / 60, whole % 60),
+        _ => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
+    }
+}
+
+/// The names of steps, with a space between them.
+pub fn names<'a>(steps: impl Iterator<Item = &'a StepReport>) -> String {
+    steps.map(|step| step.id.as_str()).collect::<Vec<_>>().join(" ")
+}
+
+impl Cause {
+    /// `file:line`, as far as they are known.
+    pub fn place(&self) -> Option<String> {
+        let line = self.line.map_or(String::new(), |line| format!(":{line}"));
+        self.file.as_ref().map(|file| format!("{file}{line}"))
+    }
+
+    /// `file:line: message`.
+    pub fn text(&self) -> String {
+        self.place().map_or(String::new(), |place| place + ": ") + &self.message
+    }
+}
