@@ -1,6 +1,7 @@
 //! `squall-bench`: measures Squall and compares each result with its goal.
 
 mod backup;
+mod ci;
 mod grouping;
 mod ingest;
 mod migrate;
@@ -10,6 +11,7 @@ mod cpu;
 mod report;
 
 use clap::{Parser, Subcommand};
+use squall_base::failure::Failure;
 use std::process::ExitCode;
 
 /// Measure Squall and compare each result with its goal.
@@ -32,6 +34,8 @@ enum Command {
     Migrate(migrate::Args),
     /// Measure xtask and the stack: compiling, starting, stopping, memory, images.
     Stack(stack::Args),
+    /// Measure `cargo xtask ci` with nothing, one file or everything to do, beside other task runners.
+    Ci(ci::Args),
 }
 
 fn main() -> ExitCode {
@@ -41,11 +45,15 @@ fn main() -> ExitCode {
         Command::Backup(args) => backup::run(&args),
         Command::Migrate(args) => migrate::run(&args),
         Command::Stack(args) => stack::run(&args),
+        Command::Ci(args) => ci::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("squall-bench failed: {error:#}");
+            match error.downcast_ref::<Failure>() {
+                Some(failure) => eprint!("{failure}"),
+                None => eprintln!("squall-bench failed: {error:#}"),
+            }
             ExitCode::FAILURE
         }
     }
