@@ -36,6 +36,11 @@ enum Name {
     /// Measure xtask and the stack: compiling, starting, stopping, memory, images.
     #[command(after_help = "Example:\n  cargo xtask bench stack --no-compile")]
     Stack(Forwarded),
+    /// Measure `ci` with nothing, one file or everything to do, beside other task runners.
+    #[command(
+        after_help = "Examples:\n  cargo xtask bench ci --rounds 5\n  cargo xtask bench ci --only noop --steps fmt,tsc"
+    )]
+    Ci(Forwarded),
 }
 
 #[derive(Debug, clap::Args)]
@@ -49,8 +54,12 @@ const NEXT: &str = "read the output of squall-bench above";
 
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     let run = |name: &str, forwarded: &Forwarded, environment, next: &str| {
-        // That of the stack only starts and watches other programs.
-        let binaries = if name == "stack" { Binaries::One("squall-bench") } else { Binaries::Benchmarks };
+        // These only start and watch other programs.
+        let binaries = if ["stack", "ci"].contains(&name) {
+            Binaries::One("squall-bench")
+        } else {
+            Binaries::Benchmarks
+        };
         build::binaries(world, binaries)?;
         let program = world.binary(binaries.profile(), "squall-bench")?;
         let (shell, arguments) = (world.shell()?, &forwarded.arguments);
@@ -60,6 +69,7 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     match &arguments.name {
         Name::Grouping(forwarded) => run("grouping", forwarded, Vec::new(), NEXT),
         Name::Stack(forwarded) => run("stack", forwarded, Vec::new(), NEXT),
+        Name::Ci(forwarded) => run("ci", forwarded, Vec::new(), NEXT),
         Name::Backup(forwarded) => {
             let server = Scratch::start_empty(world)?;
             run("backup", forwarded, server.environment(), NEXT)

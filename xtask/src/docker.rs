@@ -11,6 +11,7 @@ pub mod validate;
 use crate::world::World;
 use anyhow::Result;
 use clap::Subcommand;
+use std::process::Command;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -28,6 +29,13 @@ enum Action {
     /// Start each built image as production does and inspect its layers
     #[command(after_help = "Example:\n  cargo xtask docker probe api edge")]
     Probe(probe::Arguments),
+    /// Make local replacements of the public base images, where no registry is reachable
+    #[command(after_help = "Example:\n  cargo xtask docker base-images --force")]
+    BaseImages {
+        /// Replace the replacements that exist.
+        #[arg(long)]
+        force: bool,
+    },
     /// Check Dockerfiles, Compose files and the build context; needs no engine
     #[command(
         after_help = "Examples:\n  cargo xtask docker validate\n  cargo xtask docker validate infra/docker/rust.Dockerfile"
@@ -39,6 +47,11 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     match &arguments.action {
         Action::Build(arguments) => build::run(world, arguments),
         Action::Probe(arguments) => probe::run(world, arguments),
+        Action::BaseImages { force } => {
+            let mut script = Command::new(world.root.join(".ci/base-images"));
+            script.args(force.then_some("--force"));
+            world.run(script, "fix the cause above, then run the command again")
+        }
         Action::Validate(arguments) => validate::run(world, arguments),
     }
 }

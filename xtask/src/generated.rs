@@ -3,6 +3,7 @@
 pub mod queries;
 pub mod openapi;
 pub mod workflows;
+mod run_through;
 
 use crate::{failure::Failure, files::read_if_there, test, world::World};
 use anyhow::{Context, Result};
@@ -16,6 +17,10 @@ pub struct Arguments {
     /// Change nothing, and fail if something would change.
     #[arg(long)]
     check: bool,
+    /// Do what GitHub does with one job of the workflows, or all jobs of ci.yml, in fresh clones of
+    /// HEAD. Takes minutes.
+    #[arg(long, value_name = "JOB", num_args = 0..=1, default_missing_value = "", conflicts_with = "check")]
+    run_through: Option<String>,
 }
 
 /// In the order in which one needs another: queries let the api compile, the api describes itself,
@@ -34,6 +39,9 @@ enum Part {
 
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     let check = arguments.check;
+    if let Some(job) = &arguments.run_through {
+        return run_through::run(world, Some(job.as_str()).filter(|job| !job.is_empty()));
+    }
     for part in arguments.part.map_or(Part::value_variants().to_vec(), |part| vec![part]) {
         match part {
             Part::Queries => queries::run(world, check)?,

@@ -8,7 +8,7 @@ pub const GROUPS: [(&str, &[&str]); 5] = [
     ("Protect the data", &["backup"]),
     ("Check a change", &["ci", "fmt", "lint", "typecheck", "build", "test", "fuzz", "docker", "bench"]),
     ("Change the schema, renew generated files", &["migrate", "generated"]),
-    ("Set up this machine", &["doctor", "completions"]),
+    ("Set up this machine", &["doctor", "hooks", "completions"]),
 ];
 
 pub const EXIT_CODES: &str = "\

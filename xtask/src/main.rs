@@ -17,9 +17,11 @@ mod backup;
 mod docker;
 mod generated;
 mod doctor;
+mod hooks;
 mod completions;
 
 mod help;
+mod steps;
 mod stack;
 mod world;
 mod tools;
@@ -71,7 +73,7 @@ enum Command {
 
     /// Run the whole pipeline: format, lints, types, tests, generated files.
     #[command(
-        after_help = "Examples:\n  cargo xtask ci\n  cargo xtask ci clippy test-rust --keep-going\n  cargo xtask ci --list --json"
+        after_help = "Examples:\n  cargo xtask ci\n  cargo xtask ci clippy test-api --keep-going\n  cargo xtask ci --affected origin/main\n  cargo xtask ci --explain test-api"
     )]
     Ci(ci::Arguments),
     /// Format all code.
@@ -102,15 +104,21 @@ enum Command {
     /// Write, apply and verify database migrations.
     Migrate(migrate::Arguments),
     /// Renew every generated file: queries, API description, workflows, snapshots, docs tables.
-    #[command(after_help = "Examples:\n  cargo xtask generated\n  cargo xtask generated queries --check")]
+    #[command(
+        after_help = "Examples:\n  cargo xtask generated\n  cargo xtask generated queries --check\n  cargo xtask generated workflows --run-through static"
+    )]
     Generated(generated::Arguments),
 
     /// Create, verify and restore backups.
     Backup(backup::Arguments),
 
     /// Show which tools are missing, and install them with --fix.
-    #[command(after_help = "Example:\n  cargo xtask doctor --fix")]
+    #[command(
+        after_help = "Examples:\n  cargo xtask doctor --fix\n  cargo xtask doctor --fix --for browser test-api"
+    )]
     Doctor(doctor::Arguments),
+    /// Install hooks of git.
+    Hooks(hooks::Arguments),
     /// Print shell completions.
     #[command(
         after_help = "Example:\n  cargo xtask completions bash > ~/.local/share/bash-completion/completions/cargo-xtask"
@@ -120,12 +128,19 @@ enum Command {
     /// Run the services of a detached stack; `up --detach` starts it.
     #[command(hide = true)]
     Supervise(stack::StackOptions),
+    /// Run one step of `ci`, as `ci` does.
+    #[command(hide = true)]
+    Step(ci::step::Arguments),
 }
 
 fn main() -> ExitCode {
     // While there is one thread: hide what cargo sets from nested calls, and add what .env sets.
     let root = repository();
-    process::prepare_environment(&env_file::read(&root.join(".env")).unwrap_or_default());
+    // Not within a step of `ci`, which gets only the variables that it declares.
+    let is_step = world::is_step();
+    let defaults =
+        if is_step { Default::default() } else { env_file::read(&root.join(".env")).unwrap_or_default() };
+    process::prepare_environment(&defaults);
     let words: Vec<_> = env::args().skip(1).collect();
     if matches!(words.first().map(String::as_str), None | Some("-h" | "--help" | "help")) {
         print!("{}", help::contents(&Cli::command()));
@@ -176,8 +191,10 @@ fn run(world: &World, command: Command) -> Result<()> {
         Command::Backup(arguments) => backup::run(world, &arguments),
         Command::Docker(arguments) => docker::run(world, &arguments),
         Command::Doctor(arguments) => doctor::run(world, &arguments),
+        Command::Hooks(arguments) => hooks::run(world, &arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Supervise(stack) => stack::native::supervise(&stack.folder(world)?),
+        Command::Step(arguments) => ci::step::run(world, &arguments),
     }
 }
 

@@ -14,8 +14,9 @@ use std::{
     collections::BTreeMap,
     env, fs,
     os::unix::process::CommandExt,
+    path::PathBuf,
     process::Command,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{Arc, OnceLock, atomic::AtomicBool},
     thread,
     time::{Duration, Instant},
 };
@@ -102,6 +103,62 @@ pub fn is_root() -> bool {
     unistd::geteuid().is_root()
 }
 
+/// Signal a process, which must be a child of this one or of its children.
+pub fn signal(pid: u32, signal: Signal) {
+    let _ = kill(raw(pid), signal);
+}
+
+/// Become the parent of every descendant whose own parent ends.
+///
+/// Linux only; elsewhere what a step leaves running is not ended.
+pub fn adopt_orphans() -> Result<()> {
+    #[cfg(target_os = "linux")]
+    nix::sys::prctl::set_child_subreaper(true).context("becoming the parent of orphans")?;
+    Ok(())
+}
+
+/// All processes that come from this one.
+#[cfg(target_os = "linux")]
+pub fn descendants() -> Vec<u32> {
+    let parent = |pid: u32| -> Option<(u32, u32)> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The program's name before these may hold spaces and parentheses.
+        let mut fields = stat.get(stat.rfind(')')? + 2..)?.split(' ');
+        let is_alive = !["Z", "X"].contains(&fields.next()?);
+        is_alive.then_some((pid, fields.next()?.parse().ok()?))
+    };
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let parents: Vec<_> = pids.filter_map(parent).collect();
+    let mut found = vec![std::process::id()];
+    let mut at = 0;
+    while at < found.len() {
+        let children = parents.iter().filter(|(_, parent)| *parent == found[at]);
+        found.extend(children.map(|(pid, _)| *pid).collect::<Vec<_>>());
+        at += 1;
+    }
+    found.split_off(1)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn descendants() -> Vec<u32> {
+    Vec::new()
+}
+
+/// Forget the children that have ended. Always true, for use in a condition.
+pub fn reap() -> bool {
+    use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+    while !matches!(waitpid(None, Some(WaitPidFlag::WNOHANG)), Ok(WaitStatus::StillAlive) | Err(_)) {}
+    true
+}
+
+/// The cargo that runs this program: the one of a toolchain, not the proxy of rustup.
+pub fn toolchain() -> Option<&'static PathBuf> {
+    TOOLCHAIN.get()
+}
+
+static TOOLCHAIN: OnceLock<PathBuf> = OnceLock::new();
+
 /// Signal a process group. After its leader was waited for, the id is not reused while a member
 /// lives.
 pub fn end_group(leader: u32, signal: Signal) {
@@ -182,6 +239,9 @@ pub fn prepare_environment(defaults: &BTreeMap<String, String>) {
         let is_for_package = |prefix: &&str| name.starts_with(*prefix);
         EXACT.contains(&name) || ["CARGO_PKG_", "CARGO_BIN_", "CARGO_MANIFEST_"].iter().any(is_for_package)
     };
+    if let Some(cargo) = env::var_os("CARGO") {
+        let _ = TOOLCHAIN.set(cargo.into());
+    }
     let set: Vec<_> = env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
     // Cargo puts the toolchain's and xtask's own folders in front of the user's.
     let added = ["/xtask/target/", "/rustlib/", "/toolchains/", "/debug"];

@@ -5,7 +5,7 @@ mod containers;
 use crate::{
     build::{self, Binaries},
     docker::engine::{NO_COMPOSE, has_compose},
-    doctor::{self, Provision},
+    doctor,
     failure::SKIPPED,
     process,
     stack::{NativeStack, Scratch, Stack, native::Options, state::StateFolder},
@@ -14,6 +14,7 @@ use crate::{
 };
 use anyhow::Result;
 use clap::ValueEnum;
+use squall_steps::Provision;
 use std::{collections::BTreeMap, fs, path::PathBuf, process::Command};
 use xshell::cmd;
 
@@ -21,6 +22,9 @@ use xshell::cmd;
 pub struct Arguments {
     /// Suite to run [default: all except slow and containers].
     suite: Option<Suite>,
+    /// With rust or slow: the tests of one package.
+    #[arg(long, requires = "suite", conflicts_with = "arguments")]
+    package: Option<String>,
     /// Passed on to nextest, Vitest or Playwright.
     #[arg(last = true, requires = "suite")]
     arguments: Vec<String>,
@@ -44,10 +48,15 @@ enum Suite {
 
 pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     let usual = vec![Suite::Rust, Suite::Xtask, Suite::Web, Suite::Browser];
+    // A filter rather than cargo's `--package`, by which shared dependencies get other features.
+    let of_package = |filter: &str| match &arguments.package {
+        Some(package) => format!("({filter}) and package(={package})"),
+        None => filter.to_owned(),
+    };
     for suite in arguments.suite.map_or(usual, |suite| vec![suite]) {
         match suite {
-            Suite::Rust => rust(world, &format!("not ({SLOW})"), &arguments.arguments)?,
-            Suite::Slow => rust(world, SLOW, &arguments.arguments)?,
+            Suite::Rust => rust(world, &of_package(&format!("not ({SLOW})")), &arguments.arguments)?,
+            Suite::Slow => rust(world, &of_package(SLOW), &arguments.arguments)?,
             Suite::Xtask => xtask(world, &arguments.arguments)?,
             Suite::Web => build::npm_run(world, "test", &arguments.arguments, NEXT)?,
             Suite::Browser => browser(world, &arguments.arguments)?,
@@ -68,7 +77,7 @@ type Need = (&'static str, bool, String);
 fn needs(world: &World) -> [Need; 5] {
     let missing = |program, packages: &str| format!("{program} is missing; apt-get install {packages}");
     let server = |module, program, provision: Provision| {
-        (module, provision.is_installed(world), missing(program, &provision.packages().join(" ")))
+        (module, doctor::is_installed(provision, world), missing(program, &provision.packages().join(" ")))
     };
     [
         server("nginx", "nginx", Provision::Nginx),
@@ -97,7 +106,7 @@ fn rust(world: &World, suite: &str, arguments: &[String]) -> Result<()> {
     let select = select(world, "rust", &filter)?;
     let server = Scratch::start(world)?;
     let shell = world.shell()?;
-    let run = cmd!(shell, "{nextest} nextest run --locked {select...} {arguments...}");
+    let run = cmd!(shell, "{nextest} nextest run --locked --workspace {select...} {arguments...}");
     world.run(run.envs(server.environment()), NEXT)
 }
 

@@ -105,6 +105,11 @@ impl World {
         Ok(Self { root, settings, metadata: OnceLock::new() })
     }
 
+    /// The same repository at another commit, whose packages are asked for.
+    pub fn at(&self, root: PathBuf) -> Self {
+        Self { root, settings: self.settings.clone(), metadata: OnceLock::new() }
+    }
+
     pub fn web(&self) -> PathBuf {
         self.root.join("web")
     }
@@ -194,6 +199,14 @@ pub fn capture(command: impl Into<Command>, next: &str) -> Result<String> {
     Err(Failure::new(show(&command), wrong, next).into())
 }
 
+/// Marks the process of a step of `ci`.
+pub const STEP: &str = "XTASK_STEP";
+
+/// Whether `ci` runs this process as a step.
+pub fn is_step() -> bool {
+    env::var_os(STEP).is_some()
+}
+
 /// What clears a line of progress on the terminal.
 pub fn clear_line() -> &'static str {
     if stderr().is_terminal() { "\r\x1b[2K" } else { "" }
@@ -243,7 +256,14 @@ pub fn cache_folder() -> PathBuf {
 
 /// The variables a person set for Squall's own processes.
 pub fn squall_variables() -> BTreeMap<String, String> {
-    const OF_XTASK: [&str; 4] = ["SQUALL_STATE", "SQUALL_PG_BIN", "SQUALL_CACHE", "SQUALL_DOCKER"];
+    const OF_XTASK: [&str; 6] = [
+        "SQUALL_STATE",
+        "SQUALL_PG_BIN",
+        "SQUALL_CACHE",
+        "SQUALL_CI_CACHE",
+        "SQUALL_CI_CACHE_MODE",
+        "SQUALL_DOCKER",
+    ];
     let ours = |name: &str| name == "REDIS_URL" || name.starts_with("SQUALL_") && !OF_XTASK.contains(&name);
     let utf8 = env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));

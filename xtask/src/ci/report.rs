@@ -1,67 +1,186 @@
-//! What a person sees of a run: a line per running step, then failures in full, then the table.
+//! What a person sees of a run: a line per running step, then the table, then the causes of failures.
 
 use super::{
-    graph::{Run, Status},
-    steps::Step,
+    Options,
+    graph::{Run, State},
+    step,
 };
 use crate::{
     failure::{Exit, Failure, SKIPPED},
-    world::{clear_line, say},
+    world::{World, clear_line, say},
 };
-use anyhow::Result;
+use anyhow::{Context, Result};
+use squall_steps::{
+    Step, causes,
+    key::Sources,
+    report::{Report, Status, StepReport},
+    store::{Store, StoredResult},
+    tree::git,
+};
 use std::{
-    fs,
-    io::{IsTerminal, stderr},
+    collections::BTreeMap,
+    env,
+    fs::{self, File},
+    io::{IsTerminal, Write, stderr},
+    path::Path,
+    time::{Duration, SystemTime},
 };
 
-pub fn started(step: &Step) {
+pub fn started(run: &Run, last: Option<&StoredResult>) {
     if !stderr().is_terminal() {
-        eprintln!("start   {:<15} cargo xtask {}", step.id, step.command.join(" "));
+        let expected = last.map_or(String::new(), |last| format!("  (about {:.0} s)", last.seconds));
+        eprintln!("start   {:<20} cargo xtask {}{expected}", run.step.id, run.step.command.join(" "));
     }
 }
 
 /// Draws one line over the last one. The terminal cuts it instead of wrapping it.
-pub fn running<'a>(runs: impl Iterator<Item = &'a Run>) {
+pub fn running<'a>(runs: impl Iterator<Item = &'a Run>, store: &Store) {
     if stderr().is_terminal() {
-        let steps = runs.map(|run| format!("{} {} s", run.step.id, run.elapsed.as_secs()));
+        let expected = |run: &Run| {
+            store.last(&run.step.id).map_or(String::new(), |last| format!("/{:.0}", last.seconds))
+        };
+        let steps = runs.map(|run| format!("{} {}{} s", run.step.id, run.elapsed.as_secs(), expected(run)));
         eprint!("{}\x1b[?7l{}\x1b[?7h", clear_line(), steps.collect::<Vec<_>>().join(" · "));
     }
 }
 
 pub fn ended(run: &Run) {
-    say(&format!("{:<7} {:<15} {}", word(run.status), run.step.id, seconds(run)));
+    say(&format!("{:<7} {:<20} {:.1} s", word(run.state), run.step.id, run.elapsed.as_secs_f64()));
+    if let Some(remark) = &run.remark {
+        eprintln!("        {}: {remark}", run.step.id);
+    }
+    if is_github() {
+        println!("::group::{} {}", run.step.id, word(run.state));
+        println!("{}", String::from_utf8_lossy(&fs::read(&run.log).unwrap_or_default()).trim_end());
+        println!("::endgroup::");
+    }
 }
 
-/// Failures in full, the table, what was skipped and why, then the count on the last line.
-pub fn print(runs: &[Run], no_skip: bool) -> Result<()> {
-    let with = |status| runs.iter().filter(move |run| run.status == status);
-    for Run { step, output, .. } in with(Status::Failed) {
-        let output = fs::read(output).unwrap_or_default();
-        println!("\n── {} failed; run it alone with: cargo xtask {}", step.id, step.command.join(" "));
-        println!("{}", String::from_utf8_lossy(&output).trim_end());
+fn is_github() -> bool {
+    env::var("GITHUB_ACTIONS").is_ok_and(|value| value == "true")
+}
+
+/// The report of a run.
+pub fn of(
+    world: &World,
+    sources: &Sources,
+    runs: &[Run],
+    started: SystemTime,
+    elapsed: Duration,
+) -> Result<Report> {
+    let since = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    let head = git(&world.root, &["rev-parse", "HEAD"]).unwrap_or_default();
+    let is_clean = git(&world.root, &["status", "--porcelain"]).is_ok_and(|changes| changes.is_empty());
+    let steps = runs.iter().map(|run| {
+        let log = fs::read(&run.log).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        let causes = if run.state == State::Failed { causes::of(&log, &world.root) } else { Vec::new() };
+        let age = (run.state == State::Cached)
+            .then(|| run.hit.as_ref().map(|hit| since(started).saturating_sub(hit.finished)));
+        StepReport {
+            id: run.step.id.clone(),
+            title: run.step.title.clone(),
+            command: format!("cargo xtask {}", run.step.command.join(" ")),
+            status: status(run.state),
+            seconds: run.elapsed.as_secs_f64(),
+            age: age.flatten(),
+            base_seconds: None,
+            key: run.key.as_ref().map(|key| key.hash()),
+            log: run.log.strip_prefix(&world.root).unwrap_or(&run.log).to_owned(),
+            causes,
+            skipped: skips(run, &log),
+            plan: step::shown(&run.step),
+        }
+    });
+    Ok(Report {
+        commit: format!("{}{}", head.trim(), if is_clean { "" } else { "+" }),
+        started: since(started),
+        seconds: elapsed.as_secs_f64(),
+        steps: steps.collect(),
+        tools: sources.tools.clone(),
+        environment: hashes(sources),
+    })
+}
+
+fn hashes(sources: &Sources) -> BTreeMap<String, String> {
+    let hash = |value: &String| crate::files::fingerprint(value);
+    sources.environment.iter().map(|(name, value)| (name.clone(), hash(value))).collect()
+}
+
+/// The table, what was skipped and why, the causes of failures, then the count on the last line.
+pub fn print(report: &Report, store: &Store, options: &Options) -> Result<()> {
+    println!("\n{}", report.table().trim_end());
+    store.problems().iter().for_each(|problem| println!("cache: {problem}"));
+    let left_out = report.left_out();
+    if let Some([format, file]) = options.report.as_deref() {
+        let text = match format.as_str() {
+            "json" => report.json()?,
+            "junit" => report.junit(),
+            _ => {
+                let wrong = format!("--report writes json or junit, not {format}");
+                return Err(Failure::new("writing the report", wrong, "name one of them")
+                    .exit(Exit::Usage)
+                    .into());
+            }
+        };
+        fs::write(file, text).with_context(|| format!("writing {file}"))?;
     }
-    println!("\n{}", table(runs));
-    let left_out: Vec<_> = runs.iter().flat_map(skips).collect();
-    left_out.iter().for_each(|line| println!("{line}"));
-    let [passed, failed, skipped, waiting] =
-        [Status::Passed, Status::Failed, Status::Skipped, Status::Waiting].map(|status| with(status).count());
-    let skipped = if skipped > 0 { format!(", {skipped} skipped") } else { String::new() };
-    println!("{passed} passed, {failed} failed{skipped}");
-    if no_skip && !left_out.is_empty() {
+    if is_github() {
+        print!("{}", report.annotations());
+        if let Some(path) = env::var_os("GITHUB_STEP_SUMMARY") {
+            let mut file = File::options().create(true).append(true).open(path)?;
+            file.write_all(report.summary().as_bytes())?;
+        }
+    }
+    println!("{}", report.ending().trim_end());
+    if options.no_skip && !left_out.is_empty() {
         let next = "install what is missing, or leave out --no-skip";
         return Err(Failure::new("running every test", left_out.join("\n"), next).into());
     }
-    // The failures above name what was tried, what went wrong and how to run it alone.
-    if failed + waiting > 0 { Err(Failure::silent(Exit::Failed).into()) } else { Ok(()) }
+    // The causes above name what went wrong and how to run it alone.
+    let is_bad = |step: &StepReport| matches!(step.status, Status::Failed | Status::NotRun);
+    if report.steps.iter().any(is_bad) { Err(Failure::silent(Exit::Failed).into()) } else { Ok(()) }
+}
+
+/// How a saved run differs from what this machine would do.
+pub fn compare(saved: &Path, steps: &[Step], sources: &Sources) -> Result<()> {
+    let text = fs::read_to_string(saved).with_context(|| format!("reading {}", saved.display()))?;
+    let report: Report = serde_json::from_str(&text)
+        .with_context(|| format!("{} is not a report of `ci --report json`", saved.display()))?;
+    let planned = steps.iter().map(|step| StepReport {
+        id: step.id.clone(),
+        title: step.title.clone(),
+        command: format!("cargo xtask {}", step.command.join(" ")),
+        status: Status::NotRun,
+        seconds: 0.0,
+        age: None,
+        base_seconds: None,
+        key: None,
+        log: Default::default(),
+        causes: Vec::new(),
+        skipped: Vec::new(),
+        plan: step::shown(step),
+    });
+    let here = Report {
+        commit: String::new(),
+        started: 0,
+        seconds: 0.0,
+        steps: planned.collect(),
+        tools: sources.tools.clone(),
+        environment: hashes(sources),
+    };
+    let differences = report.differences(&here);
+    differences.iter().for_each(|difference| println!("{difference}"));
+    println!("{} differences", differences.len());
+    Ok(())
 }
 
 /// What a step left out, a line each: itself, or some of its tests.
-fn skips(run: &Run) -> Vec<String> {
-    let output = fs::read_to_string(&run.output).unwrap_or_default();
-    let tests = output.lines().filter_map(|line| line.strip_prefix(SKIPPED));
-    match run.status {
-        Status::Skipped => vec![format!("{}: skipped; {}", run.step.id, reason(&output))],
-        Status::Passed => tests.map(|line| format!("{}: skipped {line}", run.step.id)).collect(),
+fn skips(run: &Run, log: &str) -> Vec<String> {
+    let tests = log.lines().filter_map(|line| line.strip_prefix(SKIPPED));
+    match run.state {
+        State::Skipped => vec![reason(log)],
+        State::Passed | State::Cached => tests.map(str::to_owned).collect(),
         _ => Vec::new(),
     }
 }
@@ -75,73 +194,48 @@ fn reason(output: &str) -> String {
     }
 }
 
-fn table(runs: &[Run]) -> String {
-    let mut text = format!("{:<15} {:<8} {:>9}  WHAT\n", "STEP", "RESULT", "TIME");
-    for run in runs {
-        let elapsed = if run.status == Status::Waiting { String::new() } else { seconds(run) };
-        text += &format!("{:<15} {:<8} {elapsed:>9}  {}\n", run.step.id, word(run.status), run.step.title);
-    }
-    text
-}
-
 pub fn list(steps: &[Step], json: bool) -> Result<()> {
     if json {
         println!("{}", serde_json::to_string_pretty(steps)?);
         return Ok(());
     }
-    println!("{:<15} {:<38} {:<17} COMMAND", "STEP", "WHAT", "NEEDS");
+    println!("{:<20} {:<8} {:<40} {:<17} COMMAND", "STEP", "JOB", "WHAT", "NEEDS");
     for step in steps {
         let (needs, command) = (step.needs.join(", "), step.command.join(" "));
-        println!("{:<15} {:<38} {needs:<17} cargo xtask {command}", step.id, step.title);
+        println!("{:<20} {:<8} {:<40} {needs:<17} cargo xtask {command}", step.id, step.job, step.title);
     }
     Ok(())
 }
 
-fn word(status: Status) -> &'static str {
-    match status {
-        Status::Waiting => "not run",
-        Status::Running => "running",
-        Status::Passed => "passed",
-        Status::Skipped => "skipped",
-        Status::Failed => "failed",
+fn status(state: State) -> Status {
+    match state {
+        State::Passed => Status::Passed,
+        State::Cached => Status::Cached,
+        State::Failed => Status::Failed,
+        State::Skipped => Status::Skipped,
+        State::Unknown | State::Waiting | State::Running => Status::NotRun,
     }
 }
 
-fn seconds(run: &Run) -> String {
-    format!("{:.1} s", run.elapsed.as_secs_f64())
+fn word(state: State) -> &'static str {
+    match state {
+        State::Unknown | State::Waiting => "not run",
+        State::Running => "running",
+        State::Cached => "cached",
+        State::Passed => "passed",
+        State::Skipped => "skipped",
+        State::Failed => "failed",
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ci::steps::STEPS;
-    use std::{path::Path, time::Duration};
-
-    fn run(index: usize, status: Status) -> Run {
-        let elapsed = Duration::from_millis(1500);
-        Run { status, elapsed, ..Run::new(STEPS[index], Path::new("/none")) }
-    }
 
     #[test]
     fn a_skipped_step_gives_its_reason_and_the_way_out() {
         let output = "building\nTried:  building images\nFailed: no docker client\nNext:   install it\n";
         assert_eq!(reason(output), "no docker client (install it)");
-        assert_eq!(reason(""), "it gave no reason");
-    }
-
-    #[test]
-    fn tests_that_a_passed_step_left_out_are_reported() {
-        let output = std::env::temp_dir().join(format!("squall-skips-{}", std::process::id()));
-        fs::write(&output, "ran\nskipped: 41 tests of squall-edge: nginx is missing\n").unwrap();
-        let lines = skips(&Run { output: output.clone(), ..run(0, Status::Passed) });
-        fs::remove_file(&output).unwrap();
-        assert_eq!(lines, ["fmt: skipped 41 tests of squall-edge: nginx is missing"]);
-    }
-
-    #[test]
-    fn a_run_that_may_not_skip_fails_when_a_step_was_skipped() {
-        assert!(print(&[run(0, Status::Skipped)], false).is_ok());
-        assert!(print(&[run(0, Status::Skipped)], true).is_err());
-        assert!(print(&[run(0, Status::Waiting)], false).is_err());
+        assert_eq!(reason("killed"), "it gave no reason");
     }
 }

@@ -12,6 +12,7 @@ use crate::{files, world::World};
 use anyhow::{Context as _, Result};
 use regex_lite::Regex;
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
@@ -98,17 +99,37 @@ pub fn glob(pattern: &str) -> Option<Regex> {
 
 /// The files that an image is made from, from the root of the repository.
 pub fn files_of(root: &Path, image: &Image) -> Result<Vec<String>> {
+    let files = files_of_each(root, std::slice::from_ref(image))?;
+    Ok(files.into_values().next().unwrap_or_default())
+}
+
+/// The same of several images, by name. What they share is listed once.
+pub fn files_of_each(root: &Path, images: &[Image]) -> Result<BTreeMap<String, Vec<String>>> {
+    let (ignore, mut listed) = (Ignore::read(root)?, BTreeMap::new());
+    let files =
+        images.iter().map(|image| Ok((image.name.to_owned(), sent(root, image, &ignore, &mut listed)?)));
+    files.collect()
+}
+
+fn sent(
+    root: &Path,
+    image: &Image,
+    ignore: &Ignore,
+    listed: &mut BTreeMap<String, Vec<String>>,
+) -> Result<Vec<String>> {
     let dockerfile = Dockerfile::read(root, image.dockerfile)?;
     let stage = dockerfile.target(image.name);
     let stage = stage.with_context(|| format!("{} has no stage {}", image.dockerfile, image.name))?;
-    let ignore = Ignore::read(root)?;
     let mut files = vec![image.dockerfile.to_owned()];
     for source in dockerfile.sources(stage) {
         // Of a pattern the whole folder, which is never too little.
         let fixed = source.find(['*', '?']).map_or(source.as_str(), |at| &source[..at]);
         let folder = fixed.rsplit_once('/').map_or("", |(folder, _)| folder);
         let path = if fixed == source { &source } else { folder };
-        files.extend(ignore.files(root, path)?);
+        if !listed.contains_key(path) {
+            listed.insert(path.to_owned(), ignore.files(root, path)?);
+        }
+        files.extend(listed[path].iter().cloned());
     }
     files.sort();
     files.dedup();

@@ -58,7 +58,7 @@ impl Engine {
 
     /// The engine for a step of CI, which is skipped without one unless SQUALL_DOCKER=required.
     pub fn for_step(tried: &str) -> Result<Self> {
-        let exit = if is_required() { Exit::ToolMissing } else { Exit::NotRun };
+        let exit = if is_required() { Exit::Failed } else { Exit::NotRun };
         Self::find().map_err(|error| error.failure(tried).exit(exit).into())
     }
 

@@ -1,12 +1,13 @@
 //! The browser for tests: an installed one, else Debian's package, else Playwright's build.
 
-use super::{Provision, apt_install, is_root_on_debian};
+use super::{apt_install, is_root_on_debian};
 use crate::{
     build,
     failure::{Exit, Failure},
     world::{World, path_variable, say},
 };
 use anyhow::Result;
+use squall_steps::Provision;
 use std::path::PathBuf;
 use xshell::cmd;
 

@@ -1,6 +1,6 @@
 //! The checks of `doctor`: one row of the table per tool.
 
-use super::{Provision, browser};
+use super::browser;
 use crate::{
     build,
     docker::engine::{Engine, INSTALL, OLDEST_COMPOSE, Unavailable},
@@ -11,6 +11,8 @@ use crate::{
 };
 use anyhow::Result;
 use serde::Serialize;
+use squall_steps::Provision;
+use std::collections::BTreeSet;
 
 #[derive(Debug, Serialize)]
 pub struct Check {
@@ -26,7 +28,17 @@ pub struct Check {
     pub provision: Option<Provision>,
 }
 
-pub fn all(world: &World) -> Result<Vec<Check>> {
+/// The checks; with `needed` only those of what steps need, none of which is optional then.
+pub fn all(world: &World, needed: Option<&BTreeSet<Provision>>) -> Result<Vec<Check>> {
+    let mut checks = every(world)?;
+    if let Some(needed) = needed {
+        checks.retain(|check| check.provision.is_some_and(|provision| needed.contains(&provision)));
+        checks.iter_mut().for_each(|check| check.optional = false);
+    }
+    Ok(checks)
+}
+
+fn every(world: &World) -> Result<Vec<Check>> {
     let tools = Tools::read(world)?;
     let (rust, node, python) = (&tools.rust.minimum, &tools.node.minimum, &tools.python.minimum);
     let rustup = format!("rustup update stable (rust-version {rust} or newer)");
@@ -120,6 +132,7 @@ fn docker() -> Check {
         ok,
         needed,
         optional: true,
+        provision: Some(Provision::Docker),
         ..check("docker", found.map(str::to_owned), "", &how_to_get_docker())
     }
 }
@@ -127,7 +140,8 @@ fn docker() -> Check {
 fn buildx() -> Check {
     let needed = "to build images".into();
     let found = version("docker buildx version");
-    Check { needed, optional: true, ..check("docker buildx", found, "", &how_to_get_docker()) }
+    let provision = Some(Provision::Docker);
+    Check { needed, optional: true, provision, ..check("docker buildx", found, "", &how_to_get_docker()) }
 }
 
 fn how_to_get_docker() -> String {
