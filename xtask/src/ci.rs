@@ -16,7 +16,7 @@ mod sources;
 mod watch;
 
 use crate::{
-    failure::OrFail,
+    failure::{Exit, Failure, OrFail},
     files,
     process::stop_signal,
     steps,
@@ -105,7 +105,10 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
         return prove::run(world, &all, &chosen);
     }
     if let Some(saved) = &arguments.compare {
-        return report::compare(saved, &all, &sources::of(world, &all)?);
+        return report::compare(world, saved, &all, &sources::of(world, &all)?);
+    }
+    if let Some([format, _]) = arguments.options.report.as_deref() {
+        report::check_format(format)?;
     }
     let mut chosen = steps::named(&all, &arguments.steps)?;
     if arguments.list {
@@ -153,7 +156,15 @@ fn store() -> Result<Store> {
     let variables: std::collections::BTreeMap<_, _> = env::vars().collect();
     let address = variables.get("SQUALL_CI_CACHE").filter(|address| !address.is_empty());
     // A pull request from a fork may run any code: what it made is not for others.
-    let is_writable = variables.get("SQUALL_CI_CACHE_MODE").is_none_or(|mode| mode != "read");
+    let is_writable = match variables.get("SQUALL_CI_CACHE_MODE").map_or("", String::as_str) {
+        "" => true,
+        "read" => false,
+        other => {
+            let wrong = format!("SQUALL_CI_CACHE_MODE is {other}");
+            let next = "set it to read, or unset it to send results as well";
+            return Err(Failure::new("reading SQUALL_CI_CACHE_MODE", wrong, next).exit(Exit::Usage).into());
+        }
+    };
     let remote = address.map(|address| Remote::parse(address, &variables, is_writable)).transpose();
     let remote = remote
         .or_fail("reading SQUALL_CI_CACHE", "correct it, or unset it to keep results on this machine")?;

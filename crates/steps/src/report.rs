@@ -94,7 +94,7 @@ impl Report {
 
     /// The time that the cached steps took when they ran.
     fn saved_seconds(&self) -> f64 {
-        self.with(Status::Cached).map(|step| step.seconds).sum()
+        self.with(Status::Cached).map(|step| step.seconds).fold(0.0, |sum, seconds| sum + seconds)
     }
 
     /// `23 passed (20 cached), 0 failed, 1 skipped`: the last line of a run.

@@ -69,8 +69,6 @@ pub fn of(
     elapsed: Duration,
 ) -> Result<Report> {
     let since = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-    let head = git(&world.root, &["rev-parse", "HEAD"]).unwrap_or_default();
-    let is_clean = git(&world.root, &["status", "--porcelain"]).is_ok_and(|changes| changes.is_empty());
     let steps = runs.iter().map(|run| {
         let log = fs::read(&run.log).unwrap_or_default();
         let log = String::from_utf8_lossy(&log);
@@ -93,13 +91,20 @@ pub fn of(
         }
     });
     Ok(Report {
-        commit: format!("{}{}", head.trim(), if is_clean { "" } else { "+" }),
+        commit: commit(world),
         started: since(started),
         seconds: elapsed.as_secs_f64(),
         steps: steps.collect(),
         tools: sources.tools.clone(),
         environment: hashes(sources),
     })
+}
+
+/// The commit, with `+` if files differ from it.
+fn commit(world: &World) -> String {
+    let head = git(&world.root, &["rev-parse", "HEAD"]).unwrap_or_default();
+    let is_clean = git(&world.root, &["status", "--porcelain"]).is_ok_and(|changes| changes.is_empty());
+    format!("{}{}", head.trim(), if is_clean { "" } else { "+" })
 }
 
 fn hashes(sources: &Sources) -> BTreeMap<String, String> {
@@ -113,16 +118,7 @@ pub fn print(report: &Report, store: &Store, options: &Options) -> Result<()> {
     store.problems().iter().for_each(|problem| println!("cache: {problem}"));
     let left_out = report.left_out();
     if let Some([format, file]) = options.report.as_deref() {
-        let text = match format.as_str() {
-            "json" => report.json()?,
-            "junit" => report.junit(),
-            _ => {
-                let wrong = format!("--report writes json or junit, not {format}");
-                return Err(Failure::new("writing the report", wrong, "name one of them")
-                    .exit(Exit::Usage)
-                    .into());
-            }
-        };
+        let text = if format == "json" { report.json()? } else { report.junit() };
         fs::write(file, text).with_context(|| format!("writing {file}"))?;
     }
     if is_github() {
@@ -142,8 +138,18 @@ pub fn print(report: &Report, store: &Store, options: &Options) -> Result<()> {
     if report.steps.iter().any(is_bad) { Err(Failure::silent(Exit::Failed).into()) } else { Ok(()) }
 }
 
+/// Before the run: nobody wants to learn of a typing mistake half an hour later.
+pub fn check_format(format: &str) -> Result<()> {
+    if ["json", "junit"].contains(&format) {
+        return Ok(());
+    }
+    let next = "name one of them: --report json FILE";
+    let wrong = format!("--report writes json or junit, not {format}");
+    Err(Failure::new("choosing the report", wrong, next).exit(Exit::Usage).into())
+}
+
 /// How a saved run differs from what this machine would do.
-pub fn compare(saved: &Path, steps: &[Step], sources: &Sources) -> Result<()> {
+pub fn compare(world: &World, saved: &Path, steps: &[Step], sources: &Sources) -> Result<()> {
     let text = fs::read_to_string(saved).with_context(|| format!("reading {}", saved.display()))?;
     let report: Report = serde_json::from_str(&text)
         .with_context(|| format!("{} is not a report of `ci --report json`", saved.display()))?;
@@ -162,7 +168,7 @@ pub fn compare(saved: &Path, steps: &[Step], sources: &Sources) -> Result<()> {
         plan: step::shown(step),
     });
     let here = Report {
-        commit: String::new(),
+        commit: commit(world),
         started: 0,
         seconds: 0.0,
         steps: planned.collect(),

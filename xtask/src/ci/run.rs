@@ -15,7 +15,7 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use squall_steps::{
-    Step,
+    Input, Step,
     key::{Key, Sources},
     store::{Ended, Store, hash_of_outputs},
 };
@@ -111,13 +111,20 @@ impl Session<'_> {
             let is_done = known.is_empty();
             for index in known {
                 let outputs = runs.iter().filter_map(|run| Some((run.step.id.clone(), run.outputs.clone()?)));
-                let key = Key::of(&runs[index].step, &self.sources, &outputs.collect())?;
+                let outputs: BTreeMap<_, _> = outputs.collect();
                 let run = &mut runs[index];
+                run.state = State::Waiting;
+                let is_missing =
+                    |input: &Input| matches!(input, Input::Outputs(id) if !outputs.contains_key(id));
+                if run.step.inputs.iter().any(is_missing) {
+                    // What it reads was not made in this run: a result would have no true key.
+                    continue;
+                }
+                let key = Key::of(&run.step, &self.sources, &outputs)?;
                 let is_wanted = !self.options.no_cache && run.step.uncacheable.is_none();
                 run.hit = is_wanted.then(|| self.store.find(&key.hash())).flatten();
                 run.key = Some(key);
                 run.is_audited = run.hit.is_some() && self.is_chosen_for_audit(&run.step.id);
-                run.state = State::Waiting;
                 if let Some(hit) = run.hit.as_ref().filter(|_| !run.is_audited) {
                     run.state = State::Cached;
                     run.elapsed = Duration::from_secs_f64(hit.seconds);
