@@ -102,10 +102,10 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     }
     if let Some(id) = &arguments.prove_inputs {
         let chosen = if id == "all" { steps::choose(&all, &[]) } else { vec![named(&all, id)?] };
-        return prove::run(world, &all, &chosen);
+        return prove::run(world, &store, &all, &chosen);
     }
     if let Some(saved) = &arguments.compare {
-        return report::compare(world, saved, &all, &sources::of(world, &all)?);
+        return report::compare(world, saved, &all, &sources::of(world, &store, &all)?);
     }
     if let Some([format, _]) = arguments.options.report.as_deref() {
         report::check_format(format)?;
@@ -115,7 +115,7 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
         return report::list(&chosen, arguments.json);
     }
     if let Some(reference) = &arguments.affected {
-        let affected = affected::of(world, &chosen, reference, arguments.plan_jobs)?;
+        let affected = affected::of(world, &store, &chosen, reference, arguments.plan_jobs)?;
         if arguments.plan_jobs {
             return affected::plan_jobs(&affected);
         }
@@ -136,7 +136,7 @@ fn once(world: &World, store: &Store, chosen: &[Step], options: &Options) -> Res
     let _lock = files::lock(&folder.join("lock"), waiting)?;
     let (started, clock) = (SystemTime::now(), Instant::now());
     let mut session =
-        Session { world, store, sources: sources::of(world, chosen)?, options, folder: &folder };
+        Session { world, store, sources: sources::of(world, store, chosen)?, options, folder: &folder };
     // Before the engine starts: after Ctrl-C it is stopped, too.
     let stop = stop_signal()?;
     let runs = session.run(chosen, &stop)?;

@@ -46,8 +46,11 @@ pub fn all(packages: &Packages) -> Vec<Step> {
                 "cargo clippy --locked --workspace --all-targets --manifest-path Cargo.toml -- -D warnings",
                 "cargo clippy --locked --workspace --all-targets --manifest-path xtask/Cargo.toml -- -D warnings",
             ])
-            .compiles(&["clippy.toml"])
+            // Some of its lints are about comments.
+            .reads(&RUST)
             .reads(&XTASK)
+            .reads(&["clippy.toml"])
+            .with_compiler()
             .limit(30),
         step("rustdoc", "links in doc comments", "static")
             .runs(&["lint", "rustdoc"])
@@ -56,13 +59,13 @@ pub fn all(packages: &Packages) -> Vec<Step> {
                 "cargo doc --locked --workspace --no-deps --document-private-items --quiet --manifest-path xtask/Cargo.toml",
             ])
             .sets("RUSTDOCFLAGS", "-D rustdoc::broken_intra_doc_links")
-            .compiles(&[])
-            .reads(&XTASK)
+            .compiles()
+            .code(&XTASK)
             .needs(&["clippy"])
             .limit(20),
         step("queries", "SQL queries against the schema", "static")
             .runs(&["generated", "queries", "--check"])
-            .compiles(&[])
+            .compiles()
             .needs(&["clippy"])
             .database()
             .limit(20),
@@ -86,7 +89,7 @@ pub fn all(packages: &Packages) -> Vec<Step> {
         step("build", "binaries and tests", "rust")
             .runs(&["build", "rust"])
             .commands(&["cargo build --locked --workspace --all-targets"])
-            .compiles(&[])
+            .compiles()
             .leaves(Outputs::Machine)
             .limit(30),
         step("lint-migrations", "migration lints", "rust")
@@ -345,14 +348,19 @@ trait Row: Sized {
         let files = patterns.iter().map(|pattern| Input::Files((*pattern).to_owned()));
         self.change(|step| step.inputs.extend(files))
     }
+    /// Rust sources that are compiled and not read otherwise, among other files.
+    fn code(self, patterns: &[&str]) -> Step {
+        let files = patterns.iter().map(|pattern| Input::Code((*pattern).to_owned()));
+        self.change(|step| step.inputs.extend(files))
+    }
     /// Cargo packages that are compiled before the step.
     fn package(self, names: &[&str]) -> Step {
         let packages = names.iter().map(|name| Input::Package((*name).to_owned()));
         self.change(|step| step.inputs.extend(packages)).with_compiler()
     }
     /// The whole workspace is compiled.
-    fn compiles(self, more: &[&str]) -> Step {
-        self.reads(&RUST).reads(more).with_compiler()
+    fn compiles(self) -> Step {
+        self.code(&RUST).with_compiler()
     }
     fn with_compiler(self) -> Step {
         self.tools(&["rustc", "cargo-config", "cc"]).variables(&COMPILER_VARIABLES).occupies(&[Target])

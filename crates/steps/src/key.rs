@@ -7,10 +7,10 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Raised whenever the meaning of a key or the form of a result changes.
-const VERSION: &str = "1";
+const VERSION: &str = "2";
 
 /// What keys are made from.
 #[derive(Debug, Clone)]
@@ -19,6 +19,9 @@ pub struct Sources {
     pub tree: Tree,
     /// Its packages.
     pub packages: Packages,
+    /// The name of the code of each Rust source, by the name of its content. One without is known by
+    /// its content.
+    pub codes: BTreeMap<String, String>,
     /// The files of each image's build context.
     pub images: BTreeMap<String, Vec<String>>,
     /// The version of each program; none if it is missing.
@@ -32,7 +35,7 @@ pub struct Sources {
 pub struct Key {
     /// What it runs.
     pub plan: String,
-    /// Mode and content of each file, by path.
+    /// Mode and content of each file, by path; of a Rust source that is only compiled, its code.
     pub files: BTreeMap<String, String>,
     /// The output files of needed steps, by step.
     pub outputs: BTreeMap<String, String>,
@@ -48,8 +51,6 @@ impl Key {
     /// # Errors
     /// An input names a package or an image that does not exist.
     pub fn of(step: &Step, sources: &Sources, outputs: &BTreeMap<String, String>) -> Result<Self> {
-        let files = files(step, sources)?.into_iter();
-        let files = files.map(|file| (file.path.clone(), format!("{} {}", file.mode, file.id)));
         let needed = step.inputs.iter().filter_map(|input| match input {
             Input::Outputs(step) => Some((step.clone(), outputs.get(step).cloned().unwrap_or_default())),
             _ => None,
@@ -61,7 +62,7 @@ impl Key {
         };
         Ok(Self {
             plan: serde_json::to_string(&(&step.command, &step.plan, &step.outputs, &step.needs))?,
-            files: files.collect(),
+            files: identities(step, sources)?,
             outputs: needed.collect(),
             tools: step.tools.iter().map(tool).collect(),
             environment: step.environment.iter().filter_map(variable).collect(),
@@ -136,26 +137,57 @@ impl Key {
 /// # Errors
 /// An input names a package or an image that does not exist.
 pub fn files<'a>(step: &Step, sources: &'a Sources) -> Result<Vec<&'a File>> {
-    let mut patterns: Vec<&str> = Vec::new();
+    let (content, code) = patterns(step, sources)?;
+    Ok(sources.tree.select(content.into_iter().chain(code)))
+}
+
+/// Those of them of which only the code counts.
+///
+/// # Errors
+/// As [`files`].
+pub fn code_files<'a>(step: &Step, sources: &'a Sources) -> Result<Vec<&'a File>> {
+    let (content, code) = patterns(step, sources)?;
+    let content: BTreeSet<_> = sources.tree.select(content).into_iter().map(|file| &file.path).collect();
+    let is_code = |file: &&File| sources.codes.contains_key(&file.id) && !content.contains(&file.path);
+    Ok(sources.tree.select(code).into_iter().filter(is_code).collect())
+}
+
+/// What each file that a step reads counts as, by path.
+///
+/// # Errors
+/// As [`files`].
+pub fn identities(step: &Step, sources: &Sources) -> Result<BTreeMap<String, String>> {
+    let content = files(step, sources)?.into_iter();
+    let content = content.map(|file| (file.path.clone(), format!("{} {}", file.mode, file.id)));
+    let code = code_files(step, sources)?.into_iter();
+    let code = code
+        .map(|file| (file.path.clone(), format!("{} code:{}", file.mode, sources.codes[file.id.as_str()])));
+    Ok(content.chain(code).collect())
+}
+
+/// The patterns of the files that count with all they hold, and of those whose code counts.
+fn patterns<'a>(step: &'a Step, sources: &'a Sources) -> Result<(Vec<&'a str>, Vec<&'a str>)> {
+    let (mut content, mut code): (Vec<&str>, Vec<&str>) = Default::default();
     for input in &step.inputs {
         match input {
             Input::Package(name) => {
                 let found = sources.packages.patterns(name);
-                patterns.extend(found.with_context(|| format!("{}: there is no package {name}", step.id))?);
+                code.extend(found.with_context(|| format!("{}: there is no package {name}", step.id))?);
             }
-            Input::Files(pattern) => patterns.push(pattern),
+            Input::Files(pattern) => content.push(pattern),
+            Input::Code(pattern) => code.push(pattern),
             Input::Image(name) => {
                 let found = sources.images.get(name);
                 let found = found.with_context(|| format!("{}: there is no image {name}", step.id))?;
-                patterns.extend(found.iter().map(String::as_str));
+                code.extend(found.iter().map(String::as_str));
             }
             Input::Outputs(_) => {}
         }
     }
     if step.plan == Plan::Xtask {
-        patterns.extend(XTASK);
+        code.extend(XTASK);
     }
-    Ok(sources.tree.select(patterns))
+    Ok((content, code))
 }
 
 /// What xtask is compiled from and reads wherever it runs.

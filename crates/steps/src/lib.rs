@@ -6,6 +6,7 @@
 pub mod step;
 pub mod tree;
 pub mod packages;
+pub mod code;
 pub mod key;
 pub mod store;
 pub mod remote;

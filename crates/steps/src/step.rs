@@ -61,14 +61,18 @@ pub struct Command {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Input {
-    /// A cargo package with its tests, and all packages of the workspace it is built from.
+    /// A cargo package with its tests, and all packages of the workspace it is built from: of Rust
+    /// sources only the code counts, of other files all.
     Package(String),
     /// Files of git, tracked or new: a path, a folder with a slash at its end, or a pattern with `*`
     /// (within a name) and `**` (any folders).
     Files(String),
+    /// The same, where of Rust sources only the code counts: see [`crate::code`].
+    Code(String),
     /// The output files of a needed step.
     Outputs(String),
-    /// What the COPY lines of an image's Dockerfile name and .dockerignore leaves.
+    /// What the COPY lines of an image's Dockerfile name and .dockerignore leaves: of Rust sources only
+    /// the code counts.
     Image(String),
 }
 

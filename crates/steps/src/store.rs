@@ -3,12 +3,18 @@
 //! Every file carries its own hash: one that was cut short, damaged or exchanged is no result. Nothing
 //! here stops a run: a store that cannot be read or written costs time, and reports it once.
 
-use crate::{key::Key, remote::Remote, step::Outputs};
+use crate::{
+    code,
+    key::Key,
+    remote::Remote,
+    step::Outputs,
+    tree::{self, Tree},
+};
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
     cell::RefCell,
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     io::Write,
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
@@ -24,6 +30,11 @@ pub const LOG_LIMIT_BYTES: usize = 4 << 20;
 
 /// One file of the outputs above this is not kept, and so is the result.
 pub const OUTPUT_LIMIT_BYTES: u64 = 64 << 20;
+
+/// The file with the codes of sources, whose number is raised with the meaning of a code; and above
+/// how many of them it begins anew.
+const CODES: &str = "codes-1";
+const CODES_LIMIT: usize = 10_000;
 
 /// How a step ended, and what it left.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -135,6 +146,34 @@ impl Store {
     /// What a step printed.
     pub fn log_of(&self, result: &StoredResult) -> Option<Vec<u8>> {
         self.read_blob(&result.log)
+    }
+
+    /// The name of the code of each Rust source of a tree, by the name of its content: see
+    /// [`crate::code`]. A content is read once on a machine.
+    pub fn codes(&self, root: &Path, tree: &Tree) -> BTreeMap<String, String> {
+        let known: BTreeMap<String, String> = self.read_json(CODES).unwrap_or_default();
+        let sources = tree.files().iter().filter(|file| file.path.ends_with(".rs"));
+        let code = |file: &tree::File| {
+            let source = fs::read(root.join(&file.path)).ok()?;
+            // It may have changed since the tree was listed.
+            (tree::blob_id(&source) == file.id).then_some(())?;
+            Some(code::id(str::from_utf8(&source).ok()?))
+        };
+        let named = sources.filter_map(|file| {
+            let code = known.get(&file.id).cloned().or_else(|| code(file))?;
+            Some((file.id.clone(), code))
+        });
+        let codes: BTreeMap<_, _> = named.collect();
+        if codes.keys().any(|id| !known.contains_key(id)) {
+            let mut all = codes.clone();
+            if known.len() < CODES_LIMIT {
+                all.extend(known);
+            }
+            if let Err(error) = self.write_json(CODES, &all) {
+                self.problem(format!("results are not kept: {error:#}"));
+            }
+        }
+        codes
     }
 
     /// Forgets a result that proved wrong.

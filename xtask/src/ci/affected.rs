@@ -9,6 +9,7 @@ use squall_steps::{
     Input, Step,
     key::{Key, Sources},
     packages::Packages,
+    store::Store,
     tree::{Tree, git},
 };
 use std::{
@@ -25,7 +26,7 @@ const DEFINITIONS: &str = "xtask/src/steps.rs";
 
 /// The steps whose result may differ from that at the merge base of `reference` and HEAD; for the plan of
 /// a workflow all of them, if there is no such commit.
-pub fn of(world: &World, steps: &[Step], reference: &str, is_plan: bool) -> Result<Vec<Step>> {
+pub fn of(world: &World, store: &Store, steps: &[Step], reference: &str, is_plan: bool) -> Result<Vec<Step>> {
     let next = "fetch it (`git fetch origin main`), or name another commit with --affected COMMIT";
     let base = git(&world.root, &["merge-base", reference, "HEAD"]);
     if is_plan && base.is_err() {
@@ -34,8 +35,8 @@ pub fn of(world: &World, steps: &[Step], reference: &str, is_plan: bool) -> Resu
         return Ok(steps.to_vec());
     }
     let base = base.or_fail(format!("finding where {reference} and HEAD part"), next)?;
-    let now = sources::of(world, steps)?;
-    let before = at(world, base.trim(), &now)?;
+    let now = sources::of(world, store, steps)?;
+    let before = at(world, store, base.trim(), &now)?;
     let definition =
         |sources: &Sources| sources.tree.select([DEFINITIONS]).first().map(|file| file.id.clone());
     if definition(&now) != definition(&before) {
@@ -56,11 +57,13 @@ pub fn of(world: &World, steps: &[Step], reference: &str, is_plan: bool) -> Resu
 }
 
 /// What keys were made from at a commit, on this machine.
-fn at(world: &World, commit: &str, now: &Sources) -> Result<Sources> {
+fn at(world: &World, store: &Store, commit: &str, now: &Sources) -> Result<Sources> {
     let copy = Copy::of(world, commit)?;
     let then = world.at(copy.0.clone());
+    let tree = Tree::of_commit(&world.root, commit)?;
     Ok(Sources {
-        tree: Tree::of_commit(&world.root, commit)?,
+        codes: store.codes(&copy.0, &tree),
+        tree,
         packages: Packages::of(then.metadata()?),
         images: sources::images(&copy.0)?,
         tools: now.tools.clone(),

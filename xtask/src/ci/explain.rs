@@ -18,7 +18,7 @@ use std::{
 const CHANGES_SHOWN: usize = 20;
 
 pub fn run(world: &World, store: &Store, step: &Step) -> Result<()> {
-    let sources = sources::of(world, std::slice::from_ref(step))?;
+    let sources = sources::of(world, store, std::slice::from_ref(step))?;
     println!("{}: {}\n", step.id, step.title);
     println!("Runs\n  {}", shown(step).replace('\n', "\n  "));
     if !step.needs.is_empty() {
@@ -88,6 +88,7 @@ fn inputs(step: &Step) -> String {
     let names = step.inputs.iter().map(|input| match input {
         Input::Package(name) => format!("package {name}"),
         Input::Files(pattern) => pattern.clone(),
+        Input::Code(pattern) => format!("{pattern} (without comments of Rust)"),
         Input::Outputs(id) => format!("what {id} makes"),
         Input::Image(name) => format!("image {name}"),
     });

@@ -12,7 +12,12 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use cargo_metadata::TargetKind;
-use squall_steps::{Provision, Step, key::Sources};
+use squall_steps::{
+    Provision, Step,
+    code::without_comments,
+    key::{self, Sources},
+    store::Store,
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::{self, File},
@@ -22,12 +27,12 @@ use std::{
 };
 use xshell::cmd;
 
-pub fn run(world: &World, all: &[Step], chosen: &[Step]) -> Result<()> {
+pub fn run(world: &World, store: &Store, all: &[Step], chosen: &[Step]) -> Result<()> {
     let copy = cache_folder().join("prove").join(&files::fingerprint(&world.root.to_string_lossy())[..12]);
     fs::create_dir_all(&copy).with_context(|| format!("creating {}", copy.display()))?;
     let _lock =
         files::lock(&copy.with_extension("lock"), || eprintln!("another proof runs; waiting for it"))?;
-    let sources = sources::of(world, all)?;
+    let sources = sources::of(world, store, all)?;
     let provisions: BTreeSet<_> = chosen.iter().flat_map(|step| &step.provisions).copied().collect();
     for error in doctor::provide(world, &provisions) {
         eprint!("{}", failure::of_command(error, "ci --prove-inputs"));
@@ -75,7 +80,7 @@ fn prove(world: &World, all: &[Step], step: &Step, sources: &Sources, copy: &Pat
 fn fill(world: &World, steps: &[Step], sources: &Sources, copy: &Path) -> Result<()> {
     let mut wanted: BTreeMap<&str, &str> = BTreeMap::new();
     for step in steps {
-        let files = squall_steps::key::files(step, sources)?;
+        let files = key::files(step, sources)?;
         wanted.extend(files.into_iter().map(|file| (file.path.as_str(), file.mode.as_str())));
     }
     let stubs = stubs(world, &wanted)?;
@@ -90,12 +95,20 @@ fn fill(world: &World, steps: &[Step], sources: &Sources, copy: &Path) -> Result
             fs::remove_file(&path).with_context(|| format!("deleting {}", path.display()))?;
         }
     }
+    let compiled = only_compiled(steps, sources)?;
+    let mut written = stubs;
     for path in wanted.keys() {
-        mirror(&world.root.join(path), &copy.join(path))?;
+        let source = world.root.join(path);
+        if compiled.contains(path) {
+            // Whoever reads a comment gets another result here.
+            written.insert((*path).to_owned(), without_comments(&fs::read_to_string(&source)?));
+        } else {
+            mirror(&source, &copy.join(path))?;
+        }
     }
-    for (path, text) in &stubs {
+    for (path, text) in &written {
         let path = copy.join(path);
-        // Only a stub that changed is compiled again.
+        // Only what changed is compiled again.
         if files::read_if_there(&path)?.as_deref() != Some(text) {
             files::remove(&path)?;
             files::replace(&path, text)?;
@@ -117,6 +130,18 @@ fn fill(world: &World, steps: &[Step], sources: &Sources, copy: &Path) -> Result
         }
     }
     commit(world, copy)
+}
+
+/// The Rust sources that each of the steps that reads them only compiles.
+fn only_compiled<'a>(steps: &[Step], sources: &'a Sources) -> Result<BTreeSet<&'a str>> {
+    let (mut compiled, mut read) = (BTreeSet::new(), BTreeSet::new());
+    for step in steps {
+        let code: BTreeSet<_> = key::code_files(step, sources)?.iter().map(|file| &*file.path).collect();
+        let all = key::files(step, sources)?.into_iter().map(|file| &*file.path);
+        read.extend(all.filter(|path| !code.contains(path)));
+        compiled.extend(code);
+    }
+    Ok(&compiled - &read)
 }
 
 /// Checks ask git which files there are.

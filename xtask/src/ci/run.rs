@@ -57,11 +57,13 @@ impl Session<'_> {
         let mut children = BTreeMap::new();
         self.decide(&mut runs)?;
         let _engine = self.provide(&runs)?;
-        let tools = sources::tools(self.world, steps);
-        if tools != self.sources.tools {
+        if runs.iter().any(|run| run.state != State::Cached) {
             // What was installed is part of the keys.
-            self.sources.tools = tools;
-            runs = steps.iter().map(|step| Run::new(step.clone(), self.folder)).collect();
+            let tools = sources::tools(self.world, steps);
+            if tools != self.sources.tools {
+                self.sources.tools = tools;
+                runs = steps.iter().map(|step| Run::new(step.clone(), self.folder)).collect();
+            }
         }
         loop {
             self.decide(&mut runs)?;
@@ -207,12 +209,8 @@ impl Session<'_> {
         }
         let mut now = self.sources.clone();
         now.tree = sources::tree(&self.world.root)?;
-        let files = squall_steps::key::files(&run.step, &now)?;
-        let is_same = files.len() == key.files.len()
-            && files
-                .iter()
-                .all(|file| key.files.get(&file.path) == Some(&format!("{} {}", file.mode, file.id)));
-        if !is_same {
+        now.codes = self.store.codes(&self.world.root, &now.tree);
+        if squall_steps::key::identities(&run.step, &now)? != key.files {
             run.remark = Some("its inputs changed while it ran; the result is not kept".to_owned());
             return Ok(());
         }

@@ -10,8 +10,8 @@ use crate::{
     tools::version_of,
     world::{World, path_variable},
 };
-use anyhow::Result;
-use squall_steps::{Input, Step, key::Sources, packages::Packages, tree::Tree};
+use anyhow::{Result, anyhow};
+use squall_steps::{Input, Step, key::Sources, packages::Packages, store::Store, tree::Tree};
 use std::{
     collections::{BTreeMap, BTreeSet},
     env, fs,
@@ -21,11 +21,19 @@ use std::{
 };
 
 /// What the steps depend on, now.
-pub fn of(world: &World, steps: &[Step]) -> Result<Sources> {
+pub fn of(world: &World, store: &Store, steps: &[Step]) -> Result<Sources> {
+    let has_image = steps.iter().any(reads_image);
+    let (tree, images) = thread::scope(|scope| {
+        let images = scope.spawn(|| if has_image { images(&world.root) } else { Ok(BTreeMap::new()) });
+        let tree = tree(&world.root);
+        (tree, images.join())
+    });
+    let tree = tree?;
     Ok(Sources {
-        tree: tree(&world.root)?,
+        codes: store.codes(&world.root, &tree),
+        tree,
         packages: Packages::of(world.metadata()?),
-        images: if steps.iter().any(reads_image) { images(&world.root)? } else { BTreeMap::new() },
+        images: images.map_err(|_| anyhow!("listing what the images are made from"))??,
         tools: tools(world, steps),
         environment: environment(steps),
     })
@@ -89,12 +97,23 @@ fn program(world: &World, name: &str) -> Option<PathBuf> {
         "rustc" => process::toolchain().map(|cargo| cargo.with_file_name("rustc")),
         "chromium" => doctor::find_chromium(world),
         "node" | "cc" | "redis-server" | "promtool" => which::which(name).ok(),
+        "docker" => which::which("dockerd").ok(),
+        "compose" | "buildx" => docker_plugin(name),
         "npm" => which::which(name).ok().and_then(|path| path.canonicalize().ok()),
         "nginx" => which::which(name)
             .ok()
             .or_else(|| Some("/usr/sbin/nginx".into()).filter(|it: &PathBuf| it.exists())),
         _ => None,
     }
+}
+
+/// Where Docker looks for its plugins: its documentation on writing a CLI plugin.
+fn docker_plugin(name: &str) -> Option<PathBuf> {
+    let own = path_variable("DOCKER_CONFIG").or_else(|| Some(path_variable("HOME")?.join(".docker")));
+    let folders = ["/usr/local/lib", "/usr/local/libexec", "/usr/lib", "/usr/libexec"];
+    let shared = folders.map(|folder| Path::new(folder).join("docker"));
+    let files = own.into_iter().chain(shared).map(|it| it.join("cli-plugins").join(format!("docker-{name}")));
+    files.into_iter().find(|path| path.is_file())
 }
 
 fn mark(path: &Path) -> Option<String> {
@@ -151,7 +170,9 @@ mod tests {
     fn real() -> (Vec<Step>, Sources) {
         let world = World::new(root()).unwrap();
         let steps = steps::all(&Packages::of(world.metadata().unwrap()));
-        let mut sources = of(&world, &steps).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::new(folder.path().to_owned(), None);
+        let mut sources = of(&world, &store, &steps).unwrap();
         // Without links: a file behind one is an input twice.
         sources.tree = Tree::new(sources.tree.files().to_vec());
         for name in steps.iter().flat_map(|step| &step.environment) {
