@@ -38,8 +38,8 @@ use std::{
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Steps or jobs to run, including their dependencies [default: all; --list shows them].
-    #[arg(value_name = "STEP")]
+    /// Steps or jobs to run, including their dependencies [default: all that can be cached].
+    #[arg(value_name = "STEP", value_delimiter = ',')]
     steps: Vec<String>,
     #[command(flatten)]
     options: Options,
@@ -52,7 +52,8 @@ pub struct Arguments {
     /// Run only what differs from a commit: its merge base with HEAD, and the files changed since.
     #[arg(long, value_name = "REF", num_args = 0..=1, default_missing_value = "origin/main")]
     affected: Option<String>,
-    /// With --affected: write the jobs that have work to GITHUB_OUTPUT instead of running them.
+    /// With --affected: write the jobs that have work, and the steps of each of their shards, to
+    /// GITHUB_OUTPUT instead of running them.
     #[arg(long, requires = "affected")]
     plan_jobs: bool,
     /// Show what a step runs, what its result depends on, and what changed since the last one.
@@ -112,12 +113,13 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     }
     let mut chosen = steps::named(&all, &arguments.steps)?;
     if arguments.list {
-        return report::list(&chosen, arguments.json);
+        let listed = if arguments.steps.is_empty() { &all } else { &chosen };
+        return report::list(listed, arguments.json);
     }
     if let Some(reference) = &arguments.affected {
         let affected = affected::of(world, &store, &chosen, reference, arguments.plan_jobs)?;
         if arguments.plan_jobs {
-            return affected::plan_jobs(&affected);
+            return affected::plan_jobs(&store, &affected);
         }
         let names: Vec<_> = affected.iter().map(|step| step.id.clone()).collect();
         chosen = if names.is_empty() { Vec::new() } else { steps::choose(&chosen, &names) };

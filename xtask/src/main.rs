@@ -37,7 +37,7 @@ use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 use failure::{Exit, Failure};
 use std::{
-    env,
+    env, panic,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -134,6 +134,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    end_with_the_reader();
     // While there is one thread: hide what cargo sets from nested calls, and add what .env sets.
     let root = repository();
     // Not within a step of `ci`, which gets only the variables that it declares.
@@ -161,6 +162,18 @@ fn main() -> ExitCode {
         eprint!("{failure}");
     }
     failure.exit.into()
+}
+
+/// Ends quietly, as other programs do, when nobody reads the output any more: `ci --list | head -3`.
+fn end_with_the_reader() {
+    let report = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        if panic.payload_as_str().is_some_and(|text| text.starts_with("failed printing to stdout")) {
+            // What a shell shows for a program that SIGPIPE ended.
+            std::process::exit(128 + 13);
+        }
+        report(panic);
+    }));
 }
 
 /// A usage mistake is a failure like any other.

@@ -35,6 +35,11 @@ pub fn all(packages: &Packages) -> Vec<Step> {
             .reads(&["Cargo.lock", "xtask/Cargo.lock", "**/Cargo.toml", "deny.toml"])
             .tools(&["rustc"])
             .limit(10),
+        step("advisories", "known vulnerabilities", "scheduled")
+            .runs(&["lint", "advisories"])
+            .reads(&["Cargo.lock", "xtask/Cargo.lock", "deny.toml"])
+            .uncacheable("the list of vulnerabilities grows without a change here")
+            .limit(10),
         step("docker-validate", "Dockerfile and Compose rules", "static")
             .runs(&["docker", "validate"])
             .reads(&["**"])
@@ -111,7 +116,8 @@ pub fn all(packages: &Packages) -> Vec<Step> {
         step("openapi", "API description drift", "browser")
             .runs(&["generated", "openapi", "--check"])
             .package(&["squall-api"])
-            .web()
+            .reads(&["web/openapi.json", "web/src/api/schema.ts"])
+            .npm_packages()
             .needs(&["build"])
             .limit(10),
         // Both resources: on a busy machine a browser reports failures that are not there.
@@ -119,43 +125,37 @@ pub fn all(packages: &Packages) -> Vec<Step> {
             .runs(&["test", "browser"])
             .package(&STACK)
             .uses("build-web")
-            .reads(&["web/e2e/", "web/package.json", "web/package-lock.json", "web/.npmrc"])
-            .reads(&["web/playwright.config.ts", "web/tsconfig.json"])
-            .node()
+            .browser()
             .needs(&["build", "build-web"])
             .database()
-            .tools(&["chromium"])
-            .variables(&["CHROMIUM_PATH"])
-            .provides(&[Chromium])
             .limit(20),
         // Its compilers use both cores too.
         docker(step("docker-build", "images within their budgets", "docker").runs(&["docker", "build"]))
+            .needs(&["build-web"])
             .leaves(Outputs::Machine)
             .limit(40),
         docker(
             step("docker-probe", "each image starts, answers, stops", "docker").runs(&["docker", "probe"]),
         )
-        .needs(&["docker-build"])
+        .needs(&["build-web", "docker-build"])
         .limit(15),
         docker(step("docker-stack", "the stack in containers", "docker").runs(&["test", "containers"]))
-            .web()
-            .needs(&["docker-build"])
-            .tools(&["chromium"])
-            .variables(&["CHROMIUM_PATH"])
-            .provides(&[Chromium])
+            .browser()
+            .needs(&["build-web", "docker-build"])
             .limit(20),
     ]);
     steps
 }
 
-/// The named steps or jobs and all they need; all steps by default.
+/// The named steps or jobs and all they need; by default all steps that can be cached.
 pub fn choose(steps: &[Step], names: &[String]) -> Vec<Step> {
     let mut chosen: Vec<Step> = Vec::new();
     // From the end: a step comes after those it needs.
     for step in steps.iter().rev() {
         let is_needed = chosen.iter().any(|other| other.needs.contains(&step.id));
         let is_named = names.iter().any(|name| *name == step.id || *name == step.job);
-        if names.is_empty() || is_named || is_needed {
+        let is_default = names.is_empty() && step.uncacheable.is_none();
+        if is_default || is_named || is_needed {
             chosen.push(step.clone());
         }
     }
@@ -190,8 +190,6 @@ fn outside(package: &str) -> (&'static [&'static str], &'static [&'static str]) 
     match package {
         "squall-acceptance" => (&["web/openapi.json", "docs/guide/"], &STACK),
         "squall-api" => (&["docs/", "web/openapi.json", "crates/live/tests/"], &[]),
-        // It reads the sources of everything.
-        "squall-architecture" => (&["**"], &[]),
         "squall-backup" => (&["infra/systemd/", "docs/guide/"], &[]),
         "squall-boot" => (&["compose.yaml", ".env.example", "infra/", "docs/"], &[]),
         "squall-edge" => (&["infra/nginx/", "docs/reference/", "web/src/app/routes.tsx"], &[]),
@@ -212,7 +210,9 @@ fn tests(package: &str, slow: bool) -> Step {
     let mut step = step(&format!("{}-{short}", if slow { "slow" } else { "test" }), &title, "rust")
         .package(&[package])
         .package(programs)
-        .reads(files)
+        .code(files)
+        // It reads the sources of everything.
+        .reads(if package == "squall-architecture" { &["**"] } else { &[] })
         .reads(&[".config/nextest.toml"])
         .needs(&["build"])
         .database()
@@ -232,14 +232,15 @@ fn docker(step: Step) -> Step {
         .tools(&["docker", "compose", "buildx"])
         .variables(&["SQUALL_VERSION", "SQUALL_DOCKER", "DOCKER_HOST"])
         .occupies(&[Target, Node])
-        .provides(&[Provision::Docker]);
+        .provides(&[Provision::Docker])
+        .uses("build-web");
     step.inputs.extend(images.map(|image| Input::Image(image.name.to_owned())));
     step
 }
 
 /// The variables that every step gets, and that no result depends on: where things are, how the
 /// network is reached, and how a terminal looks.
-pub const PASSED_ON: [&str; 24] = [
+pub const PASSED_ON: [&str; 26] = [
     "PATH",
     "HOME",
     "USER",
@@ -261,6 +262,9 @@ pub const PASSED_ON: [&str; 24] = [
     "CARGO_TARGET_DIR",
     "CARGO_TERM_*",
     "RUSTUP_*",
+    // A cache of compiled crates.
+    "RUSTC_WRAPPER",
+    "SCCACHE_*",
     "DOCKER_CONFIG",
     "SQUALL_CACHE",
     "CI",
@@ -369,6 +373,17 @@ trait Row: Sized {
     fn web(self) -> Step {
         self.reads(&["web/"]).node()
     }
+    fn npm_packages(self) -> Step {
+        self.reads(&["web/package.json", "web/package-lock.json", "web/.npmrc"]).node()
+    }
+    /// It runs Playwright.
+    fn browser(self) -> Step {
+        self.reads(&["web/e2e/", "web/playwright.config.ts", "web/tsconfig.json"])
+            .npm_packages()
+            .tools(&["chromium"])
+            .variables(&["CHROMIUM_PATH"])
+            .provides(&[Chromium])
+    }
     fn node(self) -> Step {
         self.tools(&["node", "npm"]).occupies(&[Node]).provides(&[NpmPackages])
     }
@@ -385,6 +400,9 @@ trait Row: Sized {
     }
     fn leaves(self, outputs: Outputs) -> Step {
         self.change(|step| step.outputs = outputs)
+    }
+    fn uncacheable(self, reason: &str) -> Step {
+        self.change(|step| step.uncacheable = Some(reason.to_owned()))
     }
     fn tools(self, names: &[&str]) -> Step {
         self.change(|step| extend(&mut step.tools, owned(names)))
@@ -448,12 +466,13 @@ mod tests {
     fn choosing_a_step_or_a_job_chooses_all_it_needs_and_nothing_else() {
         let steps = [("a", "job", &[][..]), ("b", "job", &["a"]), ("c", "job", &["b"]), ("d", "other", &[])];
         let steps = steps.map(|(id, job, needs)| step(id, "", job).needs(needs));
+        let steps = [steps.to_vec(), vec![step("e", "network", "").uncacheable("it may change")]].concat();
         let ids = |names: &[&str]| {
             let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
             choose(&steps, &names).iter().map(|step| step.id.clone()).collect::<String>()
         };
         for (names, expected) in
-            [(&["c"][..], "abc"), (&[], "abcd"), (&["other"], "d"), (&["job", "d"], "abcd")]
+            [(&["c"][..], "abc"), (&[], "abcd"), (&["e"], "e"), (&["other"], "d"), (&["job", "d"], "abcd")]
         {
             assert_eq!(ids(names), expected);
         }

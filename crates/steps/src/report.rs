@@ -45,8 +45,9 @@ pub struct StepReport {
     pub seconds: f64,
     /// Of a cached one: how many seconds ago it ran.
     pub age: Option<u64>,
-    /// How long it took at the commit that this run is compared with, if that is known.
-    pub base_seconds: Option<f64>,
+    /// Of one that ran: how long it took when it ran before. In a workflow that was at the base of the
+    /// pull request, or at its last commit.
+    pub before_seconds: Option<f64>,
     /// The key of its inputs.
     pub key: Option<String>,
     /// The file with what it printed.

@@ -94,12 +94,65 @@ impl Drop for Copy {
     }
 }
 
-/// Writes the jobs of the steps to GITHUB_OUTPUT, as `jobs=["static","rust"]`.
-pub fn plan_jobs(affected: &[Step]) -> Result<()> {
+/// Writes the jobs of the steps to GITHUB_OUTPUT, as `jobs=["static","rust"]`, and the steps of each
+/// shard of the job that has many: `rust=["test-api,test-live","test-edge"]`.
+pub fn plan_jobs(store: &Store, affected: &[Step]) -> Result<()> {
     let jobs: BTreeSet<_> = affected.iter().map(|step| &step.job).collect();
-    let line = format!("jobs={}\n", serde_json::to_string(&jobs)?);
-    print!("{line}");
+    let sharded = affected.iter().filter(|step| step.job == SHARDED).map(|step| {
+        let seconds = store.last(&step.id).map_or(UNKNOWN_SECONDS, |last| last.seconds);
+        (step.id.clone(), seconds)
+    });
+    let shards: Vec<_> = shards(sharded.collect()).iter().map(|shard| shard.join(",")).collect();
+    let (jobs, shards) = (serde_json::to_string(&jobs)?, serde_json::to_string(&shards)?);
+    let lines = format!("jobs={jobs}\n{SHARDED}={shards}\n");
+    print!("{lines}");
     let Some(path) = env::var_os("GITHUB_OUTPUT") else { return Ok(()) };
     let mut file = File::options().create(true).append(true).open(Path::new(&path))?;
-    Ok(file.write_all(line.as_bytes())?)
+    Ok(file.write_all(lines.as_bytes())?)
+}
+
+/// The job whose steps are spread over several machines. The steps of the others share a build.
+const SHARDED: &str = "rust";
+
+/// What a step counts that has not run yet where its results are kept.
+const UNKNOWN_SECONDS: f64 = 30.0;
+
+/// Below this a second machine takes longer to compile the tests than the first to run them.
+const SHARD_SECONDS: f64 = 300.0;
+const SHARDS_LIMIT: usize = 4;
+
+/// Spreads steps, each with its seconds, so that the shards take about as long: the longest step first,
+/// each to the shard that has least so far.
+fn shards(mut steps: Vec<(String, f64)>) -> Vec<Vec<String>> {
+    let total: f64 = steps.iter().map(|(_, seconds)| seconds).sum();
+    let most = SHARDS_LIMIT.min(steps.len());
+    let count = (1..most).find(|count| total <= SHARD_SECONDS * *count as f64).unwrap_or(most);
+    let mut shards = vec![(0.0_f64, Vec::new()); count];
+    steps.sort_by(|one, other| other.1.total_cmp(&one.1));
+    for (id, seconds) in steps {
+        if let Some((sum, shard)) = shards.iter_mut().min_by(|one, other| one.0.total_cmp(&other.0)) {
+            *sum += seconds;
+            shard.push(id);
+        }
+    }
+    shards.into_iter().map(|(_, shard)| shard).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards_take_about_as_long_and_are_as_few_as_are_worth_their_build() {
+        let check = |seconds: &[u32], expected: &[&str]| {
+            let names = seconds.iter().map(|seconds| (seconds.to_string(), f64::from(*seconds)));
+            let shards: Vec<_> = shards(names.collect()).iter().map(|shard| shard.join(" ")).collect();
+            assert_eq!(shards, expected, "{seconds:?}");
+        };
+        check(&[], &[]);
+        check(&[10, 20], &["20 10"]);
+        check(&[1000], &["1000"]);
+        check(&[100, 90, 110, 120], &["120 90", "110 100"]);
+        check(&[500, 400, 300, 200, 100, 50], &["500", "400", "300 50", "200 100"]);
+    }
 }

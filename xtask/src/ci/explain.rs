@@ -3,16 +3,8 @@
 use super::{sources, step::shown};
 use crate::world::World;
 use anyhow::Result;
-use squall_steps::{
-    Input, Step,
-    key::Key,
-    store::{Store, StoredResult},
-};
-use std::{
-    collections::BTreeMap,
-    io::Write,
-    time::{Duration, SystemTime},
-};
+use squall_steps::{Input, Step, key::Key, store::Store};
+use std::{collections::BTreeMap, io::Write};
 
 /// Changes beyond these are counted.
 const CHANGES_SHOWN: usize = 20;
@@ -49,18 +41,15 @@ pub fn run(world: &World, store: &Store, step: &Step) -> Result<()> {
         println!("  never cached: {reason}");
     }
     if let Some(hit) = store.find(&key.hash()) {
-        println!("  {}", cached(&hit));
+        println!("  cached, {}", hit.when());
         return Ok(());
     }
     let Some(last) = store.last(&step.id) else {
         println!("  none yet on this machine");
         return Ok(());
     };
-    println!(
-        "  {} {}; it would run again, because",
-        if last.passed { "passed" } else { "failed" },
-        ago(&last)
-    );
+    let word = if last.passed { "passed" } else { "failed" };
+    println!("  {word}, {}; it would run again, because", last.when());
     let changes = store.key_of(&last).map(|before| key.changes_since(&before)).unwrap_or_default();
     for change in changes.iter().take(CHANGES_SHOWN) {
         println!("  - {change}");
@@ -79,7 +68,7 @@ pub fn log(store: &Store, step: &Step) -> Result<()> {
         println!("{} has not run on this machine yet", step.id);
         return Ok(());
     };
-    println!("{} {} {}", step.id, if last.passed { "passed" } else { "failed" }, ago(&last));
+    println!("{} {}, {}", step.id, if last.passed { "passed" } else { "failed" }, last.when());
     std::io::stdout().write_all(&store.log_of(&last).unwrap_or_default())?;
     Ok(())
 }
@@ -93,20 +82,4 @@ fn inputs(step: &Step) -> String {
         Input::Image(name) => format!("image {name}"),
     });
     names.collect::<Vec<_>>().join(", ")
-}
-
-/// `cached, ran 4 min ago in 37 s`.
-pub fn cached(hit: &StoredResult) -> String {
-    format!("cached, ran {} in {:.1} s", ago(hit), hit.seconds)
-}
-
-fn ago(result: &StoredResult) -> String {
-    let finished = SystemTime::UNIX_EPOCH + Duration::from_secs(result.finished);
-    let seconds = SystemTime::now().duration_since(finished).unwrap_or_default().as_secs();
-    match seconds {
-        0..120 => format!("{seconds} s ago"),
-        120..7200 => format!("{} min ago", seconds / 60),
-        7200..172_800 => format!("{} h ago", seconds / 3600),
-        _ => format!("{} days ago", seconds / 86_400),
-    }
 }

@@ -28,6 +28,8 @@ pub struct Run {
     /// The file with what it printed.
     pub log: PathBuf,
     pub key: Option<Key>,
+    /// How many seconds it took when it ran before.
+    pub before: Option<f64>,
     /// The result of an earlier run with the same key.
     pub hit: Option<StoredResult>,
     /// Whether the hit is compared with a run.
@@ -48,6 +50,7 @@ impl Run {
             elapsed,
             log,
             key: None,
+            before: None,
             hit: None,
             is_audited: false,
             outputs: None,

@@ -100,7 +100,7 @@ fn fill(world: &World, steps: &[Step], sources: &Sources, copy: &Path) -> Result
     for path in wanted.keys() {
         let source = world.root.join(path);
         if compiled.contains(path) {
-            // Whoever reads a comment gets another result here.
+            // A step that reads its comments gets another result here.
             written.insert((*path).to_owned(), without_comments(&fs::read_to_string(&source)?));
         } else {
             mirror(&source, &copy.join(path))?;

@@ -14,7 +14,7 @@ use squall_steps::{
     Step, causes,
     key::Sources,
     report::{Report, Status, StepReport},
-    store::{Store, StoredResult},
+    store::Store,
     tree::git,
 };
 use std::{
@@ -26,19 +26,17 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-pub fn started(run: &Run, last: Option<&StoredResult>) {
+pub fn started(run: &Run) {
     if !stderr().is_terminal() {
-        let expected = last.map_or(String::new(), |last| format!("  (about {:.0} s)", last.seconds));
+        let expected = run.before.map_or(String::new(), |seconds| format!("  (about {seconds:.0} s)"));
         eprintln!("start   {:<20} cargo xtask {}{expected}", run.step.id, run.step.command.join(" "));
     }
 }
 
 /// Draws one line over the last one. The terminal cuts it instead of wrapping it.
-pub fn running<'a>(runs: impl Iterator<Item = &'a Run>, store: &Store) {
+pub fn running<'a>(runs: impl Iterator<Item = &'a Run>) {
     if stderr().is_terminal() {
-        let expected = |run: &Run| {
-            store.last(&run.step.id).map_or(String::new(), |last| format!("/{:.0}", last.seconds))
-        };
+        let expected = |run: &Run| run.before.map_or(String::new(), |seconds| format!("/{seconds:.0}"));
         let steps = runs.map(|run| format!("{} {}{} s", run.step.id, run.elapsed.as_secs(), expected(run)));
         eprint!("{}\x1b[?7l{}\x1b[?7h", clear_line(), steps.collect::<Vec<_>>().join(" · "));
     }
@@ -82,7 +80,7 @@ pub fn of(
             status: status(run.state),
             seconds: run.elapsed.as_secs_f64(),
             age: age.flatten(),
-            base_seconds: None,
+            before_seconds: run.before,
             key: run.key.as_ref().map(|key| key.hash()),
             log: run.log.strip_prefix(&world.root).unwrap_or(&run.log).to_owned(),
             causes,
@@ -160,7 +158,7 @@ pub fn compare(world: &World, saved: &Path, steps: &[Step], sources: &Sources) -
         status: Status::NotRun,
         seconds: 0.0,
         age: None,
-        base_seconds: None,
+        before_seconds: None,
         key: None,
         log: Default::default(),
         causes: Vec::new(),

@@ -69,7 +69,8 @@ impl Session<'_> {
             self.decide(&mut runs)?;
             for index in startable(&runs, self.options.keep_going) {
                 self.put_back_outputs(&runs, &runs[index].step)?;
-                report::started(&runs[index], self.store.last(&runs[index].step.id).as_ref());
+                runs[index].before = self.store.last(&runs[index].step.id).map(|last| last.seconds);
+                report::started(&runs[index]);
                 children.insert(index, (self.start(&runs[index])?, Instant::now()));
                 runs[index].state = State::Running;
             }
@@ -102,7 +103,7 @@ impl Session<'_> {
                 }
             }
             children.retain(|index, _| runs[*index].state == State::Running);
-            report::running(children.keys().map(|index| &runs[*index]), self.store);
+            report::running(children.keys().map(|index| &runs[*index]));
         }
     }
 

@@ -49,9 +49,12 @@ pub fn tree(root: &Path) -> Result<Tree> {
     Tree::of_worktree(root).or_fail("listing the files of the repository", next)
 }
 
-/// The files of each image's build context.
+/// The files of each image's build context. The sources of the web app count by what the step
+/// `build-web` makes of them, which is what the image gets.
 pub fn images(root: &Path) -> Result<BTreeMap<String, Vec<String>>> {
-    context::files_of_each(root, &IMAGES)
+    let mut images = context::files_of_each(root, &IMAGES)?;
+    images.values_mut().for_each(|files| files.retain(|path| !path.starts_with("web/src/")));
+    Ok(images)
 }
 
 fn environment(steps: &[Step]) -> BTreeMap<String, String> {
@@ -246,6 +249,32 @@ mod tests {
                 let changed = with_tree(&sources, [sources.tree.files().to_vec(), vec![new]].concat());
                 assert_ne!(hash(step, &changed), hash(step, &sources), "{}: new file in {folder}", step.id);
             }
+        }
+    }
+
+    #[test]
+    fn a_comment_is_an_input_of_the_steps_that_read_comments_alone() {
+        let (steps, sources) = real();
+        let mut changed = sources.clone();
+        let mut files = sources.tree.files().to_vec();
+        for file in files.iter_mut().filter(|file| sources.codes.contains_key(&file.id)) {
+            let code = sources.codes[&file.id].clone();
+            file.id = format!("{:0<40}", &file.id[..20]);
+            changed.codes.insert(file.id.clone(), code);
+        }
+        changed.tree = Tree::new(files);
+        let affected = steps.iter().filter(|step| hash(step, &changed) != hash(step, &sources));
+        let affected: Vec<_> = affected.map(|step| step.id.as_str()).collect();
+        let readers = ["fmt", "words", "docker-validate", "clippy", "test-xtask", "test-architecture"];
+        assert_eq!(affected, readers);
+    }
+
+    #[test]
+    fn a_step_of_images_reads_what_the_build_of_the_web_app_makes() {
+        let (steps, sources) = real();
+        assert!(sources.images["edge"].contains(&"web/index.html".to_owned()));
+        for step in steps.iter().filter(|step| reads_image(step)) {
+            assert!(step.inputs.contains(&Input::Outputs("build-web".to_owned())), "{}", step.id);
         }
     }
 

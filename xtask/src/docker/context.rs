@@ -41,9 +41,9 @@ pub struct Ignore {
 struct Pattern {
     /// Begins with `!`: what matches is sent.
     is_exception: bool,
-    regex: Regex,
-    /// What is between the wildcards, without slashes at its ends. A path that lacks any of it is no
-    /// match, which is found far faster than by the regex.
+    /// Of a pattern with wildcards: a regex takes far longer than what is compared before it.
+    regex: Option<Regex>,
+    /// What is between the wildcards, without slashes at its ends: a path that matches has all of it.
     literals: Vec<String>,
     /// What is before the first wildcard.
     fixed: String,
@@ -51,9 +51,11 @@ struct Pattern {
 
 impl Pattern {
     fn matches(&self, path: &str) -> bool {
-        path.starts_with(&self.fixed)
-            && self.literals.iter().all(|literal| path.contains(literal))
-            && self.regex.is_match(path)
+        let Some(rest) = path.strip_prefix(&self.fixed) else { return false };
+        match &self.regex {
+            None => rest.is_empty() || rest.starts_with('/'),
+            Some(regex) => self.literals.iter().all(|it| path.contains(it)) && regex.is_match(path),
+        }
     }
 }
 
@@ -70,7 +72,7 @@ impl Ignore {
             let literals = path.split(['*', '?']);
             Some(Pattern {
                 is_exception: line.starts_with('!'),
-                regex: glob(path)?,
+                regex: if path.contains(['*', '?']) { Some(glob(path)?) } else { None },
                 literals: literals.clone().map(|literal| literal.trim_matches('/').to_owned()).collect(),
                 fixed: literals.map(str::to_owned).next()?,
             })

@@ -50,7 +50,24 @@ impl Default for Needs {
 #[derive(Debug, Clone, Default, Deserialize)]
 struct Strategy {
     #[serde(default)]
-    matrix: BTreeMap<String, Vec<String>>,
+    matrix: BTreeMap<String, Values>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+enum Values {
+    Listed(Vec<String>),
+    /// An expression whose value is a list.
+    Computed(String),
+}
+
+impl Values {
+    fn of(&self, context: &Context) -> Result<Vec<String>> {
+        match self {
+            Self::Listed(values) => Ok(values.clone()),
+            Self::Computed(text) => Ok(serde_json::from_str(&fill(text, context)?)?),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -94,6 +111,10 @@ pub fn run(world: &World, only: Option<&str>) -> Result<()> {
             workflow.jobs.iter().filter(|(_, job)| job.condition.contains("plan")).collect();
         let planned: Vec<_> = planned.into_iter().map(|(name, _)| name).collect();
         context.insert("needs.plan.outputs.jobs".into(), serde_json::to_string(&planned)?);
+        // One shard that has all steps.
+        for job in planned {
+            context.insert(format!("needs.plan.outputs.{job}"), serde_json::to_string(&[job])?);
+        }
         for job in workflow.jobs.keys() {
             context.insert(format!("needs.{job}.result"), "success".into());
         }
@@ -159,13 +180,14 @@ fn run_job(
     if !holds(&job.condition, &context)? {
         return Ok(("skipped", Context::new()));
     }
-    let values = job.strategy.matrix.values().next().cloned().unwrap_or_else(|| vec![String::new()]);
+    let values = job.strategy.matrix.values().next().map(|values| values.of(&context)).transpose()?;
     let mut has_succeeded = true;
-    for value in values {
+    for (index, value) in values.unwrap_or_else(|| vec![String::new()]).into_iter().enumerate() {
         context.insert("github.job".into(), name.to_owned());
         context.extend(job.strategy.matrix.keys().map(|key| (format!("matrix.{key}"), value.clone())));
         set_status(&mut context, true);
-        let machine = Machine::new(&format!("{name}{value}"))?;
+        context.insert("strategy.job-index".into(), index.to_string());
+        let machine = Machine::new(&format!("{name}{index}"))?;
         for step in &job.steps {
             run_step(world, workflow, job, step, &machine, &mut context)?;
         }
@@ -292,10 +314,14 @@ mod tests {
     #[test]
     fn every_expression_of_the_workflows_can_be_evaluated() {
         for file in ["ci.yml", "scheduled.yml"] {
-            let mut context = Context::from([("needs.plan.outputs.jobs".into(), r#"["rust"]"#.into())]);
+            let outputs = ["jobs", "rust"].map(|name| format!("needs.plan.outputs.{name}"));
+            let mut context: Context = outputs.map(|path| (path, r#"["rust"]"#.to_owned())).into();
             set_status(&mut context, true);
             for (name, job) in workflow(file).jobs {
                 let holds_for_job = holds(&job.condition, &context).unwrap();
+                for values in job.strategy.matrix.values() {
+                    assert!(!values.of(&context).unwrap().is_empty(), "{name}");
+                }
                 assert_eq!(holds_for_job, file != "ci.yml" || ["plan", "rust", "required"].contains(&&*name));
                 for step in &job.steps {
                     holds(&step.condition, &context).unwrap();

@@ -38,7 +38,7 @@ impl Report {
         text += "\n";
         self.with(Status::Failed).for_each(|step| text += &causes(step));
         text += &self.slowest();
-        text += "\n| Step | Result | Time | Base | What |\n| --- | --- | ---: | ---: | --- |\n";
+        text += "\n| Step | Result | Time | Before | What |\n| --- | --- | ---: | ---: | --- |\n";
         self.steps.iter().for_each(|step| text += &row(step));
         let left_out: String = self.left_out().iter().map(|line| format!("- {}\n", plain(line))).collect();
         if left_out.is_empty() { text } else { format!("{text}\nLeft out:\n\n{left_out}") }
@@ -73,9 +73,9 @@ fn row(step: &StepReport) -> String {
     };
     let has_run = !matches!(step.status, Status::NotRun | Status::Skipped);
     let time = if has_run { text::duration(step.seconds) } else { String::new() };
-    let base = step.base_seconds.map_or(String::new(), text::duration);
+    let before = step.before_seconds.map_or(String::new(), text::duration);
     let (id, word, title) = (plain(&step.id), step.status.word(), plain(&step.title));
-    format!("| {id} | {mark}{word} | {time} | {base} | {title} |\n")
+    format!("| {id} | {mark}{word} | {time} | {before} | {title} |\n")
 }
 
 /// A value of a workflow command, as actions/toolkit writes it.

@@ -14,13 +14,16 @@ impl Report {
         let mut text = format!("{:<width$} {:<8} {:>10}  WHAT\n", "STEP", "RESULT", "TIME");
         if self.count(Status::Cached) > 0 {
             let (count, names) = (self.count(Status::Cached), text::names(self.with(Status::Cached)));
-            text += &format!("{count} cached: {names} (saved {})\n", text::duration(self.saved_seconds()));
+            let oldest = self.with(Status::Cached).filter_map(|step| step.age).max().unwrap_or(0);
+            let (saved, oldest) = (text::duration(self.saved_seconds()), text::ago(oldest));
+            text += &format!("{count} cached: {names} (saved {saved}; the oldest ran {oldest})\n");
         }
         for step in steps() {
-            let base =
-                step.base_seconds.map_or(String::new(), |base| format!(" (base {})", text::duration(base)));
+            let before = step
+                .before_seconds
+                .map_or(String::new(), |before| format!(" (before {})", text::duration(before)));
             let (word, seconds) = (step.status.word(), text::duration(step.seconds));
-            text += &format!("{:<width$} {word:<8} {seconds:>10}  {}{base}\n", step.id, step.title);
+            text += &format!("{:<width$} {word:<8} {seconds:>10}  {}{before}\n", step.id, step.title);
         }
         if self.count(Status::NotRun) > 0 {
             let (count, names) = (self.count(Status::NotRun), text::names(self.with(Status::NotRun)));

@@ -10,7 +10,7 @@ fn step(id: &str, status: Status, seconds: f64) -> StepReport {
         status,
         seconds,
         age: (status == Status::Cached).then_some(240),
-        base_seconds: None,
+        before_seconds: None,
         key: None,
         log: format!("/logs/{id}.log").into(),
         causes: Vec::new(),
@@ -34,7 +34,7 @@ fn sample() -> Report {
     let web = "cargo xtask test web -- src/a.test.tsx";
     let clippy = StepReport {
         causes: vec![cause("api/src/a.rs", 3, "E0308: mismatched types: expected `u32`, found `&str`", None)],
-        base_seconds: Some(10.04),
+        before_seconds: Some(10.04),
         ..step("clippy", Status::Failed, 12.0)
     };
     let vitest = StepReport {

@@ -1,7 +1,17 @@
 //! Values as words, for each form of a report.
 
 use super::{Status, StepReport};
-use crate::causes::Cause;
+use crate::{causes::Cause, store::StoredResult};
+use std::time::{Duration, SystemTime};
+
+impl StoredResult {
+    /// `ran 4 min ago in 37.0 s`.
+    pub fn when(&self) -> String {
+        let finished = SystemTime::UNIX_EPOCH + Duration::from_secs(self.finished);
+        let seconds = SystemTime::now().duration_since(finished).unwrap_or_default().as_secs();
+        format!("ran {} in {}", ago(seconds), duration(self.seconds))
+    }
+}
 
 impl Status {
     /// As people read it.
@@ -27,6 +37,16 @@ pub fn duration(seconds: f64) -> String {
     match whole {
         0..3600 => format!("{} min {} s", whole / 60, whole % 60),
         _ => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
+    }
+}
+
+/// `4 min ago`.
+pub fn ago(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s ago"),
+        120..7200 => format!("{} min ago", seconds / 60),
+        7200..172_800 => format!("{} h ago", seconds / 3600),
+        _ => format!("{} days ago", seconds / 86_400),
     }
 }
 
