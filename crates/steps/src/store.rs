@@ -32,7 +32,7 @@ pub const LOG_LIMIT_BYTES: usize = 4 << 20;
 pub const OUTPUT_LIMIT_BYTES: u64 = 64 << 20;
 
 /// The file with the codes of sources, whose number is raised with the meaning of a code; and above
-/// how many of them it begins anew.
+/// how many of them it starts over.
 const CODES: &str = "codes-1";
 const CODES_LIMIT: usize = 10_000;
 
