@@ -26,6 +26,10 @@ export default defineConfig({
     include: ['src/**/*.test.{ts,tsx}'],
     setupFiles: ['src/test/setup.ts'],
     env: { TZ: 'UTC' },
+    // Loading the DOM and the libraries again for each file cost more than the tests. src/test/setup.ts
+    // undoes what a test changes.
+    isolate: false,
+    restoreMocks: true,
     // The tests must not fail on a slow machine that compiles at the same time.
     testTimeout: 30_000,
     // One thread for each core of the smallest build machine.

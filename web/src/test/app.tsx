@@ -1,6 +1,7 @@
 import { createMemoryHistory } from '@tanstack/react-router'
 import { render } from '@testing-library/react'
 import userEvent from '@testing-library/user-event'
+import { onTestFinished } from 'vitest'
 import type { Role } from '@/api/model'
 import { App, createApp } from '@/app/App'
 import { page, project, source, user } from './fixtures'
@@ -18,6 +19,8 @@ export function open(address: string, handlers: Handlers) {
   serve(handlers)
   const app = createApp(createMemoryHistory({ initialEntries: [address] }))
   render(<App app={app} />)
+  // A retry must not reach the server of the next test.
+  onTestFinished(() => app.queryClient.clear())
   return {
     ...app,
     person: userEvent.setup(),

@@ -1,6 +1,6 @@
 import '@testing-library/jest-dom/vitest'
 import { cleanup, configure } from '@testing-library/react'
-import { afterEach, vi } from 'vitest'
+import { afterAll, afterEach, vi } from 'vitest'
 import { checkRequests } from './server'
 
 // How long what is waited for may take to come. A busy machine loads a page's code in more than the usual second.
@@ -13,5 +13,12 @@ afterEach(() => {
   cleanup()
   checkRequests()
   localStorage.clear()
+  sessionStorage.clear()
+  document.title = ''
   delete document.documentElement.dataset.theme
+})
+
+// The next file shares this DOM and these libraries, but gets modules of its own: with the state they start with.
+afterAll(() => {
+  vi.resetModules()
 })

@@ -26,7 +26,6 @@ describe('the stream of a tab', () => {
     stop()
     isHidden = false
     vi.useRealTimers()
-    vi.restoreAllMocks()
   })
 
   it('is opened once, makes the tab live, and is closed at the end', () => {
