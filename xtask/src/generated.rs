@@ -44,7 +44,8 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     }
     for part in arguments.part.map_or(Part::value_variants().to_vec(), |part| vec![part]) {
         match part {
-            Part::Queries => queries::run(world, check)?,
+            Part::Queries if check => test::queries(world)?,
+            Part::Queries => queries::run(world)?,
             Part::Openapi => openapi::run(world, check)?,
             Part::Workflows => workflows::run(world, check)?,
             Part::Snapshots => test::snapshots(world, check)?,

@@ -119,6 +119,11 @@ fn select(world: &World, suite: &str, filter: &str) -> Result<[String; 2]> {
     Ok(["--tool-config-file".into(), format!("xtask:{}", config.display())])
 }
 
+/// Runs the tests that compare .sqlx with a migrated database and with the queries of the code.
+pub fn queries(world: &World) -> Result<()> {
+    rust(world, "test(/^queries::/)", &[])
+}
+
 /// The tests that compare a snapshot or a table of the docs with the code.
 const SNAPSHOTS: &str = "test(/docs|published|hadolint/) + test(/^(configuration|errors|help)::/)";
 

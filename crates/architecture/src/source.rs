@@ -2,7 +2,8 @@
 //! literals. Code under `#[cfg(test)]` is left out: tests may import what they like.
 
 use anyhow::{Context, Result, anyhow};
-use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use litrs::StringLit;
+use proc_macro2::{Delimiter, Literal, TokenStream, TokenTree};
 use std::{
     collections::BTreeSet,
     fs,
@@ -50,7 +51,7 @@ pub struct Module {
     pub path: Vec<String>,
     pub file: String,
     pub imports: Vec<Import>,
-    /// String literals as they are written, without their quotes.
+    /// The values of string literals.
     pub literals: Vec<String>,
 }
 
@@ -124,7 +125,7 @@ impl Reader<'_> {
                     continue;
                 }
                 (TokenTree::Group(group), _) => self.read(group.stream(), path),
-                (TokenTree::Literal(literal), _) => self.module.literals.extend(text(&literal.to_string())),
+                (TokenTree::Literal(literal), _) => self.module.literals.extend(text(literal)),
                 _ => {}
             }
             at += 1;
@@ -200,11 +201,9 @@ fn is_for_tests(attribute: &proc_macro2::Group) -> bool {
     text.starts_with("cfg(test") || text.starts_with("cfg(all(test") || text.starts_with("cfg(any(test")
 }
 
-/// What is between the quotes of a string literal.
-fn text(literal: &str) -> Option<String> {
-    let (start, end) = (literal.find('"')?, literal.rfind('"')?);
-    (start < end && !literal.starts_with('b'))
-        .then(|| literal[start + 1..end].replace("\\n", " ").replace('\\', " "))
+/// The value of a string literal; none of another literal.
+pub fn text(literal: &Literal) -> Option<String> {
+    StringLit::parse(literal.to_string()).ok().map(StringLit::into_value)
 }
 
 #[test]
@@ -243,6 +242,6 @@ fn imports_and_literals_are_read_and_code_for_tests_is_not() -> Result<()> {
             ("", 12),
         ]
     );
-    assert_eq!(module.literals, ["delete from \"x\"", "update y"]);
+    assert_eq!(module.literals, ["delete from \"x\"", "update\ny"]);
     Ok(())
 }

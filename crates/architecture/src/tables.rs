@@ -108,7 +108,7 @@ fn a_new_writer_of_a_table_is_found_in_a_literal_and_in_a_file_of_sql() -> Resul
     let tables = tables()?;
     let statements = [
         ("issues", "update issues set status = $1"),
-        ("events", "insert\\n    into only \"events\" (id)"),
+        ("events", "insert\n    into only \"events\" (id)"),
         ("inbox", "with gone as (delete from inbox returning 1) select"),
         ("polls", "COPY polls (id) from stdin"),
         (PARTITIONS, "drop table {name}"),
@@ -116,7 +116,7 @@ fn a_new_writer_of_a_table_is_found_in_a_literal_and_in_a_file_of_sql() -> Resul
     for (table, statement) in statements {
         let code = format!("fn write() {{ query!(r#\"{statement}\"#) }}");
         let rust = File { path: "worker/src/health.rs".to_owned(), text: code };
-        let sql = File { path: "worker/src/health.sql".to_owned(), text: statement.replace("\\n", "\n") };
+        let sql = File { path: "worker/src/health.sql".to_owned(), text: statement.to_owned() };
         for file in [rust, sql] {
             let found = writers("worker", std::slice::from_ref(&file), &tables)?;
             assert_eq!(found.get(table), Some(&BTreeSet::from([file.path])), "{statement}");

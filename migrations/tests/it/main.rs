@@ -1,4 +1,5 @@
-//! Tests of the migration job on a real PostgreSQL.
+//! Tests of the migration job and of the migrated schema on a real PostgreSQL.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed precondition fails the test")]
 
 mod job;
+mod queries;

@@ -78,7 +78,12 @@ pub async fn describe_all(scratch: &mut Scratch, migrations: &[Script], folder: 
     }
     let mut described = Vec::new();
     for entry in fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))? {
-        let file: QueryFile = serde_json::from_str(&fs::read_to_string(entry?.path())?)?;
+        let path = entry?.path();
+        // The folder also has a link by which `cargo xtask` works in it.
+        if path.extension().is_none_or(|extension| extension != "json") {
+            continue;
+        }
+        let file: QueryFile = serde_json::from_str(&fs::read_to_string(path)?)?;
         let query = describe(&mut connection, &file.query).await;
         described.push(query.with_context(|| format!("describing {}", file.query))?);
     }

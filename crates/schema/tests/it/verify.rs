@@ -4,9 +4,11 @@ use sqlx::{AssertSqlSafe, PgPool};
 use squall_migrations::expected_version;
 use squall_schema::{
     catalog::{self, Catalog},
+    scratch::Scratch,
     script::Script,
-    verify::verify,
+    verify::{Query, describe_all, verify},
 };
+use std::fs;
 
 #[sqlx::test(migrations = false)]
 async fn the_migrations_lead_to_the_declared_schema_and_the_last_release_keeps_working(pool: PgPool) {
@@ -56,4 +58,17 @@ async fn an_upgrade_that_breaks_the_last_release_is_reported(pool: PgPool) {
     assert!(changed.contains("the upgrade changed projects.name (text) from 2 rows"), "{changed}");
     let retyped = check("alter table polls alter column duration_ms type bigint").await;
     assert!(retyped.contains("it would get") && retyped.contains("duration_ms: INT8"), "{retyped}");
+}
+
+#[sqlx::test(migrations = false)]
+async fn the_queries_of_a_release_are_recorded_from_the_files_of_sqlx_alone(pool: PgPool) {
+    let folder = tempfile::tempdir().unwrap();
+    let sql = "select name from projects where id = $1";
+    fs::write(folder.path().join("query-1.json"), format!(r#"{{"query": "{sql}"}}"#)).unwrap();
+    fs::create_dir(folder.path().join(".cargo")).unwrap();
+    let mut scratch = Scratch::open(&pool.connect_options()).await.unwrap();
+    let described = describe_all(&mut scratch, &Script::embedded(), folder.path()).await;
+    scratch.close().await.unwrap();
+    let (columns, parameters) = (vec!["name: TEXT".to_owned()], vec!["INT8".to_owned()]);
+    assert_eq!(described.unwrap(), [Query { query: sql.to_owned(), columns, parameters }]);
 }
