@@ -2,6 +2,7 @@ import { defineConfig } from '@playwright/test'
 import { ADMIN_STATE } from './e2e/stack'
 
 // A stack that is fresh: `cargo xtask test browser` starts one and sets SQUALL_URL, SQUALL_SETUP_URL and SQUALL_WATCH_DIR.
+// `cargo xtask test containers` runs the first run and the tests tagged @edge against the stack in containers.
 export default defineConfig({
   testDir: 'e2e',
   outputDir: 'test-results/runs',

@@ -2,7 +2,10 @@ import { ADMIN, expect, NOT_SIGNED_IN, signIn, test } from './stack'
 
 const VIEWER = { name: 'Grace Hopper', email: 'grace@example.org', password: 'nanoseconds everywhere' }
 
-test('signing out ends the session, and signing in leads back', async ({ browser, allow: _ }) => {
+test('signing out ends the session, and signing in leads back', { tag: '@edge' }, async ({
+  browser,
+  allow: _,
+}) => {
   // A separate session, because the other tests still need theirs.
   const context = await browser.newContext({ storageState: { cookies: [], origins: [] } })
   const page = await context.newPage()

@@ -42,7 +42,7 @@ test('an unreachable server is reported, and found again', async ({ page, allow 
   await expect(page.getByRole('list', { name: 'Sources' })).toBeVisible()
 })
 
-test('an unknown issue and an unknown address', async ({ page, allow }) => {
+test('an unknown issue and an unknown address', { tag: '@edge' }, async ({ page, allow }) => {
   allow(/404.*\/api\/v1\/issues\/999999999/)
   await page.goto('/issues/999999999')
   await expect(page.getByRole('alert').first()).toContainText('This issue does not exist')

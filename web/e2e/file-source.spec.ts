@@ -9,7 +9,9 @@ KeyError: 'PLN'
 2026-01-01 00:00:00,000 INFO catalog.pricing: priced item ${item}
 `
 
-test('a file source is added in the page, and its lines become issues', async ({ page }) => {
+test('a file source is added in the page, and its lines become issues', { tag: '@edge' }, async ({
+  page,
+}) => {
   const folder = process.env.SQUALL_WATCH_DIR ?? ''
   expect(folder, 'SQUALL_WATCH_DIR must be a folder that the stack reads').not.toBe('')
   const file = join(folder, 'catalog.log')

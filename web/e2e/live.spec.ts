@@ -7,7 +7,7 @@ const word = () =>
     .replace(/[^a-z]+/g, '')
     .padEnd(8, 'x')
 
-test('a new issue appears without a reload, and counts as it happens', async ({ page }) => {
+test('a new issue appears without a reload, and counts as it happens', { tag: '@edge' }, async ({ page }) => {
   const message = `the ${word()} ${word()} has fallen over`
   const event = { level: 'error', message, service: 'live', logger: 'live.tests' }
   await page.goto('/issues')

@@ -15,7 +15,7 @@ test.beforeAll(async ({ browser }) => {
   await page.close()
 })
 
-test('a deep link survives a refresh, with its title', async ({ page }) => {
+test('a deep link survives a refresh, with its title', { tag: '@edge' }, async ({ page }) => {
   await page.goto('/issues?q=relay')
   await page.getByRole('link', { name: 'mail relay refused the connection' }).click()
   await expect(page).toHaveURL(/\/issues\/\d+$/)
@@ -97,7 +97,7 @@ test('the chosen theme survives a refresh', async ({ page }) => {
   )
 })
 
-test('the status page shows that everything works', async ({ page }) => {
+test('the status page shows that everything works', { tag: '@edge' }, async ({ page }) => {
   await page.goto('/status')
   await expect(page.getByText('Everything works: events are taken in and grouped.')).toBeVisible()
 })
@@ -110,7 +110,7 @@ test('the chart is drawn, and its legend follows the pointer', async ({ page }) 
   await expect(page.getByRole('figure').getByText(/events? in all/)).toBeHidden()
 })
 
-test('every page works under a strict content security policy', async ({ page }) => {
+test('every page works under a strict content security policy', { tag: '@edge' }, async ({ page }) => {
   const policy =
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self'; object-src 'none'; base-uri 'none'"
   await page.route('**/*', async (route) => {
