@@ -71,11 +71,11 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
         Name::Stack(forwarded) => run("stack", forwarded, Vec::new(), NEXT),
         Name::Ci(forwarded) => run("ci", forwarded, Vec::new(), NEXT),
         Name::Backup(forwarded) => {
-            let server = Scratch::start_empty(world)?;
+            let server = Scratch::start_on_disk(world)?;
             run("backup", forwarded, server.environment(), NEXT)
         }
         Name::Migrate(forwarded) => {
-            let server = Scratch::start_empty(world)?;
+            let server = Scratch::start_on_disk(world)?;
             run("migrate", forwarded, server.environment(), NEXT)
         }
         Name::Ingest(forwarded) => {

@@ -102,40 +102,43 @@ pub async fn generate_in(
     sources: &Sources<'_>,
     request: &Request,
 ) -> Result<Vec<Script>> {
-    let Databases { migrated, declared, candidate } = databases;
+    let (mut migrated, mut declared, mut candidate) = tokio::try_join!(
+        databases.migrated.connect(),
+        databases.declared.connect(),
+        databases.candidate.connect()
+    )?;
     let (one, two, three) = tokio::join!(
-        replay(migrated, sources.migrations),
-        replay(candidate, sources.migrations),
-        declare(declared, sources.declared)
+        replay(&mut migrated, sources.migrations),
+        replay(&mut candidate, sources.migrations),
+        declare(&mut declared, sources.declared)
     );
     one.and(two).and(three)?;
-    let declared = read(declared).await?;
-    let written = write_candidate(migrated, &declared, sources, request).await?;
+    let declaration = read(&mut declared).await?;
+    let written = write_candidate(&mut migrated, &declaration, sources, request).await?;
     if !written.is_empty() {
-        replay(candidate, &written).await.with_context(|| {
+        replay(&mut candidate, &written).await.with_context(|| {
             format!(
                 "the generated SQL fails, so nothing was written. Write this change by hand with `cargo xtask migrate new`, or \
                  make it in smaller steps. The SQL:{}\nThe error",
                 shown(&written)
             )
         })?;
-        let mut connection = candidate.connect().await?;
-        job::build_on_partitions(&mut connection).await?;
-        connection.close().await?;
-        equal(catalog::differences(&declared, &read(candidate).await?), &written)?;
+        job::build_on_partitions(&mut candidate).await?;
+        equal(catalog::differences(&declaration, &read(&mut candidate).await?), &written)?;
+    }
+    for connection in [migrated, declared, candidate] {
+        connection.close().await.context("disconnecting from a scratch database")?;
     }
     Ok(written)
 }
 
 async fn write_candidate(
-    migrated: &PgConnectOptions,
+    migrated: &mut PgConnection,
     declared: &Catalog,
     sources: &Sources<'_>,
     request: &Request,
 ) -> Result<Vec<Script>> {
-    let mut connection = migrated.connect().await?;
-    let (before, renames) = rename::apply_all(&mut connection, declared, request).await?;
-    connection.close().await?;
+    let (before, renames) = rename::apply_all(migrated, declared, request).await?;
     let sides = write::Sides { before: &before, declared, request };
     let changes = changes::find(sides).map_err(refused)?;
     let plan =
@@ -169,26 +172,27 @@ fn shown(scripts: &[Script]) -> String {
     scripts.iter().map(|script| format!("\n── {}\n{}", script.file, script.sql)).collect()
 }
 
-async fn replay(database: &PgConnectOptions, scripts: &[Script]) -> Result<()> {
-    let mut connection = database.connect().await?;
+async fn replay(connection: &mut PgConnection, scripts: &[Script]) -> Result<()> {
     for script in scripts {
-        script.run(&mut connection).await?;
+        script.run(connection).await?;
     }
-    connection.close().await.context("disconnecting from a scratch database")
+    forget_session(connection).await
 }
 
-async fn declare(database: &PgConnectOptions, declaration: &str) -> Result<()> {
-    let mut connection: PgConnection = database.connect().await?;
+async fn declare(connection: &mut PgConnection, declaration: &str) -> Result<()> {
     sqlx::raw_sql(AssertSqlSafe(declaration.to_owned()))
-        .execute(&mut connection)
+        .execute(&mut *connection)
         .await
         .context("applying schema.sql to an empty database")?;
-    connection.close().await.context("disconnecting from a scratch database")
+    forget_session(connection).await
 }
 
-async fn read(database: &PgConnectOptions) -> Result<Catalog> {
-    let mut connection = database.connect().await?;
-    let catalog = catalog::read(&mut connection).await.context("reading the catalogs")?;
-    connection.close().await?;
-    Ok(catalog)
+/// What SQL has set for its session must not help what runs later, in production on a new connection.
+async fn forget_session(connection: &mut PgConnection) -> Result<()> {
+    sqlx::raw_sql("discard all").execute(connection).await.context("resetting a session")?;
+    Ok(())
+}
+
+async fn read(connection: &mut PgConnection) -> Result<Catalog> {
+    catalog::read(connection).await.context("reading the catalogs")
 }

@@ -120,7 +120,9 @@ fn template(postgres: &Postgres) -> Result<PathBuf> {
 /// Set the password and create the database with a server of one process that listens nowhere.
 fn set_password(postgres: &Postgres, data: &Path, password: &str) -> Result<()> {
     let mut single = postgres.command("postgres");
-    single.args(["--single", "-c", "fsync=off", "-D"]).arg(data).arg("postgres");
+    // Repeated hashing protects passwords that can be guessed, not 256 random bits. With the default of 4096 rounds,
+    // each new connection takes 5 ms at both ends, and 30 ms in a debug build.
+    single.args(["--single", "-c", "fsync=off", "-c", "scram_iterations=1", "-D"]).arg(data).arg("postgres");
     single.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = single.spawn().context("starting PostgreSQL in single-user mode")?;
     let sql = format!("ALTER ROLE {NAME} PASSWORD '{password}'\nCREATE DATABASE {NAME}\n");

@@ -31,7 +31,11 @@ proptest! {
         encrypted in any::<bool>(),
     ) {
         let plain: Vec<Vec<u8>> = chunks.into_iter().map(|(seed, length, repeats)| {
-            (0..length).map(|at| if repeats { seed } else { blake3::hash(&at.to_le_bytes()).as_bytes()[usize::from(seed) % 32] }).collect()
+            let mut bytes = vec![seed; length];
+            if !repeats {
+                blake3::Hasher::new().update(&[seed]).finalize_xof().fill(&mut bytes);
+            }
+            bytes
         }).collect();
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let came_out = runtime.block_on(async {

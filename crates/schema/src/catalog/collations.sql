@@ -9,4 +9,4 @@ select 'collation' as kind, l.oid::regcollation::text as name, null::text as par
            'rules', to_jsonb(l) ->> 'collicurules',
            'comment', obj_description(l.oid, 'pg_collation')) as facets
 from pg_collation l
-where pg_temp.ours(l.collnamespace) and not pg_temp.of_extension('pg_collation', l.oid)
+where l.oid >= 16384 and pg_temp.ours(l.collnamespace) and not pg_temp.of_extension('pg_collation', l.oid)

@@ -24,5 +24,5 @@ from pg_class c
 join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
 join pg_type t on t.oid = a.atttypid
 left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum
-where c.relkind in ('r', 'p') and not c.relispartition and pg_temp.ours(c.relnamespace)
+where c.oid >= 16384 and c.relkind in ('r', 'p') and not c.relispartition and pg_temp.ours(c.relnamespace)
   and not pg_temp.of_extension('pg_class', c.oid) and c.relname <> '_sqlx_migrations'

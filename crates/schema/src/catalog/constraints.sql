@@ -10,6 +10,6 @@ select case n.contype when 'c' then 'check' when 'u' then 'unique' when 'p' then
                               then regexp_replace(pg_get_indexdef(n.conindid), '^CREATE UNIQUE INDEX .*? ON .*? USING ', 'using ') end,
                           'comment', obj_description(n.oid, 'pg_constraint')) as facets
 from pg_constraint n join pg_class c on c.oid = n.conrelid
-where n.contype in ('c', 'u', 'p', 'f', 'x') and n.conparentid = 0 and n.conislocal
+where n.oid >= 16384 and n.contype in ('c', 'u', 'p', 'f', 'x') and n.conparentid = 0 and n.conislocal
   and c.relkind in ('r', 'p') and pg_temp.ours(c.relnamespace)
   and not pg_temp.of_extension('pg_class', c.oid) and c.relname <> '_sqlx_migrations'

@@ -5,4 +5,4 @@ select 'domain check' as kind, t.oid::regtype::text || '.' || quote_ident(n.conn
                           'validated', n.convalidated::text,
                           'comment', obj_description(n.oid, 'pg_constraint')) as facets
 from pg_constraint n join pg_type t on t.oid = n.contypid
-where n.contype = 'c' and pg_temp.ours(t.typnamespace) and not pg_temp.of_extension('pg_type', t.oid)
+where n.oid >= 16384 and n.contype = 'c' and pg_temp.ours(t.typnamespace) and not pg_temp.of_extension('pg_type', t.oid)

@@ -7,4 +7,4 @@ select case p.prokind when 'p' then 'procedure' else 'function' end as kind, p.o
                           'grants', pg_temp.grants(p.proacl, 'f', p.proowner),
                           'comment', obj_description(p.oid, 'pg_proc')) as facets
 from pg_proc p
-where p.prokind <> 'a' and pg_temp.ours(p.pronamespace) and not pg_temp.of_extension('pg_proc', p.oid)
+where p.oid >= 16384 and p.prokind <> 'a' and pg_temp.ours(p.pronamespace) and not pg_temp.of_extension('pg_proc', p.oid)

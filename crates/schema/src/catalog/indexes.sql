@@ -9,7 +9,7 @@ select 'index' as kind, x.oid::regclass::text as name, c.oid::regclass::text as 
 from pg_index i
 join pg_class x on x.oid = i.indexrelid
 join pg_class c on c.oid = i.indrelid
-where c.relkind in ('r', 'p', 'm') and not x.relispartition and pg_temp.ours(c.relnamespace)
+where c.oid >= 16384 and c.relkind in ('r', 'p', 'm') and not x.relispartition and pg_temp.ours(c.relnamespace)
   and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = x.oid
                   and d.refclassid = 'pg_constraint'::regclass and d.deptype = 'i')
   and not pg_temp.of_extension('pg_class', c.oid) and c.relname <> '_sqlx_migrations'

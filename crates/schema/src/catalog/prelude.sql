@@ -1,4 +1,6 @@
 -- Helpers of the queries beside this file; they live as long as the connection.
+-- Those queries begin with `oid >= 16384`, the first oid of objects that are not PostgreSQL's own: calling a helper for
+-- each of its 3300 functions took longer than all the rest.
 set search_path = public;
 
 create or replace function pg_temp.ours(namespace oid) returns boolean language sql stable as $$

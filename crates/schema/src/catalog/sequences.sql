@@ -11,6 +11,6 @@ select 'sequence' as kind, c.oid::regclass::text as name, null::text as parent,
            'grants', pg_temp.grants(c.relacl, 's', c.relowner),
            'comment', obj_description(c.oid, 'pg_class')) as facets
 from pg_class c
-where c.relkind = 'S' and pg_temp.ours(c.relnamespace) and not pg_temp.of_extension('pg_class', c.oid)
+where c.oid >= 16384 and c.relkind = 'S' and pg_temp.ours(c.relnamespace) and not pg_temp.of_extension('pg_class', c.oid)
   and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid
                   and d.refclassid = 'pg_class'::regclass and d.deptype = 'i')

@@ -16,5 +16,5 @@ select 'table' as kind, c.oid::regclass::text as name, null::text as parent,
            'grants', pg_temp.grants(c.relacl, 'r', c.relowner),
            'comment', obj_description(c.oid, 'pg_class')) as facets
 from pg_class c
-where c.relkind in ('r', 'p') and pg_temp.ours(c.relnamespace) and not pg_temp.of_extension('pg_class', c.oid)
+where c.oid >= 16384 and c.relkind in ('r', 'p') and pg_temp.ours(c.relnamespace) and not pg_temp.of_extension('pg_class', c.oid)
   and c.relname <> '_sqlx_migrations'

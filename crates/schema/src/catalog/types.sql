@@ -14,5 +14,5 @@ select case t.typtype when 'e' then 'enum' when 'd' then 'domain' else 'composit
            'grants', pg_temp.grants(t.typacl, 'T', t.typowner),
            'comment', obj_description(t.oid, 'pg_type')) as facets
 from pg_type t left join pg_class c on c.oid = t.typrelid
-where pg_temp.ours(t.typnamespace) and (t.typtype in ('e', 'd') or t.typtype = 'c' and c.relkind = 'c')
+where t.oid >= 16384 and pg_temp.ours(t.typnamespace) and (t.typtype in ('e', 'd') or t.typtype = 'c' and c.relkind = 'c')
   and not pg_temp.of_extension('pg_type', t.oid)

@@ -12,4 +12,4 @@ select case c.relkind when 'm' then 'materialized view' else 'view' end as kind,
                           'grants', pg_temp.grants(c.relacl, 'r', c.relowner),
                           'comment', obj_description(c.oid, 'pg_class')) as facets
 from pg_class c
-where c.relkind in ('v', 'm') and pg_temp.ours(c.relnamespace) and not pg_temp.of_extension('pg_class', c.oid)
+where c.oid >= 16384 and c.relkind in ('v', 'm') and pg_temp.ours(c.relnamespace) and not pg_temp.of_extension('pg_class', c.oid)
