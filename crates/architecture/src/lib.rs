@@ -10,4 +10,5 @@ mod tables;
 mod queries;
 mod web;
 mod docs;
+mod comments;
 mod source;
