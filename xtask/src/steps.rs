@@ -213,7 +213,7 @@ fn tests(package: &str, slow: bool) -> Step {
         .needs(&["build"])
         .database()
         .tools(&["nginx", "redis-server", "promtool", "compose", "user"])
-        .variables(&["SQUALL_RANDOM_PAIRS", "PROPTEST_CASES"])
+        .variables(&["SQUALL_RANDOM_PAIRS", "SQUALL_BACKUP_DAMAGES", "PROPTEST_CASES"])
         .provides(&[Nginx, Redis])
         .limit(limit);
     step.command = ["test", suite, "--package", package].map(str::to_owned).to_vec();

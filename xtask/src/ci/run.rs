@@ -94,7 +94,9 @@ impl Session<'_> {
                     let limit = run.step.limit_seconds / 60;
                     append(
                         &run.log,
-                        &format!("Failed: no end after {limit} min, the limit of this step; it was ended\n"),
+                        &format!(
+                            "Failed: it still ran after {limit} min, the limit of this step, and was ended\n"
+                        ),
                     )?;
                 }
                 if run.state != State::Running {
@@ -211,6 +213,9 @@ impl Session<'_> {
         let mut now = self.sources.clone();
         now.tree = sources::tree(&self.world.root)?;
         now.codes = self.store.codes(&self.world.root, &now.tree);
+        if sources::reads_image(&run.step) {
+            now.images = sources::images(&self.world.root)?;
+        }
         if squall_steps::key::identities(&run.step, &now)? != key.files {
             run.remark = Some("its inputs changed while it ran; the result is not kept".to_owned());
             return Ok(());

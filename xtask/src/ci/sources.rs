@@ -39,7 +39,7 @@ pub fn of(world: &World, store: &Store, steps: &[Step]) -> Result<Sources> {
     })
 }
 
-fn reads_image(step: &Step) -> bool {
+pub fn reads_image(step: &Step) -> bool {
     step.inputs.iter().any(|input| matches!(input, Input::Image(_)))
 }
 
