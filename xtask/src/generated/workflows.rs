@@ -47,7 +47,7 @@ fn fill(template: &str, pins: &str) -> Result<String> {
                 let wrong = format!("`{}` has no pin", line.trim());
                 return Err(Failure::new("generating the workflows", wrong, next).into());
             }
-            None => line.replace("JOB", job),
+            None => line.replace("NAME_OF_JOB", job),
         };
         text += &format!("{line}\n");
     }
