@@ -1,7 +1,7 @@
 //! `ci --prove-inputs`: run a step in a copy of the repository that has only its declared inputs, with
 //! only its declared variables. What it reads besides is missing there, and fails it.
 
-use super::{run::command, sources, step};
+use super::{report, run::command, sources, step};
 use crate::{
     doctor,
     failure::{self, Exit, Failure},
@@ -37,14 +37,21 @@ pub fn run(world: &World, store: &Store, all: &[Step], chosen: &[Step]) -> Resul
     for error in doctor::provide(world, &provisions) {
         eprint!("{}", failure::of_command(error, "ci --prove-inputs"));
     }
+    let _engine = doctor::engine(world, &provisions)?;
     let mut unproven = Vec::new();
     for step in chosen {
         let began = Instant::now();
-        let missing = prove(world, all, step, &sources, &copy)?;
-        let word = if missing.is_none() { "proven" } else { "failed" };
+        let proof = prove(world, all, step, &sources, &copy)?;
+        let (word, text) = match &proof {
+            Proof::Passed => ("proven", ""),
+            Proof::Skipped(reason) => ("skipped", reason.as_str()),
+            Proof::Failed(log) => ("failed", log.as_str()),
+        };
         println!("{word:<7} {:<20} {:.1} s", step.id, began.elapsed().as_secs_f64());
-        if let Some(missing) = missing {
-            println!("{missing}");
+        if !text.is_empty() {
+            println!("{text}");
+        }
+        if matches!(proof, Proof::Failed(_)) {
             unproven.push(step.id.clone());
         }
     }
@@ -56,8 +63,16 @@ pub fn run(world: &World, store: &Store, all: &[Step], chosen: &[Step]) -> Resul
     Err(Failure::new("proving the inputs of steps", wrong, next).into())
 }
 
-/// Runs a step and all it needs in the copy. Returns what it printed, if it failed.
-fn prove(world: &World, all: &[Step], step: &Step, sources: &Sources, copy: &Path) -> Result<Option<String>> {
+enum Proof {
+    Passed,
+    /// A program is missing, so nothing was proven: the reason.
+    Skipped(String),
+    /// What is not declared, as far as the log names it, and the end of the log.
+    Failed(String),
+}
+
+/// Runs a step and all it needs in the copy.
+fn prove(world: &World, all: &[Step], step: &Step, sources: &Sources, copy: &Path) -> Result<Proof> {
     let with_needs = steps::choose(all, std::slice::from_ref(&step.id));
     fill(world, &with_needs, sources, copy)?;
     for step in &with_needs {
@@ -68,12 +83,14 @@ fn prove(world: &World, all: &[Step], step: &Step, sources: &Sources, copy: &Pat
         let child = child.stderr_to_stdout().stdout_file(File::create(&log)?);
         let status = child.run().with_context(|| format!("starting the step {}", step.id))?.status;
         let is_missing = [Exit::NotRun as i32, Exit::ToolMissing as i32].map(Some).contains(&status.code());
-        if !status.success() && !is_missing {
-            let log = String::from_utf8_lossy(&fs::read(&log)?).into_owned();
-            return Ok(Some(format!("{}\n{}", undeclared(&log, sources, copy), tail(&log))));
+        let log = String::from_utf8_lossy(&fs::read(&log)?).into_owned();
+        if is_missing {
+            return Ok(Proof::Skipped(report::reason(&log)));
+        } else if !status.success() {
+            return Ok(Proof::Failed(format!("{}\n{}", undeclared(&log, sources, copy), tail(&log))));
         }
     }
-    Ok(None)
+    Ok(Proof::Passed)
 }
 
 /// Makes the copy hold the inputs of the steps and nothing else that git would list.

@@ -190,7 +190,7 @@ fn skips(run: &Run, log: &str) -> Vec<String> {
 }
 
 /// The last two parts of the failure that ended a step.
-fn reason(output: &str) -> String {
+pub fn reason(output: &str) -> String {
     let part = |label: &str| output.lines().rev().find_map(|line| line.strip_prefix(label)).map(str::trim);
     match (part("Failed:"), part("Next:")) {
         (Some(failed), Some(next)) => format!("{failed} ({next})"),
