@@ -271,7 +271,7 @@ mod tests {
 
     #[test]
     fn a_step_of_images_reads_what_the_build_of_the_web_app_makes() {
-        let (steps, sources) = real();
+        let (steps, _) = real();
         for step in steps.iter().filter(|step| reads_image(step)) {
             assert!(step.inputs.contains(&Input::Outputs("build-web".to_owned())), "{}", step.id);
         }
