@@ -22,6 +22,7 @@ use crate::{
     steps,
     world::{World, cache_folder},
 };
+pub use affected::{SHARDED, SHARDS_LIMIT};
 use anyhow::{Context, Result};
 use run::Session;
 use squall_steps::{
@@ -63,7 +64,7 @@ pub struct Arguments {
     #[arg(long, value_name = "STEP", exclusive = true)]
     log: Option<String>,
     /// Run a step, or `all`, in a copy of the repository that has only its declared inputs.
-    #[arg(long, value_name = "STEP", exclusive = true)]
+    #[arg(long, value_name = "STEP", conflicts_with_all = ["steps", "list", "affected", "watch", "keep_going", "no_cache", "audit", "report"])]
     prove_inputs: Option<String>,
     /// Run affected steps again whenever a file changes.
     #[arg(long)]
@@ -103,7 +104,7 @@ pub fn run(world: &World, arguments: &Arguments) -> Result<()> {
     }
     if let Some(id) = &arguments.prove_inputs {
         let chosen = if id == "all" { steps::choose(&all, &[]) } else { vec![named(&all, id)?] };
-        return prove::run(world, &store, &all, &chosen);
+        return prove::run(world, &store, &all, &chosen, arguments.options.no_skip);
     }
     if let Some(saved) = &arguments.compare {
         return report::compare(world, saved, &all, &sources::of(world, &store, &all)?);

@@ -188,7 +188,6 @@ fn outside(package: &str) -> (&'static [&'static str], &'static [&'static str]) 
         "squall-boot" => (&["compose.yaml", ".env.example", "infra/", "docs/"], &[]),
         "squall-edge" => (&["infra/nginx/", "docs/reference/", "web/src/app/routes.tsx"], &[]),
         // It lets the server describe every query.
-        "squall-migrations" => (&[".sqlx/"], &[]),
         "squall-schema" => (&["docs/reference/", "migrations/"], &[]),
         "squall-worker" => (&["docs/guide/troubleshooting.md", "docs/reference/configuration.md"], &[]),
         _ => (&[], &[]),
@@ -236,7 +235,7 @@ fn docker(step: Step) -> Step {
 
 /// The variables that every step gets, and that no result depends on: where things are, how the
 /// network is reached, and how a terminal looks.
-pub const PASSED_ON: [&str; 26] = [
+pub const PASSED_ON: [&str; 25] = [
     "PATH",
     "HOME",
     "USER",
@@ -258,8 +257,6 @@ pub const PASSED_ON: [&str; 26] = [
     "CARGO_TARGET_DIR",
     "CARGO_TERM_*",
     "RUSTUP_*",
-    // A cache of compiled crates.
-    "RUSTC_WRAPPER",
     "SCCACHE_*",
     "DOCKER_CONFIG",
     "SQUALL_CACHE",
@@ -267,7 +264,8 @@ pub const PASSED_ON: [&str; 26] = [
 ];
 
 /// What changes how every Rust crate is compiled.
-const COMPILER_VARIABLES: [&str; 4] = ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "CC"];
+const COMPILER_VARIABLES: [&str; 5] =
+    ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "CC", "RUSTC_WRAPPER"];
 
 /// All that the sources of the workspace are compiled from; what `include_str!` reads is below these.
 const RUST: [&str; 16] = [

@@ -1,8 +1,9 @@
-//! `cargo xtask ci` takes a comment for no input of a step that only compiles a source. So no source may
-//! get into a program as a text.
+//! Where a step only compiles a source, `cargo xtask ci` leaves its comments out of the step's key. So no
+//! program may contain a source as a text.
 
 use crate::{
     crates::folders,
+    queries::SOURCES,
     source::{files, root, text},
 };
 use anyhow::{Result, anyhow};
@@ -21,24 +22,28 @@ fn included(tokens: TokenStream) -> Vec<String> {
         if let [.., TokenTree::Ident(name), TokenTree::Punct(_)] = &tokens[..at]
             && INCLUDING.iter().any(|including| name == including)
         {
-            let literals = group.stream().into_iter().filter_map(|token| match token {
-                TokenTree::Literal(literal) => text(&literal),
-                _ => None,
-            });
-            found.extend(literals.filter(|path| path.ends_with(".rs")));
+            found.extend(literals(group.stream()).into_iter().filter(|path| path.ends_with(".rs")));
         }
     }
     found
 }
 
+/// The texts among tokens, also in macros that join them.
+fn literals(tokens: TokenStream) -> Vec<String> {
+    let texts = tokens.into_iter().map(|token| match token {
+        TokenTree::Literal(literal) => text(&literal).into_iter().collect(),
+        TokenTree::Group(group) => literals(group.stream()),
+        _ => Vec::new(),
+    });
+    texts.collect::<Vec<_>>().concat()
+}
+
 #[test]
 fn no_program_contains_the_text_of_a_source() -> Result<()> {
     for package in folders()? {
-        for folder in ["src", "tests"].map(|folder| format!("{package}/{folder}")) {
-            if !root().join(&folder).is_dir() {
-                continue;
-            }
-            for file in files(&folder, &[".rs"])? {
+        let folders = SOURCES.map(|folder| format!("{package}/{folder}"));
+        for folder in folders.iter().filter(|folder| root().join(folder).is_dir()) {
+            for file in files(folder, &[".rs"])? {
                 let tokens = file.text.parse().map_err(|error| anyhow!("{}: {error}", file.path))?;
                 assert_eq!(included(tokens), Vec::<String>::new(), "{} includes a source", file.path);
             }
@@ -49,6 +54,7 @@ fn no_program_contains_the_text_of_a_source() -> Result<()> {
 
 #[test]
 fn a_source_that_another_includes_is_found() {
-    let code = r#"mod a { const A: &str = include_str!("a.rs"); const B: &str = include_str!("b.txt"); }"#;
-    assert_eq!(included(code.parse().unwrap()), ["a.rs"]);
+    let code = r#"mod a { const A: &str = include_str!("a.rs"); const B: &str = include_str!("b.txt");
+        const C: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/c.rs")); }"#;
+    assert_eq!(included(code.parse().unwrap()), ["a.rs", "/src/c.rs"]);
 }

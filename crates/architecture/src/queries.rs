@@ -14,7 +14,7 @@ use std::{collections::BTreeMap, fs};
 type Queries = BTreeMap<String, String>;
 
 /// What cargo compiles of a package.
-const SOURCES: [&str; 4] = ["src", "tests", "benches", "examples"];
+pub const SOURCES: [&str; 4] = ["src", "tests", "benches", "examples"];
 
 fn used() -> Result<Queries> {
     let mut used = Queries::new();

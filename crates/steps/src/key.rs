@@ -141,14 +141,17 @@ pub fn files<'a>(step: &Step, sources: &'a Sources) -> Result<Vec<&'a File>> {
     Ok(sources.tree.select(content.into_iter().chain(code)))
 }
 
-/// Those of them of which only the code counts.
+/// The files of which only the code counts.
 ///
 /// # Errors
 /// As [`files`].
 pub fn code_files<'a>(step: &Step, sources: &'a Sources) -> Result<Vec<&'a File>> {
     let (content, code) = patterns(step, sources)?;
     let content: BTreeSet<_> = sources.tree.select(content).into_iter().map(|file| &file.path).collect();
-    let is_code = |file: &&File| sources.codes.contains_key(&file.id) && !content.contains(&file.path);
+    let is_code = |file: &&File| {
+        let is_source = file.path.ends_with(".rs") && sources.codes.contains_key(&file.id);
+        is_source && !content.contains(&file.path)
+    };
     Ok(sources.tree.select(code).into_iter().filter(is_code).collect())
 }
 

@@ -33,7 +33,7 @@ pub const OUTPUT_LIMIT_BYTES: u64 = 64 << 20;
 
 /// The file with the codes of sources, whose number is raised with the meaning of a code; and above
 /// how many of them it starts over.
-const CODES: &str = "codes-1";
+const CODES: &str = "codes-2";
 const CODES_LIMIT: usize = 10_000;
 
 /// How a step ended, and what it left.
@@ -320,8 +320,9 @@ impl Store {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => self.problem(format!("{} cannot be read: {error}", path.display())),
         }
-        // What a step did last is a matter of this machine.
-        let remote = self.remote.borrow().clone().filter(|_| !name.starts_with("last/"))?;
+        // What a step did last, and which sources were read, are matters of this machine.
+        let is_local = name.starts_with("last/") || name == CODES;
+        let remote = self.remote.borrow().clone().filter(|_| !is_local)?;
         let content = remote.get(name).unwrap_or_else(|error| {
             self.give_up_remote(&error);
             None

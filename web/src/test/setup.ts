@@ -11,11 +11,14 @@ vi.mock('@/components/chart/plot', () => ({ createPlot: () => ({ update() {}, de
 
 afterEach(() => {
   cleanup()
-  checkRequests()
+  vi.useRealTimers()
+  vi.restoreAllMocks()
   localStorage.clear()
   sessionStorage.clear()
   document.title = ''
   delete document.documentElement.dataset.theme
+  // Last, since it throws.
+  checkRequests()
 })
 
 // The next file shares this DOM and these libraries, but gets modules of its own: with the state they start with.

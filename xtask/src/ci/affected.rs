@@ -112,14 +112,14 @@ pub fn plan_jobs(store: &Store, affected: &[Step]) -> Result<()> {
 }
 
 /// The job whose steps are spread over several machines. The steps of the others share a build.
-const SHARDED: &str = "rust";
+pub const SHARDED: &str = "rust";
 
 /// What a step counts that has not run yet where its results are kept.
 const UNKNOWN_SECONDS: f64 = 30.0;
 
 /// Below this a second machine takes longer to compile the tests than the first to run them.
 const SHARD_SECONDS: f64 = 300.0;
-const SHARDS_LIMIT: usize = 4;
+pub const SHARDS_LIMIT: usize = 4;
 
 /// Spreads steps, each with its seconds, so that the shards take about as long: the longest step first,
 /// each to the shard that has least so far.

@@ -4,7 +4,7 @@
 use super::{report, run::command, sources, step};
 use crate::{
     doctor,
-    failure::{self, Exit, Failure},
+    failure::{self, Exit, Failure, SKIPPED},
     files,
     process::{self, SIGTERM},
     steps,
@@ -27,7 +27,7 @@ use std::{
 };
 use xshell::cmd;
 
-pub fn run(world: &World, store: &Store, all: &[Step], chosen: &[Step]) -> Result<()> {
+pub fn run(world: &World, store: &Store, all: &[Step], chosen: &[Step], no_skip: bool) -> Result<()> {
     let copy = cache_folder().join("prove").join(&files::fingerprint(&world.root.to_string_lossy())[..12]);
     fs::create_dir_all(&copy).with_context(|| format!("creating {}", copy.display()))?;
     let _lock =
@@ -44,6 +44,7 @@ pub fn run(world: &World, store: &Store, all: &[Step], chosen: &[Step]) -> Resul
         let proof = prove(world, all, step, &sources, &copy)?;
         let (word, text) = match &proof {
             Proof::Passed => ("proven", ""),
+            Proof::Partial(reasons) => ("partial", reasons.as_str()),
             Proof::Skipped(reason) => ("skipped", reason.as_str()),
             Proof::Failed(log) => ("failed", log.as_str()),
         };
@@ -51,20 +52,23 @@ pub fn run(world: &World, store: &Store, all: &[Step], chosen: &[Step]) -> Resul
         if !text.is_empty() {
             println!("{text}");
         }
-        if matches!(proof, Proof::Failed(_)) {
+        let is_short = matches!(proof, Proof::Partial(_) | Proof::Skipped(_));
+        if matches!(proof, Proof::Failed(_)) || no_skip && is_short {
             unproven.push(step.id.clone());
         }
     }
     if unproven.is_empty() {
         return Ok(());
     }
-    let next = "declare in xtask/src/steps.rs what the step reads, or stop reading it";
-    let wrong = format!("without what they do not declare, these fail: {}", unproven.join(", "));
+    let next = "declare in xtask/src/steps.rs what a step reads, or install what a skipped one needs";
+    let wrong = format!("not proven: {}", unproven.join(", "));
     Err(Failure::new("proving the inputs of steps", wrong, next).into())
 }
 
 enum Proof {
     Passed,
+    /// Programs are missing for some of its tests: the reasons.
+    Partial(String),
     /// A program is missing, so nothing was proven: the reason.
     Skipped(String),
     /// What is not declared, as far as the log names it, and the end of the log.
@@ -75,6 +79,7 @@ enum Proof {
 fn prove(world: &World, all: &[Step], step: &Step, sources: &Sources, copy: &Path) -> Result<Proof> {
     let with_needs = steps::choose(all, std::slice::from_ref(&step.id));
     fill(world, &with_needs, sources, copy)?;
+    let mut skipped = Vec::new();
     for step in &with_needs {
         let log = copy.with_extension("log");
         let mut command = command(&world.root, step)?;
@@ -89,8 +94,9 @@ fn prove(world: &World, all: &[Step], step: &Step, sources: &Sources, copy: &Pat
         } else if !status.success() {
             return Ok(Proof::Failed(format!("{}\n{}", undeclared(&log, sources, copy), tail(&log))));
         }
+        skipped.extend(log.lines().filter_map(|line| line.strip_prefix(SKIPPED)).map(str::to_owned));
     }
-    Ok(Proof::Passed)
+    Ok(if skipped.is_empty() { Proof::Passed } else { Proof::Partial(skipped.join("\n")) })
 }
 
 /// Makes the copy hold the inputs of the steps and nothing else that git would list.

@@ -50,7 +50,7 @@ pub fn tree(root: &Path) -> Result<Tree> {
 }
 
 /// The files of each image's build context. The sources of the web app count by what the step
-/// `build-web` makes of them, which is what the image gets.
+/// `build-web` makes of them: an image builds them with the same packages, so it gets the same files.
 pub fn images(root: &Path) -> Result<BTreeMap<String, Vec<String>>> {
     let mut images = context::files_of_each(root, &IMAGES)?;
     images.values_mut().for_each(|files| files.retain(|path| !path.starts_with("web/src/")));
@@ -67,23 +67,26 @@ fn environment(steps: &[Step]) -> BTreeMap<String, String> {
 pub fn tools(world: &World, steps: &[Step]) -> BTreeMap<String, Option<String>> {
     let names: BTreeSet<&str> = steps.iter().flat_map(|step| &step.tools).map(String::as_str).collect();
     let memo_path = crate::world::cache_folder().join("ci/versions.json");
-    let memo: BTreeMap<String, Option<String>> =
-        files::read_json(&memo_path).ok().flatten().unwrap_or_default();
+    let memo: BTreeMap<String, String> = files::read_json(&memo_path).ok().flatten().unwrap_or_default();
     let asked: Vec<_> = thread::scope(|scope| {
         let memo = &memo;
         let ask = |name: &str| {
             let name = name.to_owned();
             scope.spawn(move || {
-                let mark = program(world, &name).and_then(|path| Some(format!("{name} {}", mark(&path)?)));
+                let files = program(world, &name).into_iter().chain(starter(&name));
+                let marks: Option<Vec<_>> = files.map(|path| mark(&path)).collect();
+                let mark = marks.filter(|marks| !marks.is_empty());
+                let mark = mark.map(|marks| format!("{name} {}", marks.join(" ")));
                 let known = mark.as_ref().and_then(|mark| memo.get(mark)).cloned();
-                let version = known.unwrap_or_else(|| version(world, &name));
+                let version = known.or_else(|| version(world, &name));
                 (name, mark, version)
             })
         };
         let threads: Vec<_> = names.iter().map(|name| ask(name)).collect();
         threads.into_iter().filter_map(|thread| thread.join().ok()).collect()
     });
-    let marked = asked.iter().filter_map(|(_, mark, version)| Some((mark.clone()?, version.clone())));
+    // One that did not answer is asked again.
+    let marked = asked.iter().filter_map(|(_, mark, version)| Some((mark.clone()?, version.clone()?)));
     let fresh: BTreeMap<_, _> = marked.collect();
     if fresh.iter().any(|(mark, version)| memo.get(mark) != Some(version)) {
         let text = serde_json::to_string(&memo.into_iter().chain(fresh).collect::<BTreeMap<_, _>>());
@@ -108,6 +111,11 @@ fn program(world: &World, name: &str) -> Option<PathBuf> {
             .or_else(|| Some("/usr/sbin/nginx".into()).filter(|it: &PathBuf| it.exists())),
         _ => None,
     }
+}
+
+/// The program that starts a plugin.
+fn starter(name: &str) -> Option<PathBuf> {
+    ["compose", "buildx"].contains(&name).then(|| which::which("docker").ok()).flatten()
 }
 
 /// Where Docker looks for its plugins: its documentation on writing a CLI plugin.

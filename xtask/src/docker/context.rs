@@ -49,6 +49,8 @@ struct Pattern {
     fixed: String,
 }
 
+const WILDCARDS: [char; 4] = ['*', '?', '[', '\\'];
+
 impl Pattern {
     fn matches(&self, path: &str) -> bool {
         let Some(rest) = path.strip_prefix(&self.fixed) else { return false };
@@ -69,12 +71,13 @@ impl Ignore {
         let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
         let patterns = lines.filter(|line| !line.is_empty() && !line.starts_with('#')).filter_map(|line| {
             let path = plain(line.trim_start_matches('!').trim());
-            let literals = path.split(['*', '?']);
+            // A class such as [ab] is left to the regex.
+            let literals: Vec<_> = path.split(WILDCARDS).map(|it| it.trim_matches('/').to_owned()).collect();
             Some(Pattern {
                 is_exception: line.starts_with('!'),
-                regex: if path.contains(['*', '?']) { Some(glob(path)?) } else { None },
-                literals: literals.clone().map(|literal| literal.trim_matches('/').to_owned()).collect(),
-                fixed: literals.map(str::to_owned).next()?,
+                regex: if path.contains(WILDCARDS) { Some(glob(path)?) } else { None },
+                literals: if path.contains(['[', '\\']) { Vec::new() } else { literals },
+                fixed: path.split(WILDCARDS).next()?.to_owned(),
             })
         });
         Self { patterns: patterns.collect() }
@@ -187,6 +190,9 @@ mod tests {
         check("a/**/z", "a/b/c/z", true);
         check("# a comment\n\n./y", "y", true);
         check("file?.rs", "file1.rs", true);
+        check("file[12].rs", "file2.rs", true);
+        check("*\n![ab]*.sql", "b1.sql", false);
+        check("*\n![ab]*.sql", "c1.sql", true);
         check("", "anything", false);
         let folders =
             [("target", "target", true), ("*\n!api/src", "api", false), ("*\n!api/src", "web", true)];

@@ -113,11 +113,14 @@ impl Drop for Server {
 
 /// A folder in memory of this user's servers, if there is room.
 fn memory() -> Option<PathBuf> {
+    let folder = own_folder(Path::new(MEMORY))?;
+    // What a killed server left takes room.
+    remove_abandoned(&folder);
     let file_system = statvfs(MEMORY).ok()?;
     #[allow(clippy::useless_conversion, reason = "macOS counts blocks in 32 bits")]
     let room = u64::from(file_system.blocks_available()) * u64::from(file_system.fragment_size());
     let is_enough = room.min(available_memory()?) >= MEMORY_NEEDED;
-    is_enough.then(|| own_folder(Path::new(MEMORY))).flatten()
+    is_enough.then_some(folder)
 }
 
 /// What programs can use without swapping, in bytes.
