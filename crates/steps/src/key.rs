@@ -30,6 +30,13 @@ pub struct Sources {
     pub environment: BTreeMap<String, String>,
 }
 
+impl Sources {
+    /// The name of a Rust source's code.
+    fn code(&self, file: &File) -> Option<&String> {
+        self.codes.get(&file.id).filter(|_| file.path.ends_with(".rs"))
+    }
+}
+
 /// All that a result depends on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Key {
@@ -148,10 +155,7 @@ pub fn files<'a>(step: &Step, sources: &'a Sources) -> Result<Vec<&'a File>> {
 pub fn code_files<'a>(step: &Step, sources: &'a Sources) -> Result<Vec<&'a File>> {
     let (content, code) = patterns(step, sources)?;
     let content: BTreeSet<_> = sources.tree.select(content).into_iter().map(|file| &file.path).collect();
-    let is_code = |file: &&File| {
-        let is_source = file.path.ends_with(".rs") && sources.codes.contains_key(&file.id);
-        is_source && !content.contains(&file.path)
-    };
+    let is_code = |file: &&File| sources.code(file).is_some() && !content.contains(&file.path);
     Ok(sources.tree.select(code).into_iter().filter(is_code).collect())
 }
 
@@ -160,12 +164,19 @@ pub fn code_files<'a>(step: &Step, sources: &'a Sources) -> Result<Vec<&'a File>
 /// # Errors
 /// As [`files`].
 pub fn identities(step: &Step, sources: &Sources) -> Result<BTreeMap<String, String>> {
-    let content = files(step, sources)?.into_iter();
-    let content = content.map(|file| (file.path.clone(), format!("{} {}", file.mode, file.id)));
-    let code = code_files(step, sources)?.into_iter();
-    let code = code
-        .map(|file| (file.path.clone(), format!("{} code:{}", file.mode, sources.codes[file.id.as_str()])));
-    Ok(content.chain(code).collect())
+    let (content, code) = patterns(step, sources)?;
+    let identity = |file: &File, code: Option<&String>| {
+        let identity = match code {
+            Some(code) => format!("{} code:{code}", file.mode),
+            None => format!("{} {}", file.mode, file.id),
+        };
+        (file.path.clone(), identity)
+    };
+    let code = sources.tree.select(code).into_iter();
+    let code = code.map(|file| identity(file, sources.code(file)));
+    let content = sources.tree.select(content).into_iter().map(|file| identity(file, None));
+    // A file that also counts with all it holds does so.
+    Ok(code.chain(content).collect())
 }
 
 /// The patterns of the files that count with all they hold, and of those whose code counts.

@@ -123,7 +123,11 @@ impl Tree {
             let fixed = &pattern[..pattern.find('*').unwrap_or(pattern.len())];
             let start = self.files.partition_point(|file| file.path.as_str() < fixed);
             let near = self.files[start..].iter().take_while(|file| file.path.starts_with(fixed));
-            for (at, file) in near.enumerate().filter(|(_, file)| matches(&pattern, &file.path)) {
+            // Of thousands of paths, few end as `**/Cargo.toml` does; a slash also stands for no folder.
+            let end = pattern.rsplit_once('*').map_or("", |(_, end)| end.trim_matches('/'));
+            let end = if pattern.ends_with('/') { "" } else { end };
+            let is_chosen = |file: &File| file.path.ends_with(end) && matches(&pattern, &file.path);
+            for (at, file) in near.enumerate().filter(|(_, file)| is_chosen(file)) {
                 chosen[start + at] = true;
                 let target = self.links.get(&file.path);
                 for target in target.into_iter().flat_map(|path| [path.clone(), format!("{path}/")]) {
