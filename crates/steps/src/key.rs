@@ -175,11 +175,11 @@ pub fn identities(step: &Step, sources: &Sources) -> Result<BTreeMap<String, Str
     let code = sources.tree.select(code).into_iter();
     let code = code.map(|file| identity(file, sources.code(file)));
     let content = sources.tree.select(content).into_iter().map(|file| identity(file, None));
-    // A file that also counts with all it holds does so.
+    // If a file counts both ways, its content decides.
     Ok(code.chain(content).collect())
 }
 
-/// The patterns of the files that count with all they hold, and of those whose code counts.
+/// The patterns of the files whose content counts, and of those of which only the code counts.
 fn patterns<'a>(step: &'a Step, sources: &'a Sources) -> Result<(Vec<&'a str>, Vec<&'a str>)> {
     let (mut content, mut code): (Vec<&str>, Vec<&str>) = Default::default();
     for input in &step.inputs {

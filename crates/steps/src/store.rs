@@ -31,9 +31,10 @@ pub const LOG_LIMIT_BYTES: usize = 4 << 20;
 /// One file of the outputs above this is not kept, and so is the result.
 pub const OUTPUT_LIMIT_BYTES: u64 = 64 << 20;
 
-/// The file with the codes of sources, whose number is raised with the meaning of a code; and above
-/// how many of them it starts over.
+/// The file with the codes of sources. Raise the number when the meaning of a code changes.
 const CODES: &str = "codes-2";
+
+/// Once the file has this many codes, it starts over with those of the current tree.
 const CODES_LIMIT: usize = 10_000;
 
 /// How a step ended, and what it left.

@@ -123,7 +123,8 @@ impl Tree {
             let fixed = &pattern[..pattern.find('*').unwrap_or(pattern.len())];
             let start = self.files.partition_point(|file| file.path.as_str() < fixed);
             let near = self.files[start..].iter().take_while(|file| file.path.starts_with(fixed));
-            // Of thousands of paths, few end as `**/Cargo.toml` does; a slash also stands for no folder.
+            // Comparing the end first is fast: few paths end with Cargo.toml. `**/` also matches no folder,
+            // so the slash is not compared.
             let end = pattern.rsplit_once('*').map_or("", |(_, end)| end.trim_matches('/'));
             let end = if pattern.ends_with('/') { "" } else { end };
             let is_chosen = |file: &File| file.path.ends_with(end) && matches(&pattern, &file.path);
