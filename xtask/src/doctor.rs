@@ -44,6 +44,7 @@ pub fn is_installed(provision: Provision, world: &World) -> bool {
         Provision::Chromium => browser::find(world).is_some(),
         Provision::Nginx => check::nginx().is_some(),
         Provision::Redis => which::which("redis-server").is_ok(),
+        Provision::Promtool => which::which("promtool").is_ok(),
     }
 }
 

@@ -4,7 +4,7 @@ use crate::failure::{Exit, Failure};
 use anyhow::{Error, Result};
 use squall_steps::{
     Input, Outputs, Plan,
-    Provision::{self, Chromium, Nginx, NpmPackages, Postgres, Redis},
+    Provision::{self, Chromium, Nginx, NpmPackages, Postgres, Promtool, Redis},
     Resource::{Node, Target},
     Step,
     packages::Packages,
@@ -213,7 +213,7 @@ fn tests(package: &str, slow: bool) -> Step {
         .database()
         .tools(&["nginx", "redis-server", "promtool", "compose", "user"])
         .variables(&["SQUALL_RANDOM_PAIRS", "SQUALL_BACKUP_DAMAGES", "PROPTEST_CASES"])
-        .provides(&[Nginx, Redis])
+        .provides(&[Nginx, Promtool, Redis])
         .limit(limit);
     step.command = ["test", suite, "--package", package].map(str::to_owned).to_vec();
     step

@@ -7,7 +7,6 @@ use crate::{
     docker::engine::{NO_COMPOSE, has_compose},
     doctor,
     failure::SKIPPED,
-    process,
     stack::{NativeStack, Scratch, Stack, native::Options, state::StateFolder},
     tools,
     world::World,
@@ -74,7 +73,7 @@ const SLOW: &str = "test(/(^|::)slow::/)";
 /// A module of integration tests, whether they can run here, and why not.
 type Need = (&'static str, bool, String);
 
-fn needs(world: &World) -> [Need; 5] {
+fn needs(world: &World) -> [Need; 4] {
     let missing = |program, packages: &str| format!("{program} is missing; apt-get install {packages}");
     let server = |module, program, provision: Provision| {
         (module, doctor::is_installed(provision, world), missing(program, &provision.packages().join(" ")))
@@ -83,8 +82,7 @@ fn needs(world: &World) -> [Need; 5] {
         server("nginx", "nginx", Provision::Nginx),
         server("redis", "redis-server", Provision::Redis),
         ("compose", has_compose(), NO_COMPOSE.into()),
-        ("promtool", which::which("promtool").is_ok(), missing("promtool", "prometheus")),
-        ("unprivileged", !process::is_root(), "root may read every file; run them as another user".into()),
+        server("promtool", "promtool", Provision::Promtool),
     ]
 }
 

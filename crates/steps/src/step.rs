@@ -113,6 +113,8 @@ pub enum Provision {
     Nginx,
     /// Redis, for tests of shared limits and live updates.
     Redis,
+    /// promtool of Prometheus, for tests of the alert rules.
+    Promtool,
     /// An engine with Compose, buildx and the base images.
     Docker,
 }
@@ -126,6 +128,7 @@ impl Provision {
             Self::Chromium => &["chromium", "fonts-liberation"],
             Self::Nginx => &["nginx-light"],
             Self::Redis => &["redis-server"],
+            Self::Promtool => &["prometheus"],
         }
     }
 }

@@ -342,22 +342,26 @@ async fn new_events_ring_for_the_digest(pool: PgPool) {
     context.inbox_filled.notified().await;
 }
 
-/// `cargo xtask test rust` leaves this module out as root, who may read every file, and reports it.
-mod unprivileged {
-    use super::*;
+#[sqlx::test(migrator = "squall_migrations::MIGRATOR")]
+async fn a_file_without_permission_is_read_when_it_is_given(pool: PgPool) {
+    use std::os::unix::fs::PermissionsExt;
+    read_as_an_ordinary_user();
+    let mut watched = Watched::new(&pool, "*.log").await;
+    watched.append("app.log", lines(0..3));
+    fs::set_permissions(watched.path("app.log"), fs::Permissions::from_mode(0o000)).unwrap();
+    watched.settle().await;
+    let (failures, message) = watched.health().await;
+    assert_eq!(failures, 1);
+    assert!(message.unwrap().contains("Give the user of the worker read access"));
+    fs::set_permissions(watched.path("app.log"), fs::Permissions::from_mode(0o644)).unwrap();
+    watched.settle().await;
+    assert_eq!((watched.messages().await, watched.health().await), (events(0..3), (0, None)));
+}
 
-    #[sqlx::test(migrator = "squall_migrations::MIGRATOR")]
-    async fn a_file_without_permission_is_read_when_it_is_given(pool: PgPool) {
-        use std::os::unix::fs::PermissionsExt;
-        let mut watched = Watched::new(&pool, "*.log").await;
-        watched.append("app.log", lines(0..3));
-        fs::set_permissions(watched.path("app.log"), fs::Permissions::from_mode(0o000)).unwrap();
-        watched.settle().await;
-        let (failures, message) = watched.health().await;
-        assert_eq!(failures, 1);
-        assert!(message.unwrap().contains("Give the user of the worker read access"));
-        fs::set_permissions(watched.path("app.log"), fs::Permissions::from_mode(0o644)).unwrap();
-        watched.settle().await;
-        assert_eq!((watched.messages().await, watched.health().await), (events(0..3), (0, None)));
-    }
+/// Takes from this thread, and from those it starts, what lets root read every file.
+fn read_as_an_ordinary_user() {
+    use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
+    let mut sets = capabilities(None).unwrap();
+    sets.effective.remove(CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH);
+    set_capabilities(None, sets).unwrap();
 }

@@ -74,6 +74,12 @@ fn every(world: &World) -> Result<Vec<Check>> {
             provision: Some(Provision::Nginx),
             ..check("nginx", nginx(), "1.22", "Debian: apt-get install nginx-light")
         },
+        Check {
+            needed: "for tests of alert rules".into(),
+            optional: true,
+            provision: Some(Provision::Promtool),
+            ..check("promtool", version("promtool --version"), "", "Debian: apt-get install prometheus")
+        },
         docker(),
         buildx(),
     ])
@@ -87,8 +93,10 @@ fn check(tool: &'static str, found: Option<String>, minimum: &str, how: &str) ->
 
 fn version(command: &str) -> Option<String> {
     let words: Vec<_> = command.split(' ').collect();
-    // `pip 23.2.1 from /a/long/path`: the version is enough.
-    version_of(words[0], &words[1..])?.split(" from ").next().map(str::to_owned)
+    let found = version_of(words[0], &words[1..])?;
+    // `pip 23.2.1 from /a/long/path`, `Redis server v=7.0.15 sha=…`: the version is enough.
+    let end = [" from ", " sha=", " (branch"].iter().filter_map(|after| found.find(after)).min();
+    Some(found[..end.unwrap_or(found.len())].to_owned())
 }
 
 fn postgres(world: &World, tools: &Tools) -> Check {
