@@ -9,13 +9,20 @@ test('an error 500 shows its message and request id, and a retry restores the pa
   page,
   allow,
 }) => {
-  allow(/500.*\/api\/v1\/issues/)
+  allow(/500.*\/api\/v1\/issues/, /ERR_FAILED.*\/api\/v1\/stream/)
+  await page.clock.install()
+  await page.route('**/api/v1/stream', (route) => route.abort())
   await page.route('**/api/v1/issues?*', (route) => route.fulfill(broken))
   await page.goto('/issues')
   await expect(page.getByRole('alert')).toContainText('Something went wrong on our side.')
   await expect(page.getByRole('alert')).toContainText('req-500')
+  // Without events and without time the page asks for nothing by itself.
+  await page.clock.pauseAt(await page.evaluate(() => Date.now() + 100))
   await page.unroute('**/api/v1/issues?*')
+  const retry = page.waitForRequest('**/api/v1/issues?*')
   await page.getByRole('button', { name: 'Try again' }).click()
+  await retry
+  await page.clock.resume()
   await expect(page.getByRole('list', { name: 'Issues' })).toBeVisible()
   await expect(page.getByRole('alert')).toHaveCount(0)
 })
