@@ -16,7 +16,7 @@ test('an error 500 shows its message and request id, and a retry restores the pa
   await page.goto('/issues')
   await expect(page.getByRole('alert')).toContainText('Something went wrong on our side.')
   await expect(page.getByRole('alert')).toContainText('req-500')
-  // Without events and without time the page asks for nothing by itself.
+  // Without events and without time the page asks for nothing on its own.
   await page.clock.pauseAt(await page.evaluate(() => Date.now() + 100))
   await page.unroute('**/api/v1/issues?*')
   const retry = page.waitForRequest('**/api/v1/issues?*')
