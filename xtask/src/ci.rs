@@ -144,7 +144,7 @@ fn once(world: &World, store: &Store, chosen: &[Step], options: &Options) -> Res
     let stop = stop_signal()?;
     let runs = session.run(chosen, &stop)?;
     store.shrink(LIMIT_BYTES);
-    let report = report::of(world, &session.sources, &runs, started, clock.elapsed())?;
+    let report = report::of(world, &session.sources, &runs, started, clock.elapsed(), options)?;
     report::print(&report, store, options)
 }
 
