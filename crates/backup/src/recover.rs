@@ -201,12 +201,14 @@ async fn unpack(request: &Request<'_>, base: &Base, into: &Path) -> Result<()> {
     let into = into.to_owned();
     spawn_blocking(move || {
         let mut source = ChunkReader::new(plain);
-        tar::Archive::new(&mut source)
-            .unpack(&into)
-            .with_context(|| format!("unpacking the base into {}", into.display()))?;
+        let unpacked = tar::Archive::new(&mut source).unpack(&into);
         // The archive ends before its stream, and only the end of the stream shows that every byte
-        // was correct.
-        io::copy(&mut source, &mut io::sink()).context("reading the base to its end").map(drop)
+        // was correct. It also names the damage that tar mistakes for a wrong archive; a folder that
+        // cannot be written has an error of the system, and needs no more of the stream.
+        if unpacked.as_ref().map_or_else(|error| error.kind() == io::ErrorKind::Other, |()| true) {
+            io::copy(&mut source, &mut io::sink()).context("reading the base to its end")?;
+        }
+        unpacked.with_context(|| format!("unpacking the base into {}", into.display()))
     })
     .await
     .context("the thread that unpacks panicked")??;
