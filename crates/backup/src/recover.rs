@@ -203,8 +203,8 @@ async fn unpack(request: &Request<'_>, base: &Base, into: &Path) -> Result<()> {
         let mut source = ChunkReader::new(plain);
         let unpacked = tar::Archive::new(&mut source).unpack(&into);
         // The archive ends before its stream, and only the end of the stream shows that every byte
-        // was correct. It also names the damage that tar mistakes for a wrong archive; a folder that
-        // cannot be written has an error of the system, and needs no more of the stream.
+        // was correct. Read to the end after an error of tar as well: a damaged byte may look to it like a
+        // wrong archive. An error of the file system, such as a full disk, is reported at once.
         if unpacked.as_ref().map_or_else(|error| error.kind() == io::ErrorKind::Other, |()| true) {
             io::copy(&mut source, &mut io::sink()).context("reading the base to its end")?;
         }
